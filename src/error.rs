@@ -1,0 +1,729 @@
+//! Every error type.
+
+use std::fmt;
+
+/// What went wrong, and what that means for the ruleset.
+///
+/// Unless an error says otherwise the ruleset is as it was before the call.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// An operation of the batch cannot be expressed; nothing was sent.
+    #[error("{0}")]
+    Build(Box<BuildError>),
+    /// The kernel refused operations; the batch changed nothing.
+    #[error("{0}")]
+    Rejected(Box<Rejections>),
+    /// The kernel refused the batch as a whole; it changed nothing.
+    #[error("{0}")]
+    Commit(CommitError),
+    /// The ruleset is no longer of the generation that the commit was made for; nothing changed.
+    #[error("the ruleset has changed since generation {expected}: read it again, then commit")]
+    Stale {
+        /// The generation that the caller named.
+        expected: u32,
+    },
+    /// The batch does not fit the socket's send buffer, and that may not be raised; nothing was sent.
+    #[error(
+        "the batch needs a send buffer of {needed} bytes, the limit is {limit}: split it, or raise net.core.wmem_max"
+    )]
+    TooLarge {
+        /// Bytes of send buffer that the batch takes.
+        needed: usize,
+        /// Bytes that one send may have.
+        limit: usize,
+    },
+    /// The kernel's answer was lost: the batch is applied as a whole, or not at all.
+    #[error("the kernel's answer was lost ({reason}): read the ruleset to see whether the batch was applied")]
+    FateUnknown {
+        /// How the answer was lost.
+        reason: Errno,
+    },
+    /// The ruleset changed under each attempt to read it.
+    #[error("the ruleset changed during each of {attempts} attempts to read it")]
+    Inconsistent {
+        /// How often it was tried.
+        attempts: u32,
+    },
+    /// The running kernel lacks a feature.
+    #[error("{feature} needs Linux {since}")]
+    Unsupported {
+        /// What was asked for.
+        feature: &'static str,
+        /// The first kernel that has it.
+        since: &'static str,
+    },
+    /// The kernel refused to answer a query.
+    #[error("{0}")]
+    Query(Box<QueryError>),
+    /// What the kernel has is of another type than the caller says.
+    #[error("{0}")]
+    WrongType(Box<TypeError>),
+    /// The kernel sent something that makes no sense.
+    #[error("{0}")]
+    Decode(DecodeError),
+    /// A system call failed.
+    #[error("{0}")]
+    Io(IoError),
+}
+
+impl Error {
+    /// Returns the errno behind the error. Where several operations were refused, the first one's.
+    pub fn errno(&self) -> Option<Errno> {
+        match self {
+            Self::Rejected(rejections) => rejections.list.first().map(|r| r.errno),
+            Self::Commit(error) => Some(error.errno),
+            Self::Query(error) => Some(error.errno),
+            Self::Io(error) => Some(error.errno),
+            Self::FateUnknown { reason } => Some(*reason),
+            Self::Stale { .. } => Some(Errno::ERESTART),
+            _ => None,
+        }
+    }
+
+    /// Returns the operations that the kernel refused, in their order; none for other errors.
+    pub fn rejections(&self) -> std::slice::Iter<'_, Rejection> {
+        match self {
+            Self::Rejected(rejections) => rejections.list.iter(),
+            _ => [].iter(),
+        }
+    }
+
+    /// Whether all that failed did so for want of something: a table, chain, set, element …
+    pub fn is_not_found(&self) -> bool {
+        self.all(Errno::ENOENT)
+    }
+
+    /// Whether all that failed did so because something is there already.
+    pub fn is_exists(&self) -> bool {
+        self.all(Errno::EEXIST)
+    }
+
+    /// Whether the caller lacks a privilege: `CAP_NET_ADMIN` over the network namespace, or, for
+    /// a table with an owner, being that owner.
+    pub fn is_permission_denied(&self) -> bool {
+        self.all(Errno::EPERM) || self.all(Errno::EACCES)
+    }
+
+    /// Whether all that failed did so because something is in use.
+    pub fn is_busy(&self) -> bool {
+        self.all(Errno::EBUSY)
+    }
+
+    /// Whether the ruleset has changed since the generation that the caller named.
+    pub fn is_stale(&self) -> bool {
+        matches!(self, Self::Stale { .. })
+    }
+
+    fn all(&self, errno: Errno) -> bool {
+        match self {
+            Self::Rejected(rejections) => rejections.list.iter().all(|r| r.errno == errno),
+            Self::Stale { .. } | Self::FateUnknown { .. } => false,
+            _ => self.errno() == Some(errno),
+        }
+    }
+}
+
+impl From<DecodeError> for Error {
+    fn from(error: DecodeError) -> Self {
+        Self::Decode(error)
+    }
+}
+
+/// Names one operation of a batch: what [`Batch::last`](crate::Batch::last) returns.
+///
+/// It means something for the batch that gave it, until that is cleared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Op(pub(crate) u32);
+
+impl Op {
+    /// Returns the operation's place in the batch, from 0.
+    pub const fn index(self) -> usize {
+        self.0 as usize
+    }
+}
+
+impl fmt::Display for Op {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "operation {}", self.0)
+    }
+}
+
+/// The first mistake in a batch, found before anything was sent.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{op} ({operation}): {kind}")]
+pub struct BuildError {
+    pub(crate) op: Op,
+    pub(crate) operation: Box<str>,
+    pub(crate) kind: BuildErrorKind,
+}
+
+impl BuildError {
+    /// Returns the operation that has the mistake.
+    pub fn op(&self) -> Op {
+        self.op
+    }
+
+    /// Returns what the mistake is.
+    pub fn kind(&self) -> &BuildErrorKind {
+        &self.kind
+    }
+}
+
+/// The mistakes that a builder can hold.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum BuildErrorKind {
+    /// A name has no bytes.
+    #[error("the name of a {what} must not be empty")]
+    NameEmpty {
+        /// The kind of object.
+        what: &'static str,
+    },
+    /// A name is longer than the kernel keeps.
+    #[error("the name of a {what} may have {max} bytes, not {len}")]
+    NameTooLong {
+        /// The kind of object.
+        what: &'static str,
+        /// Bytes it has.
+        len: usize,
+        /// Bytes it may have.
+        max: usize,
+    },
+    /// A name has a NUL in it.
+    #[error("the name of a {what} must not have a NUL in it")]
+    NameHasNul {
+        /// The kind of object.
+        what: &'static str,
+    },
+    /// A set's name has a `%`, which the kernel would replace by a number, or refuse.
+    #[error("the name of a set must not have a `%` in it: the kernel would replace it")]
+    NameHasPercent,
+    /// A comment is longer than nft keeps.
+    #[error("a comment may have 127 bytes, not {len}")]
+    CommentTooLong {
+        /// Bytes it has.
+        len: usize,
+    },
+    /// A comment has a NUL in it.
+    #[error("a comment must not have a NUL in it")]
+    CommentHasNul,
+    /// An attribute is longer than its 16-bit length can say.
+    #[error("an attribute of {len} bytes: 65535 is the most")]
+    AttributeTooLong {
+        /// Bytes with header.
+        len: usize,
+    },
+    /// A rule has more expressions than the kernel takes.
+    #[error("a rule of {count} expressions: 128 is the most that the kernel takes")]
+    TooManyExpressions {
+        /// Expressions it has.
+        count: usize,
+    },
+    /// The table's family never has the header field.
+    #[error("{field} does not exist in family {family}")]
+    NotInFamily {
+        /// The field or statement, in nft's words.
+        field: &'static str,
+        /// The table's family, in nft's words.
+        family: Box<str>,
+    },
+    /// Two parts of a rule exclude each other.
+    #[error("{field} wants {wants}, which an earlier part of the rule excludes: it wants {has}")]
+    Contradiction {
+        /// The later field, in nft's words.
+        field: &'static str,
+        /// What it implies.
+        wants: Box<str>,
+        /// What was implied before.
+        has: Box<str>,
+    },
+    /// A range ends before it starts.
+    #[error("the range {start}-{end} ends before it starts")]
+    RangeReversed {
+        /// The lower bound given.
+        start: Box<str>,
+        /// The upper bound given.
+        end: Box<str>,
+    },
+    /// A prefix is longer than its address.
+    #[error("a prefix length of {len} bits: the address has {max}")]
+    PrefixTooLong {
+        /// Bits given.
+        len: u8,
+        /// Bits of the address.
+        max: u8,
+    },
+    /// A value does not fit its type.
+    #[error("{value:?} is no {what}: {reason}")]
+    BadValue {
+        /// The kind of value.
+        what: &'static str,
+        /// The value given.
+        value: Box<str>,
+        /// Why not.
+        reason: &'static str,
+    },
+    /// The family has no such hook.
+    #[error("family {family} has no hook {hook}")]
+    HookNotInFamily {
+        /// The hook, in nft's words.
+        hook: Box<str>,
+        /// The family, in nft's words.
+        family: Box<str>,
+    },
+    /// A rule refers to a set or object of another table.
+    #[error("the {what} {name} is in table {has}, the rule in table {wants}: a rule sees its own table's only")]
+    OtherTable {
+        /// `set` or `object`.
+        what: &'static str,
+        /// Its name.
+        name: Box<str>,
+        /// The table it is in.
+        has: Box<str>,
+        /// The table that the rule is in.
+        wants: Box<str>,
+    },
+    /// A port is translated in a rule that does not test for a protocol with ports.
+    #[error("{statement} with a port needs a match on tcp or udp before it")]
+    NoTransport {
+        /// The statement, in nft's words.
+        statement: &'static str,
+    },
+    /// A place in a chain was given as an operation that does not add a rule.
+    #[error("{0} of this batch does not add a rule")]
+    NotARule(Op),
+    /// An expression was edited that has attributes this library does not know.
+    #[error("the edited {0} expression has attributes that are not known here: `forget_unknown` drops them")]
+    UnknownAttributes(Box<str>),
+    /// An element has a timeout and its set was made without.
+    #[error("an element with a timeout in a set without timeouts: the kernel would refuse it")]
+    TimeoutWithoutFlag,
+    /// A duration does not fit the kernel's field.
+    #[error("a duration of {millis} ms does not fit the kernel's field")]
+    DurationTooLong {
+        /// The duration.
+        millis: u128,
+    },
+}
+
+/// The operations that the kernel refused.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rejections {
+    pub(crate) list: Vec<Rejection>,
+    pub(crate) truncated: bool,
+}
+
+impl Rejections {
+    /// Iterates over the refused operations, in the order of the batch.
+    pub fn iter(&self) -> std::slice::Iter<'_, Rejection> {
+        self.list.iter()
+    }
+
+    /// Whether the kernel refused more than the receive queue held.
+    pub fn truncated(&self) -> bool {
+        self.truncated
+    }
+}
+
+impl<'a> IntoIterator for &'a Rejections {
+    type Item = &'a Rejection;
+    type IntoIter = std::slice::Iter<'a, Rejection>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.iter()
+    }
+}
+
+/// How many refusals an error message spells out.
+const SHOWN: usize = 10;
+
+impl fmt::Display for Rejections {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (n, rejection) in self.list.iter().take(SHOWN).enumerate() {
+            let separator = if n == 0 { "" } else { "; " };
+            write!(f, "{separator}{rejection}")?;
+        }
+        let more = self.list.len().saturating_sub(SHOWN);
+        match (more, self.truncated) {
+            (0, false) => Ok(()),
+            (0, true) => f.write_str("; and more that the kernel could not tell"),
+            (more, false) => write!(f, "; and {more} more"),
+            (more, true) => write!(f, "; and {more} more, and others that the kernel could not tell"),
+        }
+    }
+}
+
+/// One operation that the kernel refused.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rejection {
+    pub(crate) op: Op,
+    pub(crate) errno: Errno,
+    pub(crate) operation: Box<str>,
+    pub(crate) path: Option<AttrPath>,
+    pub(crate) part: Option<Box<str>>,
+    pub(crate) step: Option<usize>,
+    pub(crate) message: Option<Box<str>>,
+}
+
+impl Rejection {
+    /// Returns the operation that the kernel refused.
+    pub fn op(&self) -> Op {
+        self.op
+    }
+
+    /// Returns the kernel's error number.
+    pub fn errno(&self) -> Errno {
+        self.errno
+    }
+
+    /// Returns the operation as nft would write it: `add rule inet fw input`.
+    pub fn operation(&self) -> &str {
+        &self.operation
+    }
+
+    /// Returns the offending attribute, when the kernel names one.
+    pub fn path(&self) -> Option<&AttrPath> {
+        self.path.as_ref()
+    }
+
+    /// Returns the offending part of the operation as text: an expression as bytecode, an
+    /// element's key.
+    pub fn part(&self) -> Option<&str> {
+        self.part.as_deref()
+    }
+
+    /// Returns which call on the rule's builder made the offending expression, from 0: each
+    /// match, statement and verdict counts.
+    pub fn step(&self) -> Option<usize> {
+        self.step
+    }
+
+    /// Returns the kernel's own words, when it has any.
+    pub fn message(&self) -> Option<&str> {
+        self.message.as_deref()
+    }
+}
+
+impl fmt::Display for Rejection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} ({}): {}", self.op, self.operation, self.errno)?;
+        if let Some(path) = &self.path {
+            write!(f, " at {path}")?;
+        }
+        if let Some(part) = &self.part {
+            write!(f, ": {part}")?;
+        }
+        if let Some(step) = self.step {
+            write!(f, " in step {step} of the rule")?;
+        }
+        if let Some(message) = &self.message {
+            write!(f, " ({message})")?;
+        }
+        Ok(())
+    }
+}
+
+/// Where in a message an attribute is: `expressions[3].nat.family`.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct AttrPath {
+    text: String,
+    expression: Option<usize>,
+    element: Option<usize>,
+}
+
+impl AttrPath {
+    pub(crate) fn push(&mut self, name: &str) {
+        if !self.text.is_empty() {
+            self.text.push('.');
+        }
+        self.text.push_str(name);
+    }
+
+    pub(crate) fn push_index(&mut self, index: usize) {
+        match self.text.as_str() {
+            "expressions" => self.expression = Some(index),
+            "elements" => self.element = Some(index),
+            _ => {}
+        }
+        self.text.push_str(&format!("[{index}]"));
+    }
+
+    /// Returns the path as text.
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+
+    /// Returns the index of the rule's expression that the attribute is in.
+    pub fn expression(&self) -> Option<usize> {
+        self.expression
+    }
+
+    /// Returns the index of the entry in the message's element list that the attribute is in.
+    pub fn element(&self) -> Option<usize> {
+        self.element
+    }
+}
+
+impl fmt::Display for AttrPath {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+/// Why the kernel refused a batch as a whole.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CommitError {
+    pub(crate) errno: Errno,
+    pub(crate) message: Option<Box<str>>,
+    pub(crate) stage: Stage,
+}
+
+/// When the kernel refused a batch as a whole.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Stage {
+    /// Before the first operation.
+    Begin,
+    /// After the last one.
+    Commit,
+    /// In silence.
+    Silence,
+}
+
+impl CommitError {
+    /// Returns the kernel's error number; [`Errno::ECANCELED`] if it aborted without a word.
+    pub fn errno(&self) -> Errno {
+        self.errno
+    }
+}
+
+impl fmt::Display for CommitError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (self.stage, self.errno) {
+            (Stage::Begin, Errno::EPERM) => {
+                write!(f, "{}: the firewall needs CAP_NET_ADMIN over the network namespace", self.errno)?;
+            }
+            (Stage::Begin, errno) => write!(f, "the kernel refused the batch: {errno}")?,
+            (Stage::Commit, Errno::EINVAL) => write!(
+                f,
+                "every operation is valid, the commit is not: {} (an anonymous set or chain that no rule uses?)",
+                self.errno
+            )?,
+            (Stage::Commit, errno) => write!(f, "every operation is valid, the commit failed: {errno}")?,
+            (Stage::Silence, _) => f.write_str("the kernel aborted the batch without a word")?,
+        }
+        if let Some(message) = &self.message {
+            write!(f, " ({message})")?;
+        }
+        Ok(())
+    }
+}
+
+/// Why a query has no answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct QueryError {
+    pub(crate) what: Box<str>,
+    pub(crate) errno: Errno,
+}
+
+impl QueryError {
+    /// Returns the kernel's error number.
+    pub fn errno(&self) -> Errno {
+        self.errno
+    }
+}
+
+impl fmt::Display for QueryError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.what, self.errno)?;
+        if self.errno == Errno::EPERM {
+            f.write_str(": reading the firewall needs CAP_NET_ADMIN over the network namespace")?;
+        }
+        Ok(())
+    }
+}
+
+/// What the kernel has is of another type than the caller says.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{what} is {has}, not {wants}")]
+pub struct TypeError {
+    pub(crate) what: Box<str>,
+    pub(crate) has: Box<str>,
+    pub(crate) wants: Box<str>,
+}
+
+/// A message that does not make sense.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DecodeError {
+    what: &'static str,
+    number: Option<u16>,
+    why: &'static str,
+}
+
+impl DecodeError {
+    pub(crate) const fn new(what: &'static str, why: &'static str) -> Self {
+        Self { what, number: None, why }
+    }
+
+    pub(crate) const fn attr(number: u16, why: &'static str) -> Self {
+        Self { what: "attribute", number: Some(number), why }
+    }
+}
+
+impl fmt::Display for DecodeError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "cannot read what the kernel sent: {}", self.what)?;
+        if let Some(number) = self.number {
+            write!(f, " {number}")?;
+        }
+        write!(f, ": {}", self.why)
+    }
+}
+
+impl std::error::Error for DecodeError {}
+
+/// A system call that failed, and what for.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{doing}: {errno}")]
+pub struct IoError {
+    pub(crate) doing: Box<str>,
+    pub(crate) errno: Errno,
+}
+
+impl IoError {
+    /// Returns the error number.
+    pub fn errno(&self) -> Errno {
+        self.errno
+    }
+}
+
+/// An error number of the kernel.
+///
+/// ```
+/// use nftlink::Errno;
+/// assert_eq!(Errno::ENOENT.to_string(), "no such file or directory");
+/// assert_eq!(Errno::from_raw(2), Errno::ENOENT);
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Errno(i32);
+
+macro_rules! errnos {
+    ($($name:ident = $number:literal, $words:literal;)*) => {
+        impl Errno {
+            $(#[doc = concat!("`", stringify!($name), "`: ", $words, ".")] pub const $name: Self = Self($number);)*
+
+            /// Returns the error's name in C, if it is one that nf_tables is known to use.
+            pub const fn name(self) -> Option<&'static str> {
+                match self { $(Self::$name => Some(stringify!($name)),)* _ => None }
+            }
+
+            const fn words(self) -> Option<&'static str> {
+                match self { $(Self::$name => Some($words),)* _ => None }
+            }
+        }
+    };
+}
+
+// The numbers are those of every architecture that Rust's std supports on Linux but MIPS and
+// SPARC, where those above 34 differ; `from_raw` and `get` are right there, too.
+errnos! {
+    EPERM = 1, "operation not permitted";
+    ENOENT = 2, "no such file or directory";
+    EINTR = 4, "interrupted system call";
+    EIO = 5, "input/output error";
+    E2BIG = 7, "argument list too long";
+    EBADF = 9, "bad file descriptor";
+    EAGAIN = 11, "resource temporarily unavailable";
+    ENOMEM = 12, "cannot allocate memory";
+    EACCES = 13, "permission denied";
+    EBUSY = 16, "device or resource busy";
+    EEXIST = 17, "file exists";
+    EINVAL = 22, "invalid argument";
+    ENFILE = 23, "too many open files in system";
+    EMLINK = 31, "too many links";
+    ERANGE = 34, "numerical result out of range";
+    ENODATA = 61, "no data available";
+    EOVERFLOW = 75, "value too large for defined data type";
+    ERESTART = 85, "interrupted system call should be restarted";
+    EMSGSIZE = 90, "message too long";
+    EOPNOTSUPP = 95, "operation not supported";
+    EAFNOSUPPORT = 97, "address family not supported by protocol";
+    ENOBUFS = 105, "no buffer space available";
+    ECANCELED = 125, "operation canceled";
+}
+
+impl Errno {
+    /// Wraps an error number.
+    pub const fn from_raw(raw: i32) -> Self {
+        Self(raw)
+    }
+
+    /// Returns the error number.
+    pub const fn get(self) -> i32 {
+        self.0
+    }
+}
+
+impl fmt::Display for Errno {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.words() {
+            Some(words) => f.write_str(words),
+            None => write!(f, "error number {}", self.0),
+        }
+    }
+}
+
+impl fmt::Debug for Errno {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.name() {
+            Some(name) => f.write_str(name),
+            None => write!(f, "Errno({})", self.0),
+        }
+    }
+}
+
+impl From<nix::errno::Errno> for Errno {
+    fn from(errno: nix::errno::Errno) -> Self {
+        Self(errno as i32)
+    }
+}
+
+impl From<&std::io::Error> for Errno {
+    fn from(error: &std::io::Error) -> Self {
+        error.raw_os_error().map_or(Self::EIO, Self)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn errors_travel_between_threads_and_are_small() {
+        fn travels<T: Send + Sync + 'static>() {}
+        travels::<Error>();
+        assert!(size_of::<Error>() <= 40, "{}", size_of::<Error>());
+    }
+
+    #[test]
+    fn a_predicate_holds_only_if_it_explains_the_whole_error() {
+        let rejection = |op, errno| Rejection {
+            op: Op(op),
+            errno,
+            operation: "add table inet fw".into(),
+            path: None,
+            part: None,
+            step: None,
+            message: None,
+        };
+        let error = |list: Vec<_>| Error::Rejected(Box::new(Rejections { list, truncated: false }));
+        assert!(error(vec![rejection(0, Errno::EEXIST), rejection(1, Errno::EEXIST)]).is_exists());
+        let mixed = error(vec![rejection(0, Errno::EEXIST), rejection(1, Errno::ENOENT)]);
+        assert!(!mixed.is_exists() && !mixed.is_not_found());
+        assert_eq!(mixed.errno(), Some(Errno::EEXIST));
+        assert_eq!(
+            mixed.to_string(),
+            "operation 0 (add table inet fw): file exists; operation 1 (add table inet fw): no such file or directory"
+        );
+    }
+}

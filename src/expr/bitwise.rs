@@ -1,0 +1,166 @@
+//! The bitwise expression.
+
+use std::fmt;
+
+use super::data::DATA_SCHEMA;
+use super::{Data, Reg, Wire};
+use crate::error::DecodeError;
+use crate::wire::newtype::open_number;
+use crate::wire::path::{AttrName, Schema};
+use crate::wire::{AttrReader, AttrWriter};
+
+const NFTA_BITWISE_SREG: u16 = 1;
+const NFTA_BITWISE_DREG: u16 = 2;
+const NFTA_BITWISE_LEN: u16 = 3;
+const NFTA_BITWISE_MASK: u16 = 4;
+const NFTA_BITWISE_XOR: u16 = 5;
+const NFTA_BITWISE_OP: u16 = 6;
+const NFTA_BITWISE_DATA: u16 = 7;
+const NFTA_BITWISE_SREG2: u16 = 8;
+
+open_number! {
+    /// What a bitwise expression computes (`enum nft_bitwise_ops`).
+    #[doc(alias = "nft_bitwise_ops")]
+    pub struct BitwiseOp(u32) {
+        /// `(register & mask) ^ xor`.
+        MASK_XOR = 0, "mask";
+        /// `register << data` (Linux 5.6).
+        LSHIFT = 1, "<<";
+        /// `register >> data` (Linux 5.6).
+        RSHIFT = 2, ">>";
+        /// `register & other` (Linux 6.13).
+        AND = 3, "&";
+        /// `register | other` (Linux 6.13).
+        OR = 4, "|";
+        /// `register ^ other` (Linux 6.13).
+        XOR = 5, "^";
+    }
+}
+
+/// Masks and xors a register.
+#[doc(alias = "nft_bitwise")]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub struct Bitwise {
+    /// Where the bytes come from.
+    pub sreg: Reg,
+    /// Where the bytes go.
+    pub dreg: Reg,
+    /// How many bytes are computed.
+    pub len: u32,
+    /// What is computed.
+    pub op: BitwiseOp,
+    /// Of `MASK_XOR`: the bits to keep.
+    pub mask: Option<Data>,
+    /// Of `MASK_XOR`: the bits to invert afterwards.
+    pub xor: Option<Data>,
+    /// Of a shift: the number of bits, 4 bytes in the host's order. Of the others: the operand,
+    /// if `sreg2` is not it.
+    pub data: Option<Data>,
+    /// Of `AND`, `OR` and `XOR`: the register with the operand.
+    pub sreg2: Option<Reg>,
+}
+
+impl Bitwise {
+    /// Computes `(register & mask) ^ xor` in place; both are as long as the value.
+    pub fn mask_xor(reg: Reg, mask: impl Into<Data>, xor: impl Into<Data>) -> Self {
+        let (mask, xor) = (mask.into(), xor.into());
+        let len = mask.len() as u32;
+        Self { len, mask: Some(mask), xor: Some(xor), ..Self::empty(reg) }
+    }
+
+    fn empty(reg: Reg) -> Self {
+        let op = BitwiseOp::MASK_XOR;
+        Self { sreg: reg, dreg: reg, len: 0, op, mask: None, xor: None, data: None, sreg2: None }
+    }
+}
+
+impl Wire for Bitwise {
+    const NAME: &'static str = "bitwise";
+    const SCHEMA: Schema = Schema(&[
+        AttrName::value(NFTA_BITWISE_SREG, "sreg"),
+        AttrName::value(NFTA_BITWISE_DREG, "dreg"),
+        AttrName::value(NFTA_BITWISE_LEN, "len"),
+        AttrName::nest(NFTA_BITWISE_MASK, "mask", &DATA_SCHEMA),
+        AttrName::nest(NFTA_BITWISE_XOR, "xor", &DATA_SCHEMA),
+        AttrName::value(NFTA_BITWISE_OP, "op"),
+        AttrName::nest(NFTA_BITWISE_DATA, "data", &DATA_SCHEMA),
+        AttrName::value(NFTA_BITWISE_SREG2, "sreg2"),
+    ]);
+
+    fn encode(&self, w: &mut AttrWriter) {
+        self.sreg.write(w, NFTA_BITWISE_SREG);
+        self.dreg.write(w, NFTA_BITWISE_DREG);
+        w.u32(NFTA_BITWISE_LEN, self.len);
+        if self.op != BitwiseOp::MASK_XOR {
+            w.u32(NFTA_BITWISE_OP, self.op.get());
+        }
+        if let Some(mask) = &self.mask {
+            mask.write(w, NFTA_BITWISE_MASK);
+        }
+        if let Some(xor) = &self.xor {
+            xor.write(w, NFTA_BITWISE_XOR);
+        }
+        if let Some(data) = &self.data {
+            data.write(w, NFTA_BITWISE_DATA);
+        }
+        if let Some(sreg2) = self.sreg2 {
+            sreg2.write(w, NFTA_BITWISE_SREG2);
+        }
+    }
+
+    fn decode(attrs: &mut AttrReader<'_>) -> Result<Self, DecodeError> {
+        let mut bitwise = Self::empty(Reg::VERDICT);
+        while let Some(attr) = attrs.next() {
+            match attr? {
+                (NFTA_BITWISE_SREG, v) => bitwise.sreg = Reg::read(v)?,
+                (NFTA_BITWISE_DREG, v) => bitwise.dreg = Reg::read(v)?,
+                (NFTA_BITWISE_LEN, v) => bitwise.len = v.u32()?,
+                (NFTA_BITWISE_MASK, v) => bitwise.mask = Some(Data::read(v)?),
+                (NFTA_BITWISE_XOR, v) => bitwise.xor = Some(Data::read(v)?),
+                (NFTA_BITWISE_OP, v) => bitwise.op = BitwiseOp::from_raw(v.u32()?),
+                (NFTA_BITWISE_DATA, v) => bitwise.data = Some(Data::read(v)?),
+                (NFTA_BITWISE_SREG2, v) => bitwise.sreg2 = Some(Reg::read(v)?),
+                (other, _) => attrs.note_unknown(other),
+            }
+        }
+        Ok(bitwise)
+    }
+
+    #[cfg(test)]
+    fn golden() -> Vec<(Self, &'static [u8])> {
+        vec![
+            (
+                Self::mask_xor(Reg::R1, [255, 128, 0, 0], [0; 4]),
+                b"\x08\0\x01\0\0\0\0\x01\x08\0\x02\0\0\0\0\x01\x08\0\x03\0\0\0\0\x04\
+                  \x0c\0\x04\x80\x08\0\x01\0\xff\x80\0\0\x0c\0\x05\x80\x08\0\x01\0\0\0\0\0",
+            ),
+            (
+                Self { len: 4, op: BitwiseOp::RSHIFT, data: Some([8, 0, 0, 0].into()), ..Self::empty(Reg::R1) },
+                b"\x08\0\x01\0\0\0\0\x01\x08\0\x02\0\0\0\0\x01\x08\0\x03\0\0\0\0\x04\x08\0\x06\0\0\0\0\x02\
+                  \x0c\0\x07\x80\x08\0\x01\0\x08\0\0\0",
+            ),
+        ]
+    }
+}
+
+impl fmt::Display for Bitwise {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { sreg, dreg, op, .. } = self;
+        write!(f, "bitwise {dreg} = ( {sreg} ")?;
+        if self.op != BitwiseOp::MASK_XOR {
+            write!(f, "{op} ")?;
+            if let Some(data) = &self.data {
+                data.fmt(f)?;
+            }
+            if let Some(sreg2) = self.sreg2 {
+                sreg2.fmt(f)?;
+            }
+            return f.write_str(" )");
+        }
+        f.write_str("& ")?;
+        self.mask.iter().try_for_each(|mask| mask.fmt(f))?;
+        f.write_str(" ) ^ ")?;
+        self.xor.iter().try_for_each(|xor| xor.fmt(f))
+    }
+}

@@ -1,0 +1,96 @@
+//! The cmp expression.
+
+use std::fmt;
+
+use super::data::DATA_SCHEMA;
+use super::{Data, Reg, Wire};
+use crate::error::DecodeError;
+use crate::wire::newtype::open_number;
+use crate::wire::path::{AttrName, Schema};
+use crate::wire::{AttrReader, AttrWriter};
+
+const NFTA_CMP_SREG: u16 = 1;
+const NFTA_CMP_OP: u16 = 2;
+const NFTA_CMP_DATA: u16 = 3;
+
+open_number! {
+    /// How two values are compared: byte by byte (`enum nft_cmp_ops`).
+    #[doc(alias = "nft_cmp_ops")]
+    pub struct CmpOp(u32) {
+        /// Equal.
+        EQ = 0, "eq";
+        /// Not equal.
+        NEQ = 1, "neq";
+        /// Less.
+        LT = 2, "lt";
+        /// Less or equal.
+        LTE = 3, "lte";
+        /// Greater.
+        GT = 4, "gt";
+        /// Greater or equal.
+        GTE = 5, "gte";
+    }
+}
+
+/// Goes on if a register compares so with a value; else the next rule follows.
+#[doc(alias = "nft_cmp")]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub struct Cmp {
+    /// The register.
+    pub sreg: Reg,
+    /// The comparison.
+    pub op: CmpOp,
+    /// The value; as many bytes are compared as it has.
+    pub data: Data,
+}
+
+impl Cmp {
+    /// Compares a register with a value.
+    pub fn new(op: CmpOp, sreg: Reg, data: impl Into<Data>) -> Self {
+        Self { sreg, op, data: data.into() }
+    }
+}
+
+impl Wire for Cmp {
+    const NAME: &'static str = "cmp";
+    const SCHEMA: Schema = Schema(&[
+        AttrName::value(NFTA_CMP_SREG, "sreg"),
+        AttrName::value(NFTA_CMP_OP, "op"),
+        AttrName::nest(NFTA_CMP_DATA, "data", &DATA_SCHEMA),
+    ]);
+
+    fn encode(&self, w: &mut AttrWriter) {
+        self.sreg.write(w, NFTA_CMP_SREG);
+        w.u32(NFTA_CMP_OP, self.op.get());
+        self.data.write(w, NFTA_CMP_DATA);
+    }
+
+    fn decode(attrs: &mut AttrReader<'_>) -> Result<Self, DecodeError> {
+        let mut cmp = Self::new(CmpOp::EQ, Reg::VERDICT, []);
+        while let Some(attr) = attrs.next() {
+            match attr? {
+                (NFTA_CMP_SREG, v) => cmp.sreg = Reg::read(v)?,
+                (NFTA_CMP_OP, v) => cmp.op = CmpOp::from_raw(v.u32()?),
+                (NFTA_CMP_DATA, v) => cmp.data = Data::read(v)?,
+                (other, _) => attrs.note_unknown(other),
+            }
+        }
+        Ok(cmp)
+    }
+
+    #[cfg(test)]
+    fn golden() -> Vec<(Self, &'static [u8])> {
+        vec![(
+            Self::new(CmpOp::EQ, Reg::R1, [6]),
+            b"\x08\0\x01\0\0\0\0\x01\x08\0\x02\0\0\0\0\0\x0c\0\x03\x80\x05\0\x01\0\x06\0\0\0",
+        )]
+    }
+}
+
+impl fmt::Display for Cmp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "cmp {} {} ", self.op, self.sreg)?;
+        self.data.fmt(f)
+    }
+}

@@ -1,0 +1,71 @@
+//! The counter expression.
+
+use std::fmt;
+
+use super::Wire;
+use crate::error::DecodeError;
+use crate::wire::path::{AttrName, Schema};
+use crate::wire::{AttrReader, AttrWriter};
+
+const NFTA_COUNTER_BYTES: u16 = 1;
+const NFTA_COUNTER_PACKETS: u16 = 2;
+const NFTA_COUNTER_PAD: u16 = 3;
+
+/// Counts the packets that reach it, and their bytes.
+#[doc(alias = "nft_counter")]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub struct Counter {
+    /// Packets seen so far.
+    pub packets: u64,
+    /// Bytes seen so far.
+    pub bytes: u64,
+}
+
+impl Counter {
+    /// A counter that starts at the given numbers.
+    pub fn new(packets: u64, bytes: u64) -> Self {
+        Self { packets, bytes }
+    }
+}
+
+impl Wire for Counter {
+    const NAME: &'static str = "counter";
+    const SCHEMA: Schema =
+        Schema(&[AttrName::value(NFTA_COUNTER_BYTES, "bytes"), AttrName::value(NFTA_COUNTER_PACKETS, "packets")]);
+
+    fn encode(&self, w: &mut AttrWriter) {
+        // nft sends none of a counter that starts at zero.
+        if *self != Self::default() {
+            w.u64(NFTA_COUNTER_BYTES, self.bytes);
+            w.u64(NFTA_COUNTER_PACKETS, self.packets);
+        }
+    }
+
+    fn decode(attrs: &mut AttrReader<'_>) -> Result<Self, DecodeError> {
+        let mut counter = Self::default();
+        while let Some(attr) = attrs.next() {
+            match attr? {
+                (NFTA_COUNTER_BYTES, v) => counter.bytes = v.u64()?,
+                (NFTA_COUNTER_PACKETS, v) => counter.packets = v.u64()?,
+                (NFTA_COUNTER_PAD, _) => {}
+                (other, _) => attrs.note_unknown(other),
+            }
+        }
+        Ok(counter)
+    }
+
+    #[cfg(test)]
+    fn golden() -> Vec<(Self, &'static [u8])> {
+        vec![
+            (Self::default(), b""),
+            (Self { packets: 1, bytes: 84 }, b"\x0c\0\x01\0\0\0\0\0\0\0\0\x54\x0c\0\x02\0\0\0\0\0\0\0\0\x01"),
+        ]
+    }
+}
+
+impl fmt::Display for Counter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "counter pkts {} bytes {}", self.packets, self.bytes)
+    }
+}

@@ -1,0 +1,321 @@
+//! What `NFTA_DATA_*` holds: the bytes of a register, or a verdict.
+
+use std::fmt;
+
+use crate::error::DecodeError;
+use crate::wire::newtype::open_number;
+use crate::wire::path::{AttrName, Schema};
+use crate::wire::{Attr, AttrReader, AttrWriter, Name};
+
+const NFTA_DATA_VALUE: u16 = 1;
+const NFTA_DATA_VERDICT: u16 = 2;
+const NFTA_VERDICT_CODE: u16 = 1;
+const NFTA_VERDICT_CHAIN: u16 = 2;
+const NFTA_VERDICT_CHAIN_ID: u16 = 3;
+
+const VERDICT_SCHEMA: Schema = Schema(&[
+    AttrName::value(NFTA_VERDICT_CODE, "code"),
+    AttrName::value(NFTA_VERDICT_CHAIN, "chain"),
+    AttrName::value(NFTA_VERDICT_CHAIN_ID, "chain_id"),
+]);
+pub(crate) const DATA_SCHEMA: Schema =
+    Schema(&[AttrName::value(NFTA_DATA_VALUE, "value"), AttrName::nest(NFTA_DATA_VERDICT, "verdict", &VERDICT_SCHEMA)]);
+
+/// Bytes as a register has them, in the order of the expression that loads them.
+///
+/// ```
+/// use nftlink::expr::Data;
+/// let port = Data::from(80u16.to_be_bytes());
+/// assert_eq!(port.as_bytes(), [0, 80]);
+/// ```
+#[derive(Clone)]
+pub struct Data(Repr);
+
+/// Most data are an address at most: those need no allocation.
+#[derive(Clone)]
+enum Repr {
+    Inline { len: u8, bytes: [u8; Data::INLINE] },
+    Heap(Box<[u8]>),
+}
+
+impl Data {
+    const INLINE: usize = 16;
+
+    /// Copies bytes.
+    #[inline]
+    pub fn new(bytes: &[u8]) -> Self {
+        match bytes.len() {
+            len @ 0..=Self::INLINE => {
+                let mut inline = [0; Self::INLINE];
+                inline[..len].copy_from_slice(bytes);
+                Self(Repr::Inline { len: len as u8, bytes: inline })
+            }
+            _ => Self(Repr::Heap(bytes.into())),
+        }
+    }
+
+    /// Returns the bytes.
+    #[inline]
+    pub fn as_bytes(&self) -> &[u8] {
+        match &self.0 {
+            Repr::Inline { len, bytes } => &bytes[..usize::from(*len).min(Self::INLINE)],
+            Repr::Heap(bytes) => bytes,
+        }
+    }
+
+    /// Returns how many bytes there are.
+    pub fn len(&self) -> usize {
+        self.as_bytes().len()
+    }
+
+    /// Whether there are no bytes.
+    pub fn is_empty(&self) -> bool {
+        self.as_bytes().is_empty()
+    }
+
+    /// Writes the data as a nest.
+    pub(crate) fn write(&self, w: &mut AttrWriter, attr: u16) {
+        write_value(w, attr, self.as_bytes());
+    }
+
+    /// Reads a nest that has to hold bytes.
+    pub(crate) fn read(attr: Attr<'_>) -> Result<Self, DecodeError> {
+        let mut data = None;
+        let attrs = attr.nested()?;
+        for attr in attrs.clone() {
+            match attr? {
+                (NFTA_DATA_VALUE, v) => data = Some(Self::new(v.bytes())),
+                (other, _) => attrs.note_unknown(other),
+            }
+        }
+        data.ok_or(DecodeError::new("data", "no value in it"))
+    }
+}
+
+/// Writes bytes as `NFTA_DATA_VALUE` in a nest.
+pub(crate) fn write_value(w: &mut AttrWriter, attr: u16, bytes: &[u8]) {
+    w.nest(attr, |w| w.bytes(NFTA_DATA_VALUE, bytes));
+}
+
+impl<const N: usize> From<[u8; N]> for Data {
+    fn from(bytes: [u8; N]) -> Self {
+        Self::new(&bytes)
+    }
+}
+
+impl From<&[u8]> for Data {
+    fn from(bytes: &[u8]) -> Self {
+        Self::new(bytes)
+    }
+}
+
+impl AsRef<[u8]> for Data {
+    fn as_ref(&self) -> &[u8] {
+        self.as_bytes()
+    }
+}
+
+impl PartialEq for Data {
+    fn eq(&self, other: &Self) -> bool {
+        self.as_bytes() == other.as_bytes()
+    }
+}
+
+impl Eq for Data {}
+
+impl PartialOrd for Data {
+    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Data {
+    /// Compares as the kernel does: byte by byte.
+    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
+        self.as_bytes().cmp(other.as_bytes())
+    }
+}
+
+impl std::hash::Hash for Data {
+    fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
+        self.as_bytes().hash(state);
+    }
+}
+
+impl fmt::Debug for Data {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Data(0x")?;
+        self.as_bytes().iter().try_for_each(|byte| write!(f, "{byte:02x}"))?;
+        f.write_str(")")
+    }
+}
+
+impl fmt::Display for Data {
+    /// Writes words of four bytes as libnftnl 1.2 does, each a number of the host's order;
+    /// with `{:#}` as libnftnl 1.3 does, the bytes in their order.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (n, word) in self.as_bytes().chunks(4).enumerate() {
+            if n > 0 {
+                f.write_str(" ")?;
+            }
+            f.write_str("0x")?;
+            if f.alternate() {
+                word.iter().try_for_each(|byte| write!(f, "{byte:02x}"))?;
+            } else {
+                let mut bytes = [0; 4];
+                bytes[..word.len()].copy_from_slice(word);
+                write!(f, "{:08x}", crate::wire::order::from_host_u32(bytes))?;
+            }
+        }
+        Ok(())
+    }
+}
+
+open_number! {
+    /// What becomes of a packet (`NF_DROP` …, `enum nft_verdicts`).
+    #[doc(alias = "nft_verdicts")]
+    pub struct VerdictCode(i32) {
+        /// The packet is dropped.
+        DROP = 0, "drop";
+        /// The packet passes this chain.
+        ACCEPT = 1, "accept";
+        /// The packet is somebody else's now; not for rules.
+        STOLEN = 2, "stolen";
+        /// The packet goes to user space; rules use the queue expression.
+        QUEUE = 3, "queue";
+        /// The hook runs again; not for rules.
+        REPEAT = 4, "repeat";
+        /// The next expression or rule follows.
+        CONTINUE = -1, "continue";
+        /// The next rule follows.
+        BREAK = -2, "break";
+        /// Another chain follows, and then the next rule.
+        JUMP = -3, "jump";
+        /// Another chain follows, and nothing after it.
+        GOTO = -4, "goto";
+        /// The chain that jumped here goes on.
+        RETURN = -5, "return";
+    }
+}
+
+/// What becomes of a packet, with the chain that goes on.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub struct Verdict {
+    /// What becomes of the packet.
+    pub code: VerdictCode,
+    /// The chain to jump or go to.
+    pub chain: Option<Name>,
+    /// The chain of this batch to jump or go to (`NFTA_VERDICT_CHAIN_ID`, Linux 5.9).
+    pub chain_id: Option<u32>,
+}
+
+impl Verdict {
+    /// Drops the packet.
+    pub const DROP: Self = Self::plain(VerdictCode::DROP);
+    /// Lets the packet pass this chain.
+    pub const ACCEPT: Self = Self::plain(VerdictCode::ACCEPT);
+    /// Goes on.
+    pub const CONTINUE: Self = Self::plain(VerdictCode::CONTINUE);
+    /// Goes on with the next rule.
+    pub const BREAK: Self = Self::plain(VerdictCode::BREAK);
+    /// Goes back to the chain that jumped here.
+    pub const RETURN: Self = Self::plain(VerdictCode::RETURN);
+
+    /// A verdict without a chain.
+    pub const fn plain(code: VerdictCode) -> Self {
+        Self { code, chain: None, chain_id: None }
+    }
+
+    /// Goes on with `chain`, then with the next rule.
+    pub fn jump(chain: impl Into<Name>) -> Self {
+        Self { chain: Some(chain.into()), ..Self::plain(VerdictCode::JUMP) }
+    }
+
+    /// Goes on with `chain` and does not come back.
+    pub fn goto(chain: impl Into<Name>) -> Self {
+        Self { chain: Some(chain.into()), ..Self::plain(VerdictCode::GOTO) }
+    }
+
+    /// Writes the verdict as a nest.
+    pub(crate) fn write(&self, w: &mut AttrWriter, attr: u16) {
+        w.nest(attr, |w| {
+            w.nest(NFTA_DATA_VERDICT, |w| {
+                w.u32(NFTA_VERDICT_CODE, self.code.get() as u32);
+                if let Some(chain) = &self.chain {
+                    w.name(NFTA_VERDICT_CHAIN, chain);
+                }
+                if let Some(id) = self.chain_id {
+                    w.u32(NFTA_VERDICT_CHAIN_ID, id);
+                }
+            });
+        });
+    }
+
+    fn read(attrs: AttrReader<'_>) -> Result<Self, DecodeError> {
+        let mut verdict = None;
+        let (mut chain, mut chain_id) = (None, None);
+        for attr in attrs.clone() {
+            match attr? {
+                (NFTA_VERDICT_CODE, v) => verdict = Some(VerdictCode::from_raw(v.u32()? as i32)),
+                (NFTA_VERDICT_CHAIN, v) => chain = Some(v.name()),
+                (NFTA_VERDICT_CHAIN_ID, v) => chain_id = Some(v.u32()?),
+                (other, _) => attrs.note_unknown(other),
+            }
+        }
+        let code = verdict.ok_or(DecodeError::new("verdict", "no code in it"))?;
+        Ok(Self { code, chain, chain_id })
+    }
+}
+
+impl fmt::Display for Verdict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.code)?;
+        if let Some(chain) = &self.chain {
+            write!(f, " -> {chain}")?;
+        }
+        Ok(())
+    }
+}
+
+/// A nest that holds bytes or a verdict.
+pub(crate) enum Either {
+    Data(Data),
+    Verdict(Verdict),
+}
+
+impl Either {
+    pub(crate) fn read(attr: Attr<'_>) -> Result<Self, DecodeError> {
+        let mut found = None;
+        let attrs = attr.nested()?;
+        for attr in attrs.clone() {
+            match attr? {
+                (NFTA_DATA_VALUE, v) => found = Some(Self::Data(Data::new(v.bytes()))),
+                (NFTA_DATA_VERDICT, v) => found = Some(Self::Verdict(Verdict::read(v.nested()?)?)),
+                (other, _) => attrs.note_unknown(other),
+            }
+        }
+        found.ok_or(DecodeError::new("data", "neither value nor verdict in it"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn both_notations_of_libnftnl() {
+        let data = Data::from([0xfe, 0x80, 0, 0, 1]);
+        #[cfg(target_endian = "little")]
+        assert_eq!(data.to_string(), "0x000080fe 0x00000001");
+        assert_eq!(format!("{data:#}"), "0xfe800000 0x01");
+    }
+
+    #[test]
+    fn long_data_are_kept_whole() {
+        let bytes = [7; 64];
+        assert_eq!(Data::from(bytes).as_bytes(), bytes);
+        assert_eq!(Data::new(&bytes[..16]).len(), 16);
+        assert!(Data::new(&[]).is_empty());
+    }
+}

@@ -1,0 +1,87 @@
+//! The masq expression.
+
+use std::fmt;
+
+use super::{NatFlags, Reg, Wire};
+use crate::error::DecodeError;
+use crate::wire::path::{AttrName, Schema};
+use crate::wire::{AttrReader, AttrWriter};
+
+const NFTA_MASQ_FLAGS: u16 = 1;
+const NFTA_MASQ_REG_PROTO_MIN: u16 = 2;
+const NFTA_MASQ_REG_PROTO_MAX: u16 = 3;
+
+/// Translates the source to the address of the outgoing interface; ends the chain.
+#[doc(alias = "nft_masq")]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub struct Masq {
+    /// The register with the lowest port: 2 bytes, network order.
+    pub proto_min: Option<Reg>,
+    /// The register with the highest port.
+    pub proto_max: Option<Reg>,
+    /// Flags.
+    pub flags: NatFlags,
+}
+
+impl Masq {
+    /// Keeps the port where that is free.
+    pub fn new() -> Self {
+        Self::default()
+    }
+}
+
+impl Wire for Masq {
+    const NAME: &'static str = "masq";
+    const SCHEMA: Schema = Schema(&[
+        AttrName::value(NFTA_MASQ_FLAGS, "flags"),
+        AttrName::value(NFTA_MASQ_REG_PROTO_MIN, "proto_min"),
+        AttrName::value(NFTA_MASQ_REG_PROTO_MAX, "proto_max"),
+    ]);
+
+    fn encode(&self, w: &mut AttrWriter) {
+        if !self.flags.is_empty() {
+            w.u32(NFTA_MASQ_FLAGS, self.flags.bits());
+        }
+        if let Some(reg) = self.proto_min {
+            reg.write(w, NFTA_MASQ_REG_PROTO_MIN);
+        }
+        if let Some(reg) = self.proto_max {
+            reg.write(w, NFTA_MASQ_REG_PROTO_MAX);
+        }
+    }
+
+    fn decode(attrs: &mut AttrReader<'_>) -> Result<Self, DecodeError> {
+        let mut masq = Self::default();
+        while let Some(attr) = attrs.next() {
+            match attr? {
+                (NFTA_MASQ_FLAGS, v) => masq.flags = NatFlags::from_bits_retain(v.u32()?),
+                (NFTA_MASQ_REG_PROTO_MIN, v) => masq.proto_min = Some(Reg::read(v)?),
+                (NFTA_MASQ_REG_PROTO_MAX, v) => masq.proto_max = Some(Reg::read(v)?),
+                (other, _) => attrs.note_unknown(other),
+            }
+        }
+        Ok(masq)
+    }
+
+    #[cfg(test)]
+    fn golden() -> Vec<(Self, &'static [u8])> {
+        let ports = Self { proto_min: Some(Reg::R1), proto_max: Some(Reg::R2), flags: NatFlags::PROTO_SPECIFIED };
+        vec![(Self::default(), b""), (ports, b"\x08\0\x01\0\0\0\0\x02\x08\0\x02\0\0\0\0\x01\x08\0\x03\0\0\0\0\x02")]
+    }
+}
+
+impl fmt::Display for Masq {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("masq")?;
+        for (what, reg) in [("proto_min", self.proto_min), ("proto_max", self.proto_max)] {
+            if let Some(reg) = reg {
+                write!(f, " {what} {reg}")?;
+            }
+        }
+        if !self.flags.is_empty() {
+            write!(f, " flags {:#x}", self.flags.bits())?;
+        }
+        Ok(())
+    }
+}

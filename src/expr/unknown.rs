@@ -1,0 +1,41 @@
+//! An expression that this library has no type for.
+
+use std::fmt;
+
+use super::Expr;
+use crate::wire::Name;
+
+/// An expression that this library has no type for, as the kernel sent it.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Unknown {
+    name: Name,
+    attributes: Box<[u8]>,
+}
+
+impl Unknown {
+    pub(super) fn new(name: &[u8], attributes: &[u8]) -> Self {
+        Self { name: name.into(), attributes: attributes.into() }
+    }
+
+    /// Returns the kernel's name for it.
+    pub fn name(&self) -> &Name {
+        &self.name
+    }
+
+    /// Returns its attributes, `NFTA_EXPR_NAME` and `NFTA_EXPR_DATA`, as bytes.
+    pub fn attributes(&self) -> &[u8] {
+        &self.attributes
+    }
+}
+
+impl From<Unknown> for Expr {
+    fn from(unknown: Unknown) -> Self {
+        Self::Unknown(unknown)
+    }
+}
+
+impl fmt::Display for Unknown {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} (unknown)", self.name)
+    }
+}

@@ -1,0 +1,189 @@
+//! [`AttrWriter`]: attributes in one pass into one buffer.
+
+use super::{NLA_F_NESTED, NLA_HDRLEN, Name, align, order};
+use crate::error::BuildErrorKind;
+
+/// Appends netlink attributes to one buffer.
+///
+/// Nothing fails while writing: the first mistake is kept, so that encoders read as lists.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct AttrWriter {
+    buf: Vec<u8>,
+    error: Option<BuildErrorKind>,
+}
+
+/// Where an attribute begins whose length is not known yet.
+#[derive(Debug, Clone, Copy)]
+#[must_use]
+pub(crate) struct Open(usize);
+
+impl AttrWriter {
+    pub(crate) const fn new() -> Self {
+        Self { buf: Vec::new(), error: None }
+    }
+
+    pub(crate) fn bytes_written(&self) -> &[u8] {
+        &self.buf
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.buf.len()
+    }
+
+    /// The buffer itself, for headers and what comes before or after attributes.
+    pub(crate) fn buffer(&mut self) -> &mut Vec<u8> {
+        &mut self.buf
+    }
+
+    /// Takes the first mistake made since the last call.
+    pub(crate) fn take_error(&mut self) -> Option<BuildErrorKind> {
+        self.error.take()
+    }
+
+    /// Keeps `error` if it is the first.
+    pub(crate) fn fail(&mut self, error: BuildErrorKind) {
+        self.error.get_or_insert(error);
+    }
+
+    /// Keeps the error of `result`, if there is one and it is the first.
+    pub(crate) fn check(&mut self, result: Result<(), BuildErrorKind>) {
+        if let Err(error) = result {
+            self.fail(error);
+        }
+    }
+
+    pub(crate) fn u8(&mut self, attr: u16, value: u8) {
+        self.fixed(attr, 5, [value, 0, 0, 0]);
+    }
+
+    pub(crate) fn u16(&mut self, attr: u16, value: u16) {
+        let [a, b] = order::be_u16(value);
+        self.fixed(attr, 6, [a, b, 0, 0]);
+    }
+
+    pub(crate) fn u32(&mut self, attr: u16, value: u32) {
+        self.fixed(attr, 8, order::be_u32(value));
+    }
+
+    pub(crate) fn u64(&mut self, attr: u16, value: u64) {
+        let mut bytes = [0; 12];
+        bytes[..4].copy_from_slice(&header(attr, 12));
+        bytes[4..].copy_from_slice(&order::be_u64(value));
+        self.buf.extend_from_slice(&bytes);
+    }
+
+    /// A flag attribute's sibling with up to four bytes of value, padded.
+    fn fixed(&mut self, attr: u16, len: u16, value: [u8; 4]) {
+        let mut bytes = [0; 8];
+        bytes[..4].copy_from_slice(&header(attr, len));
+        bytes[4..].copy_from_slice(&value);
+        self.buf.extend_from_slice(&bytes);
+    }
+
+    /// An attribute of any bytes.
+    pub(crate) fn bytes(&mut self, attr: u16, value: &[u8]) {
+        self.padded(attr, value, 0);
+    }
+
+    /// A string with the NUL that nft sends with most of them.
+    pub(crate) fn string(&mut self, attr: u16, value: &[u8]) {
+        self.padded(attr, value, 1);
+    }
+
+    /// [`string`](Self::string) of a name.
+    pub(crate) fn name(&mut self, attr: u16, value: &Name) {
+        self.padded(attr, value.as_bytes(), 1);
+    }
+
+    fn padded(&mut self, attr: u16, value: &[u8], zeros: usize) {
+        let len = NLA_HDRLEN + value.len() + zeros;
+        let Ok(short) = u16::try_from(len) else {
+            return self.fail(BuildErrorKind::AttributeTooLong { len });
+        };
+        self.buf.reserve(align(len));
+        self.buf.extend_from_slice(&header(attr, short));
+        self.buf.extend_from_slice(value);
+        self.buf.extend_from_slice(&[0; 4][..align(len) - (NLA_HDRLEN + value.len())]);
+    }
+
+    /// An attribute that holds what `content` writes.
+    pub(crate) fn nest(&mut self, attr: u16, content: impl FnOnce(&mut Self)) {
+        let open = self.open(attr);
+        content(self);
+        self.close(open);
+    }
+
+    /// Begins a nest; for loops that close it and open the next.
+    pub(crate) fn open(&mut self, attr: u16) -> Open {
+        let open = Open(self.buf.len());
+        self.buf.extend_from_slice(&header(attr | NLA_F_NESTED, 0));
+        open
+    }
+
+    /// Ends a nest: its length is known now.
+    pub(crate) fn close(&mut self, open: Open) {
+        let len = self.buf.len() - open.0;
+        match u16::try_from(len) {
+            Ok(short) => self.buf[open.0..open.0 + 2].copy_from_slice(&order::host_u16(short)),
+            Err(_) => self.fail(BuildErrorKind::AttributeTooLong { len }),
+        }
+    }
+
+    /// How many bytes of content the nest has so far.
+    pub(crate) fn nested_len(&self, open: &Open) -> usize {
+        self.buf.len() - open.0 - NLA_HDRLEN
+    }
+
+    /// Attributes that are encoded already.
+    pub(crate) fn raw(&mut self, attrs: &[u8]) {
+        self.buf.extend_from_slice(attrs);
+        self.buf.resize(align(self.buf.len()), 0);
+    }
+}
+
+fn header(attr: u16, len: u16) -> [u8; 4] {
+    let ([a, b], [c, d]) = (order::host_u16(len), order::host_u16(attr));
+    [a, b, c, d]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_are_big_endian_and_padded() {
+        let mut w = AttrWriter::new();
+        w.u8(1, 0xab);
+        w.u16(2, 0x0102);
+        w.u32(3, 0x0102_0304);
+        w.u64(4, 0x0102_0304_0506_0708);
+        w.string(5, b"abc");
+        w.bytes(6, b"abcde");
+        #[cfg(target_endian = "little")]
+        assert_eq!(
+            w.bytes_written(),
+            b"\x05\0\x01\0\xab\0\0\0\x06\0\x02\0\x01\x02\0\0\x08\0\x03\0\x01\x02\x03\x04\
+              \x0c\0\x04\0\x01\x02\x03\x04\x05\x06\x07\x08\x08\0\x05\0abc\0\x09\0\x06\0abcde\0\0\0"
+        );
+        assert!(w.take_error().is_none());
+    }
+
+    #[test]
+    fn a_nest_knows_its_length() {
+        let mut w = AttrWriter::new();
+        w.nest(1, |w| w.nest(2, |w| w.u32(3, 4)));
+        #[cfg(target_endian = "little")]
+        assert_eq!(w.bytes_written(), b"\x10\0\x01\x80\x0c\0\x02\x80\x08\0\x03\0\0\0\0\x04");
+    }
+
+    #[test]
+    fn a_length_beyond_16_bits_is_an_error_and_the_first_error_is_kept() {
+        let mut w = AttrWriter::new();
+        w.bytes(1, &[0; 65_531]);
+        assert!(w.take_error().is_none());
+        w.nest(1, |w| w.bytes(1, &[0; 65_531]));
+        w.bytes(1, &[0; 65_532]);
+        assert_eq!(w.take_error(), Some(BuildErrorKind::AttributeTooLong { len: 65_540 }));
+        assert_eq!(w.take_error(), None);
+    }
+}
