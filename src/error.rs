@@ -296,9 +296,6 @@ pub enum BuildErrorKind {
     /// An expression was edited that has attributes this library does not know.
     #[error("the edited {0} expression has attributes that are not known here: `forget_unknown` drops them")]
     UnknownAttributes(Box<str>),
-    /// An element has a timeout and its set was made without.
-    #[error("an element with a timeout in a set without timeouts: the kernel would refuse it")]
-    TimeoutWithoutFlag,
     /// A duration does not fit the kernel's field.
     #[error("a duration of {millis} ms does not fit the kernel's field")]
     DurationTooLong {

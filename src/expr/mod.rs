@@ -33,6 +33,7 @@ pub use bitwise::{Bitwise, BitwiseOp};
 pub use byteorder::{Byteorder, ByteorderOp};
 pub use cmp::{Cmp, CmpOp};
 pub use counter::Counter;
+pub(crate) use data::{DATA_SCHEMA, write_value};
 pub use data::{Data, Verdict, VerdictCode};
 pub use immediate::{Immediate, Value};
 pub use lookup::{Lookup, LookupFlags};

@@ -1,13 +1,13 @@
 //! [`AttrWriter`]: attributes in one pass into one buffer.
 
-use super::{NLA_F_NESTED, NLA_HDRLEN, Name, align, order};
+use super::{NLA_F_NESTED, NLA_HDRLEN, NLA_TYPE_MASK, Name, align, order};
 use crate::error::BuildErrorKind;
 
 /// Appends netlink attributes to one buffer.
 ///
 /// Nothing fails while writing: the first mistake is kept, so that encoders read as lists.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct AttrWriter {
+pub struct AttrWriter {
     buf: Vec<u8>,
     error: Option<BuildErrorKind>,
 }
@@ -113,6 +113,15 @@ impl AttrWriter {
         self.close(open);
     }
 
+    /// An attribute whose bytes `content` appends to the buffer.
+    pub(crate) fn value(&mut self, attr: u16, content: impl FnOnce(&mut Self)) {
+        let start = self.buf.len();
+        self.buf.extend_from_slice(&header(attr, 0));
+        content(self);
+        self.close(Open(start));
+        self.buf.resize(align(self.buf.len()), 0);
+    }
+
     /// Begins a nest; for loops that close it and open the next.
     pub(crate) fn open(&mut self, attr: u16) -> Open {
         let open = Open(self.buf.len());
@@ -132,6 +141,20 @@ impl AttrWriter {
     /// How many bytes of content the nest has so far.
     pub(crate) fn nested_len(&self, open: &Open) -> usize {
         self.buf.len() - open.0 - NLA_HDRLEN
+    }
+
+    /// Copies the attributes whose numbers `keep` accepts, as they are.
+    pub(crate) fn copy(&mut self, attrs: &[u8], keep: impl Fn(u16) -> bool) {
+        let mut at = 0;
+        while let Some(head) = attrs.get(at..).and_then(|rest| rest.first_chunk::<NLA_HDRLEN>()) {
+            let len = usize::from(order::from_host_u16([head[0], head[1]]));
+            let number = order::from_host_u16([head[2], head[3]]) & NLA_TYPE_MASK;
+            let Some(attr) = attrs.get(at..at + len).filter(|_| len >= NLA_HDRLEN) else { return };
+            if keep(number) {
+                self.raw(attr);
+            }
+            at += align(len);
+        }
     }
 
     /// Attributes that are encoded already.

@@ -1,0 +1,197 @@
+//! A set as the kernel has it.
+
+use std::time::Duration;
+
+use super::*;
+use crate::datum::DataType;
+use crate::error::DecodeError;
+use crate::object::ObjectKind;
+use crate::wire::reader::Notes;
+use crate::wire::{Attr, AttrReader, Family};
+
+/// What the kernel tells of a set and takes from nobody.
+const OUTPUT: &[u16] = &[NFTA_SET_HANDLE, NFTA_SET_TYPE, NFTA_SET_COUNT, NFTA_SET_PAD, NFTA_SET_ID];
+
+/// A set or map as the kernel has it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SetInfo {
+    at: SetRef,
+    handle: Option<SetHandle>,
+    flags: SetFlags,
+    key_type: DataType,
+    key_len: u32,
+    data_type: Option<DataType>,
+    data_len: Option<u32>,
+    object_kind: Option<ObjectKind>,
+    policy: SetPolicy,
+    size: Option<u32>,
+    timeout: Option<Duration>,
+    gc_interval: Option<Duration>,
+    comment: Option<Box<str>>,
+    raw: Box<[u8]>,
+}
+
+impl SetInfo {
+    pub(crate) fn decode(family: Family, raw: &[u8]) -> Result<Self, DecodeError> {
+        let notes = Notes::default();
+        let mut info = Self {
+            at: SetRef::new(TableRef::new(family, ""), ""),
+            handle: None,
+            flags: SetFlags::empty(),
+            key_type: DataType::from_raw(0),
+            key_len: 0,
+            data_type: None,
+            data_len: None,
+            object_kind: None,
+            policy: SetPolicy::PERFORMANCE,
+            size: None,
+            timeout: None,
+            gc_interval: None,
+            comment: None,
+            raw: raw.into(),
+        };
+        for attr in AttrReader::new(raw, &notes) {
+            match attr? {
+                (NFTA_SET_TABLE, v) => info.at.table.name = v.name(),
+                (NFTA_SET_NAME, v) => info.at.name = v.name(),
+                (NFTA_SET_HANDLE, v) => info.handle = Some(SetHandle::from_raw(v.u64()?)),
+                (NFTA_SET_FLAGS, v) => info.flags = SetFlags::from_bits_retain(v.u32()?),
+                (NFTA_SET_KEY_TYPE, v) => info.key_type = DataType::from_raw(v.u32()?),
+                (NFTA_SET_KEY_LEN, v) => info.key_len = v.u32()?,
+                (NFTA_SET_DATA_TYPE, v) => info.data_type = Some(DataType::from_raw(v.u32()?)),
+                (NFTA_SET_DATA_LEN, v) => info.data_len = Some(v.u32()?),
+                (NFTA_SET_OBJ_TYPE, v) => info.object_kind = Some(ObjectKind::from_raw(v.u32()?)),
+                (NFTA_SET_POLICY, v) => info.policy = SetPolicy::from_raw(v.u32()?),
+                (NFTA_SET_DESC, v) => info.size = read_size(v)?,
+                (NFTA_SET_TIMEOUT, v) => info.timeout = Some(Duration::from_millis(v.u64()?)),
+                (NFTA_SET_GC_INTERVAL, v) => info.gc_interval = Some(Duration::from_millis(v.u32()?.into())),
+                (NFTA_SET_USERDATA, v) => info.comment = userdata::set_comment(v.bytes()).map(Into::into),
+                _ => {}
+            }
+        }
+        Ok(info)
+    }
+
+    /// Writes what it takes to make the set again, attributes unknown here included.
+    pub(crate) fn encode(&self, id: u32, w: &mut AttrWriter) {
+        w.copy(&self.raw, |number| !OUTPUT.contains(&number));
+        w.u32(NFTA_SET_ID, id);
+    }
+
+    /// Returns the set with its Rust type, if its keys are of that type, and so are intervals;
+    /// a map is none.
+    pub fn typed<K: Key>(&self) -> Option<Set<K>> {
+        let shape = SetFlags::INTERVAL | SetFlags::MAP | SetFlags::OBJECT | SetFlags::CONCAT;
+        let same =
+            self.key_type == K::TYPE && self.key_len as usize == K::LEN && self.flags & shape == K::FLAGS & shape;
+        same.then(|| Set::known(self.at.clone(), self.flags, self.timeout, self.size))
+    }
+
+    /// Describes the type of its elements, for errors.
+    pub(crate) fn describe(&self) -> String {
+        describe(self.flags, self.key_type)
+    }
+
+    /// Returns the table and name.
+    pub fn at(&self) -> &SetRef {
+        &self.at
+    }
+
+    /// Returns the table.
+    pub fn table(&self) -> &TableRef {
+        &self.at.table
+    }
+
+    /// Returns the name.
+    pub fn name(&self) -> &Name {
+        &self.at.name
+    }
+
+    /// Returns the number (Linux 4.17).
+    pub fn handle(&self) -> Option<SetHandle> {
+        self.handle
+    }
+
+    /// Returns the flags.
+    pub fn flags(&self) -> SetFlags {
+        self.flags
+    }
+
+    /// Returns the data type of the keys.
+    pub fn key_type(&self) -> DataType {
+        self.key_type
+    }
+
+    /// Returns the length of a key in bytes.
+    pub fn key_len(&self) -> u32 {
+        self.key_len
+    }
+
+    /// Returns the data type of the values, of a map.
+    pub fn data_type(&self) -> Option<DataType> {
+        self.data_type
+    }
+
+    /// Returns the length of a value in bytes, of a map.
+    pub fn data_len(&self) -> Option<u32> {
+        self.data_len
+    }
+
+    /// Returns the kind of the objects that the values are, of an object map.
+    pub fn object_kind(&self) -> Option<ObjectKind> {
+        self.object_kind
+    }
+
+    /// Returns what the set is optimized for.
+    pub fn policy(&self) -> SetPolicy {
+        self.policy
+    }
+
+    /// Returns how many elements it may have, if that is bounded.
+    pub fn size(&self) -> Option<u32> {
+        self.size
+    }
+
+    /// Returns the timeout of elements that have none of their own.
+    pub fn timeout(&self) -> Option<Duration> {
+        self.timeout
+    }
+
+    /// Returns how often the kernel looks for elements whose time is over.
+    pub fn gc_interval(&self) -> Option<Duration> {
+        self.gc_interval
+    }
+
+    /// Returns the comment, if there is one that is text.
+    pub fn comment(&self) -> Option<&str> {
+        self.comment.as_deref()
+    }
+
+    /// Returns the attributes as the kernel sent them.
+    pub fn raw(&self) -> &[u8] {
+        &self.raw
+    }
+}
+
+/// Describes the type of a set's elements, for errors.
+pub(crate) fn describe(flags: SetFlags, key_type: DataType) -> String {
+    let what = if flags.intersects(SetFlags::MAP | SetFlags::OBJECT) { "a map" } else { "a set" };
+    let of = if flags.contains(SetFlags::INTERVAL) { "of intervals of" } else { "of" };
+    format!("{what} {of} {}", key_type.describe())
+}
+
+fn read_size(attr: Attr<'_>) -> Result<Option<u32>, DecodeError> {
+    let mut size = None;
+    for attr in attr.nested()? {
+        if let (NFTA_SET_DESC_SIZE, v) = attr? {
+            size = Some(v.u32()?);
+        }
+    }
+    Ok(size)
+}
+
+impl AsRef<SetRef> for SetInfo {
+    fn as_ref(&self) -> &SetRef {
+        &self.at
+    }
+}

@@ -1,0 +1,290 @@
+//! Tables: what everything else is in.
+
+use std::fmt;
+use std::sync::Arc;
+
+use crate::error::{BuildErrorKind, DecodeError};
+use crate::userdata::{self, Comment};
+use crate::wire::newtype::handle;
+use crate::wire::path::{AttrName, Schema};
+use crate::wire::reader::Notes;
+use crate::wire::{AttrReader, AttrWriter, Family, Name};
+
+pub(crate) const NFT_MSG_NEWTABLE: u16 = 0;
+pub(crate) const NFT_MSG_GETTABLE: u16 = 1;
+pub(crate) const NFT_MSG_DELTABLE: u16 = 2;
+pub(crate) const NFT_MSG_DESTROYTABLE: u16 = 26;
+
+const NFTA_TABLE_NAME: u16 = 1;
+const NFTA_TABLE_FLAGS: u16 = 2;
+const NFTA_TABLE_USE: u16 = 3;
+pub(crate) const NFTA_TABLE_HANDLE: u16 = 4;
+const NFTA_TABLE_PAD: u16 = 5;
+const NFTA_TABLE_USERDATA: u16 = 6;
+const NFTA_TABLE_OWNER: u16 = 7;
+
+/// What the kernel tells of a table and takes from nobody.
+const OUTPUT: &[u16] = &[NFTA_TABLE_USE, NFTA_TABLE_HANDLE, NFTA_TABLE_PAD, NFTA_TABLE_OWNER];
+
+pub(crate) const SCHEMA: Schema = Schema(&[
+    AttrName::value(NFTA_TABLE_NAME, "name"),
+    AttrName::value(NFTA_TABLE_FLAGS, "flags"),
+    AttrName::value(NFTA_TABLE_USE, "use"),
+    AttrName::value(NFTA_TABLE_HANDLE, "handle"),
+    AttrName::value(NFTA_TABLE_USERDATA, "userdata"),
+    AttrName::value(NFTA_TABLE_OWNER, "owner"),
+]);
+
+bitflags::bitflags! {
+    /// Flags of a table (`enum nft_table_flags`).
+    #[doc(alias = "nft_table_flags")]
+    #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+    pub struct TableFlags: u32 {
+        /// Its chains are not attached to their hooks: nothing in it sees a packet.
+        const DORMANT = 1;
+        /// It belongs to the socket that made it and goes with it (Linux 5.12).
+        const OWNER = 2;
+        /// It stays when its owner goes (Linux 6.9).
+        const PERSIST = 4;
+        /// What later kernels add.
+        const _ = !0;
+    }
+}
+
+handle! {
+    /// The number of a table, unique in its network namespace.
+    TableHandle
+}
+
+/// Names a table: a family and a name in it.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct TableRef {
+    pub(crate) family: Family,
+    pub(crate) name: Name,
+}
+
+impl TableRef {
+    /// Names the table `name` of `family`.
+    pub fn new(family: Family, name: impl Into<Name>) -> Self {
+        Self { family, name: name.into() }
+    }
+
+    /// Returns the family.
+    pub fn family(&self) -> Family {
+        self.family
+    }
+
+    /// Returns the name.
+    pub fn name(&self) -> &Name {
+        &self.name
+    }
+
+    /// Writes the table's name as the first attribute of something in it.
+    pub(crate) fn write(&self, w: &mut AttrWriter) {
+        w.check(self.name.check("table"));
+        // In the messages of each kind of object the first attribute is the table's name.
+        w.name(NFTA_TABLE_NAME, &self.name);
+    }
+
+    /// Refuses what is in another table than `self`.
+    pub(crate) fn check_same(&self, what: &'static str, name: &Name, table: &Self) -> Result<(), BuildErrorKind> {
+        if self == table {
+            return Ok(());
+        }
+        Err(BuildErrorKind::OtherTable {
+            what,
+            name: name.to_string().into(),
+            has: table.to_string().into(),
+            wants: self.to_string().into(),
+        })
+    }
+}
+
+impl AsRef<TableRef> for TableRef {
+    fn as_ref(&self) -> &TableRef {
+        self
+    }
+}
+
+impl fmt::Display for TableRef {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.family, self.name)
+    }
+}
+
+/// A table as a program wants it.
+///
+/// ```
+/// use nftlink::{Batch, Table};
+///
+/// let mut batch = Batch::new();
+/// batch.add(&Table::inet("fw").comment("made by example"));
+/// assert_eq!(batch.to_string(), "add table inet fw\n");
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Table {
+    at: TableRef,
+    flags: TableFlags,
+    comment: Option<Comment>,
+}
+
+impl Table {
+    /// A table of any family.
+    pub fn new(family: Family, name: impl Into<Name>) -> Self {
+        Self { at: TableRef::new(family, name), flags: TableFlags::empty(), comment: None }
+    }
+
+    /// A table that sees IPv4 and IPv6.
+    pub fn inet(name: impl Into<Name>) -> Self {
+        Self::new(Family::INET, name)
+    }
+
+    /// A table that sees IPv4.
+    pub fn ip(name: impl Into<Name>) -> Self {
+        Self::new(Family::IP, name)
+    }
+
+    /// A table that sees IPv6.
+    pub fn ip6(name: impl Into<Name>) -> Self {
+        Self::new(Family::IP6, name)
+    }
+
+    /// A table that sees ARP.
+    pub fn arp(name: impl Into<Name>) -> Self {
+        Self::new(Family::ARP, name)
+    }
+
+    /// A table that sees the frames which bridges forward.
+    pub fn bridge(name: impl Into<Name>) -> Self {
+        Self::new(Family::BRIDGE, name)
+    }
+
+    /// A table that sees the frames of single devices, before and after everything else.
+    pub fn netdev(name: impl Into<Name>) -> Self {
+        Self::new(Family::NETDEV, name)
+    }
+
+    /// Sets the flags. Added to a table that exists, `DORMANT` comes and goes with it.
+    pub fn flags(mut self, flags: TableFlags) -> Self {
+        self.flags = flags;
+        self
+    }
+
+    /// Sets a comment of at most 127 bytes (Linux 5.10).
+    pub fn comment(mut self, comment: impl Into<Arc<str>>) -> Self {
+        self.comment = Some(Comment::new(comment));
+        self
+    }
+
+    /// Returns the family and name.
+    pub fn at(&self) -> &TableRef {
+        &self.at
+    }
+
+    pub(crate) fn encode(&self, w: &mut AttrWriter) {
+        self.at.write(w);
+        w.u32(NFTA_TABLE_FLAGS, self.flags.bits());
+        userdata::write_comment(w, NFTA_TABLE_USERDATA, self.comment.as_ref());
+    }
+}
+
+impl AsRef<TableRef> for Table {
+    fn as_ref(&self) -> &TableRef {
+        &self.at
+    }
+}
+
+/// A table as the kernel has it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TableInfo {
+    at: TableRef,
+    handle: TableHandle,
+    flags: TableFlags,
+    uses: u32,
+    owner: Option<u32>,
+    comment: Option<Box<str>>,
+    raw: Box<[u8]>,
+}
+
+impl TableInfo {
+    pub(crate) fn decode(family: Family, raw: &[u8]) -> Result<Self, DecodeError> {
+        let notes = Notes::default();
+        let mut info = Self {
+            at: TableRef::new(family, &b""[..]),
+            handle: TableHandle::from_raw(0),
+            flags: TableFlags::empty(),
+            uses: 0,
+            owner: None,
+            comment: None,
+            raw: raw.into(),
+        };
+        for attr in AttrReader::new(raw, &notes) {
+            match attr? {
+                (NFTA_TABLE_NAME, v) => info.at.name = v.name(),
+                (NFTA_TABLE_FLAGS, v) => info.flags = TableFlags::from_bits_retain(v.u32()?),
+                (NFTA_TABLE_USE, v) => info.uses = v.u32()?,
+                (NFTA_TABLE_HANDLE, v) => info.handle = TableHandle::from_raw(v.u64()?),
+                (NFTA_TABLE_USERDATA, v) => info.comment = userdata::comment(v.bytes()).map(Into::into),
+                (NFTA_TABLE_OWNER, v) => info.owner = Some(v.u32()?),
+                _ => {}
+            }
+        }
+        Ok(info)
+    }
+
+    /// Writes what it takes to make the table again, attributes unknown here included.
+    pub(crate) fn encode(&self, w: &mut AttrWriter) {
+        w.copy(&self.raw, |number| !OUTPUT.contains(&number));
+    }
+
+    /// Returns the family and name.
+    pub fn at(&self) -> &TableRef {
+        &self.at
+    }
+
+    /// Returns the family.
+    pub fn family(&self) -> Family {
+        self.at.family
+    }
+
+    /// Returns the name.
+    pub fn name(&self) -> &Name {
+        &self.at.name
+    }
+
+    /// Returns the number.
+    pub fn handle(&self) -> TableHandle {
+        self.handle
+    }
+
+    /// Returns the flags.
+    pub fn flags(&self) -> TableFlags {
+        self.flags
+    }
+
+    /// Returns how many chains, sets, objects and flowtables are in it.
+    pub fn uses(&self) -> u32 {
+        self.uses
+    }
+
+    /// Returns the netlink port of the socket that owns it, if one does.
+    pub fn owner(&self) -> Option<u32> {
+        self.owner
+    }
+
+    /// Returns the comment, if there is one that is text.
+    pub fn comment(&self) -> Option<&str> {
+        self.comment.as_deref()
+    }
+
+    /// Returns the attributes as the kernel sent them.
+    pub fn raw(&self) -> &[u8] {
+        &self.raw
+    }
+}
+
+impl AsRef<TableRef> for TableInfo {
+    fn as_ref(&self) -> &TableRef {
+        &self.at
+    }
+}
