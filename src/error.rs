@@ -171,7 +171,7 @@ impl BuildError {
 }
 
 /// The mistakes that a builder can hold.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, thiserror::Error)]
 #[non_exhaustive]
 pub enum BuildErrorKind {
     /// A name has no bytes.

@@ -335,7 +335,7 @@ mod tests {
         assert_eq!(entries(Element::<Mark>::new(1)), b"\x10\0\x01\x80\x0c\0\x01\x80\x08\0\x01\0\x01\0\0\0");
         assert_eq!(
             entries(Element::<Port>::new(80).comment("x")),
-            b"\x1c\0\x01\x80\x0c\0\x01\x80\x06\0\x01\0\0\x50\0\0\x08\0\x06\0\0\x02x\0"
+            b"\x18\0\x01\x80\x0c\0\x01\x80\x06\0\x01\0\0\x50\0\0\x08\0\x06\0\0\x02x\0"
         );
     }
 

@@ -1,0 +1,126 @@
+//! A rule as the kernel has it.
+
+use std::ops::Range;
+
+use super::*;
+use crate::error::DecodeError;
+use crate::expr::Exprs;
+use crate::table::TableRef;
+use crate::wire::reader::Notes;
+use crate::wire::{AttrReader, Family, Name};
+
+/// A rule as the kernel has it.
+///
+/// It keeps the kernel's bytes and reads its expressions from them when asked. A batch takes it
+/// as a rule: what is written then is those bytes, attributes unknown to this library included.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RuleInfo {
+    chain: ChainRef,
+    handle: RuleHandle,
+    position: Option<RuleHandle>,
+    raw: Box<[u8]>,
+    /// Where in `raw` the expressions are.
+    exprs: Range<u32>,
+    /// Where in `raw` the userdata is.
+    userdata: Range<u32>,
+}
+
+impl RuleInfo {
+    /// Reads a rule's attributes. Rules come chain by chain: `last` keeps the names.
+    pub(crate) fn decode(family: Family, raw: &[u8], last: &mut Option<ChainRef>) -> Result<Self, DecodeError> {
+        let notes = Notes::default();
+        let (mut table, mut chain): (&[u8], &[u8]) = (&[], &[]);
+        let mut handle = RuleHandle::from_raw(0);
+        let mut position = None;
+        let (mut exprs, mut userdata) = (0..0, 0..0);
+        let mut attrs = AttrReader::new(raw, &notes);
+        loop {
+            let start = raw.len() - attrs.left();
+            let Some(attr) = attrs.next() else { break };
+            let (number, v) = attr?;
+            let value = || {
+                let start = start as u32 + 4;
+                start..start + v.bytes().len() as u32
+            };
+            match number {
+                NFTA_RULE_TABLE => table = v.str_bytes(),
+                NFTA_RULE_CHAIN => chain = v.str_bytes(),
+                NFTA_RULE_HANDLE => handle = RuleHandle::from_raw(v.u64()?),
+                NFTA_RULE_POSITION => position = Some(RuleHandle::from_raw(v.u64()?)),
+                NFTA_RULE_EXPRESSIONS => exprs = value(),
+                NFTA_RULE_USERDATA => userdata = value(),
+                _ => {}
+            }
+        }
+        let same = |at: &&mut ChainRef| {
+            at.table.family == family && at.table.name.as_bytes() == table && at.name.as_bytes() == chain
+        };
+        let chain = match last.as_mut().filter(same) {
+            Some(at) => at.clone(),
+            None => last
+                .insert(ChainRef { table: TableRef { family, name: Name::from(table) }, name: Name::from(chain) })
+                .clone(),
+        };
+        Ok(Self { chain, handle, position, raw: raw.into(), exprs, userdata })
+    }
+
+    fn part(&self, range: &Range<u32>) -> &[u8] {
+        self.raw.get(range.start as usize..range.end as usize).unwrap_or_default()
+    }
+
+    /// Returns the chain.
+    pub fn chain(&self) -> &ChainRef {
+        &self.chain
+    }
+
+    /// Returns the number.
+    pub fn handle(&self) -> RuleHandle {
+        self.handle
+    }
+
+    /// Returns the number of the rule before it in the chain, if there is one.
+    pub fn position(&self) -> Option<RuleHandle> {
+        self.position
+    }
+
+    /// Iterates over the expressions. One that makes no sense is an error of its own and does not
+    /// hide the others.
+    pub fn exprs(&self) -> impl Iterator<Item = Result<ExprInfo, DecodeError>> + '_ {
+        Exprs::new(self.part(&self.exprs))
+    }
+
+    /// Returns the comment, if there is one that is text.
+    pub fn comment(&self) -> Option<&str> {
+        userdata::comment(self.userdata())
+    }
+
+    /// Returns the userdata: the comment and what else its author kept there.
+    pub fn userdata(&self) -> &[u8] {
+        self.part(&self.userdata)
+    }
+
+    /// Returns the expressions in libnftnl's notation, one per line, as
+    /// `nft --debug=netlink list ruleset` does.
+    pub fn bytecode(&self) -> String {
+        Bytecode(self.part(&self.exprs)).to_string()
+    }
+
+    /// Returns the attributes as the kernel sent them.
+    pub fn raw(&self) -> &[u8] {
+        &self.raw
+    }
+}
+
+impl AsRef<ChainRef> for RuleInfo {
+    fn as_ref(&self) -> &ChainRef {
+        &self.chain
+    }
+}
+
+impl AsRule for RuleInfo {
+    fn encode(&self, _chain: &ChainRef, w: &mut AttrWriter, _steps: &mut Vec<u8>) {
+        // Names and places are those that the batch is told.
+        const PLACE: &[u16] = &[NFTA_RULE_TABLE, NFTA_RULE_CHAIN, NFTA_RULE_HANDLE, NFTA_RULE_POSITION];
+        w.copy(&self.raw, |number| !PLACE.contains(&number));
+    }
+}

@@ -1,0 +1,457 @@
+//! Rules: matches, statements and a verdict.
+
+mod info;
+mod nat;
+
+use std::fmt;
+use std::sync::Arc;
+
+pub use info::RuleInfo;
+pub use nat::{NatTarget, PortTarget};
+
+use crate::chain::ChainRef;
+use crate::error::BuildErrorKind;
+use crate::expr::{self, Counter, EXPRS_MAX, Expr, ExprInfo, Immediate, Objref, Verdict, VerdictCode, Wire};
+use crate::field::Match;
+use crate::field::lower::{Context, Sink};
+use crate::object::ObjectRef;
+use crate::userdata::{self, Comment};
+use crate::wire::AttrWriter;
+use crate::wire::newtype::handle;
+use crate::wire::path::{AttrName, Schema};
+
+pub(crate) const NFT_MSG_NEWRULE: u16 = 6;
+pub(crate) const NFT_MSG_GETRULE: u16 = 7;
+pub(crate) const NFT_MSG_DELRULE: u16 = 8;
+
+const NFTA_RULE_TABLE: u16 = 1;
+pub(crate) const NFTA_RULE_CHAIN: u16 = 2;
+pub(crate) const NFTA_RULE_HANDLE: u16 = 3;
+pub(crate) const NFTA_RULE_EXPRESSIONS: u16 = 4;
+const NFTA_RULE_COMPAT: u16 = 5;
+pub(crate) const NFTA_RULE_POSITION: u16 = 6;
+const NFTA_RULE_USERDATA: u16 = 7;
+pub(crate) const NFTA_RULE_ID: u16 = 9;
+pub(crate) const NFTA_RULE_POSITION_ID: u16 = 10;
+const NFTA_RULE_CHAIN_ID: u16 = 11;
+
+pub(crate) const SCHEMA: Schema = Schema(&[
+    AttrName::value(NFTA_RULE_TABLE, "table"),
+    AttrName::value(NFTA_RULE_CHAIN, "chain"),
+    AttrName::value(NFTA_RULE_HANDLE, "handle"),
+    expr::expressions_attr(NFTA_RULE_EXPRESSIONS),
+    AttrName::value(NFTA_RULE_COMPAT, "compat"),
+    AttrName::value(NFTA_RULE_POSITION, "position"),
+    AttrName::value(NFTA_RULE_USERDATA, "userdata"),
+    AttrName::value(NFTA_RULE_ID, "id"),
+    AttrName::value(NFTA_RULE_POSITION_ID, "position_id"),
+    AttrName::value(NFTA_RULE_CHAIN_ID, "chain_id"),
+]);
+
+handle! {
+    /// The number of a rule, unique in its table.
+    RuleHandle
+}
+
+/// A rule that is complete: nothing may follow what it ends with.
+///
+/// [`Rule::new`] begins one.
+///
+/// ```
+/// use nftlink::Rule;
+/// use nftlink::field::tcp;
+///
+/// let web = Rule::new().when(tcp::dport().eq(80)).counter().accept();
+/// ```
+///
+/// ```compile_fail
+/// # use nftlink::Rule;
+/// Rule::new().accept().counter();
+/// ```
+#[derive(Debug, Clone)]
+pub struct Rule(RuleBuilder);
+
+/// A rule that can still grow. A batch takes it as it is: a rule needs no verdict.
+#[derive(Debug, Clone, Default)]
+#[must_use = "a rule does nothing until a batch has it"]
+pub struct RuleBuilder {
+    steps: Vec<Step>,
+    comment: Option<Comment>,
+}
+
+/// What one call on the builder adds.
+#[derive(Debug, Clone)]
+enum Step {
+    Match(Match),
+    Expr(Expr),
+    Kept(Box<ExprInfo>),
+    Counter,
+    Object(ObjectRef),
+    Verdict(VerdictCode),
+    ToChain(VerdictCode, ChainRef),
+    Nat(Box<nat::Nat>),
+}
+
+impl Rule {
+    /// Begins a rule.
+    #[allow(clippy::new_ret_no_self, reason = "a rule is begun here, and is one when it is complete")]
+    pub const fn new() -> RuleBuilder {
+        RuleBuilder { steps: Vec::new(), comment: None }
+    }
+
+    /// Sets a comment of at most 127 bytes.
+    pub fn comment(self, comment: impl Into<Arc<str>>) -> Self {
+        Self(self.0.comment(comment))
+    }
+
+    /// Returns the kernel's expressions for the rule in a chain: the family decides which tests
+    /// are implied.
+    ///
+    /// # Errors
+    ///
+    /// The first mistake in the rule.
+    pub fn exprs(&self, chain: impl AsRef<ChainRef>) -> Result<Vec<Expr>, BuildErrorKind> {
+        self.0.exprs(chain)
+    }
+
+    /// Returns the expressions in libnftnl's notation, one per line.
+    ///
+    /// # Errors
+    ///
+    /// The first mistake in the rule.
+    pub fn bytecode(&self, chain: impl AsRef<ChainRef>) -> Result<String, BuildErrorKind> {
+        self.0.bytecode(chain)
+    }
+}
+
+/// Steps that a rule has room for from the beginning.
+const STEPS: usize = 6;
+
+impl RuleBuilder {
+    fn push(mut self, step: Step) -> Self {
+        if self.steps.capacity() == 0 {
+            self.steps.reserve(STEPS);
+        }
+        self.steps.push(step);
+        self
+    }
+
+    fn end(self, step: Step) -> Rule {
+        Rule(self.push(step))
+    }
+
+    /// Goes on only with packets that match.
+    pub fn when(self, matching: Match) -> Self {
+        self.push(Step::Match(matching))
+    }
+
+    /// Goes on only with packets that match all.
+    pub fn when_all(self, matches: impl IntoIterator<Item = Match>) -> Self {
+        matches.into_iter().fold(self, Self::when)
+    }
+
+    /// Adds an expression of the kernel's as it is: the way down for what the typed language
+    /// does not say. It takes an [`Expr`], a type of [`expr`](crate::expr), or an [`ExprInfo`].
+    ///
+    /// The library does not look into it: what it means for what follows is its author's concern.
+    ///
+    /// ```
+    /// use nftlink::Rule;
+    /// use nftlink::expr::{Base, Lookup, Payload, Reg, Verdict};
+    ///
+    /// let rule = Rule::new()
+    ///     .expr(Payload::load(Base::NETWORK, 12, 4, Reg::R1))
+    ///     .expr(Lookup::new("blocked", Reg::R1))
+    ///     .expr(Verdict::DROP);
+    /// ```
+    pub fn expr(self, expr: impl IntoStep) -> Self {
+        self.push(expr.into_step().0)
+    }
+
+    /// Counts the packets that come this far (`counter`).
+    pub fn counter(self) -> Self {
+        self.push(Step::Counter)
+    }
+
+    /// Hands the packets that come this far to a named object of the same table
+    /// (`counter name "web"`; Linux 4.10).
+    pub fn object(self, object: impl AsRef<ObjectRef>) -> Self {
+        self.push(Step::Object(object.as_ref().clone()))
+    }
+
+    /// Lets the packet pass this chain (`accept`). Chains of a higher priority still see it.
+    pub fn accept(self) -> Rule {
+        self.end(Step::Verdict(VerdictCode::ACCEPT))
+    }
+
+    /// Drops the packet (`drop`).
+    pub fn drop(self) -> Rule {
+        self.end(Step::Verdict(VerdictCode::DROP))
+    }
+
+    /// Goes back to the chain that jumped here, or to the policy (`return`).
+    pub fn return_(self) -> Rule {
+        self.end(Step::Verdict(VerdictCode::RETURN))
+    }
+
+    /// Goes on in another chain of the same table, and after it with the next rule (`jump`).
+    pub fn jump(self, chain: impl AsRef<ChainRef>) -> Rule {
+        self.end(Step::ToChain(VerdictCode::JUMP, chain.as_ref().clone()))
+    }
+
+    /// Goes on in another chain of the same table, and does not come back (`goto`).
+    pub fn goto(self, chain: impl AsRef<ChainRef>) -> Rule {
+        self.end(Step::ToChain(VerdictCode::GOTO, chain.as_ref().clone()))
+    }
+
+    /// Translates the destination of the connection (`dnat to`): an address, a socket address,
+    /// a range of addresses, or a [`NatTarget`]. For chains of kind nat at prerouting or output.
+    ///
+    /// A port needs a match on tcp or udp before it.
+    pub fn dnat(self, to: impl Into<NatTarget>) -> Rule {
+        self.end(Step::Nat(Box::new(nat::Nat::Dnat(to.into()))))
+    }
+
+    /// Translates the source of the connection (`snat to`). For chains of kind nat at postrouting
+    /// or input.
+    pub fn snat(self, to: impl Into<NatTarget>) -> Rule {
+        self.end(Step::Nat(Box::new(nat::Nat::Snat(to.into()))))
+    }
+
+    /// Translates the source to the address of the outgoing interface (`masquerade`). For chains
+    /// of kind nat at postrouting.
+    pub fn masquerade(self) -> Rule {
+        self.masquerade_to(PortTarget::any())
+    }
+
+    /// [`masquerade`](Self::masquerade) to certain ports, or with options.
+    pub fn masquerade_to(self, ports: impl Into<PortTarget>) -> Rule {
+        self.end(Step::Nat(Box::new(nat::Nat::Masquerade(ports.into()))))
+    }
+
+    /// Translates the destination to this machine (`redirect`). For chains of kind nat at
+    /// prerouting or output.
+    pub fn redirect(self) -> Rule {
+        self.redirect_to(PortTarget::any())
+    }
+
+    /// [`redirect`](Self::redirect) to a port, to a range of ports, or with options.
+    pub fn redirect_to(self, ports: impl Into<PortTarget>) -> Rule {
+        self.end(Step::Nat(Box::new(nat::Nat::Redirect(ports.into()))))
+    }
+
+    /// Sets a comment of at most 127 bytes.
+    pub fn comment(mut self, comment: impl Into<Arc<str>>) -> Self {
+        self.comment = Some(Comment::new(comment));
+        self
+    }
+
+    /// Returns the kernel's expressions for the rule in a chain.
+    ///
+    /// # Errors
+    ///
+    /// The first mistake in the rule.
+    pub fn exprs(&self, chain: impl AsRef<ChainRef>) -> Result<Vec<Expr>, BuildErrorKind> {
+        let mut collected = Collector::default();
+        self.lower(chain.as_ref(), &mut collected, |_| {});
+        collected.mistake.map_or(Ok(collected.exprs), Err)
+    }
+
+    /// Returns the expressions in libnftnl's notation, one per line.
+    ///
+    /// # Errors
+    ///
+    /// The first mistake in the rule.
+    pub fn bytecode(&self, chain: impl AsRef<ChainRef>) -> Result<String, BuildErrorKind> {
+        self.exprs(chain).map(|exprs| exprs.iter().map(|expr| format!("  [ {expr} ]\n")).collect())
+    }
+
+    /// Hands the expressions to `sink`, and after those of each step the sink to `stepped`.
+    fn lower<S: Sink + Raw>(&self, chain: &ChainRef, sink: &mut S, mut stepped: impl FnMut(&mut S)) {
+        let mut context = Context::new(chain);
+        for step in &self.steps {
+            match step {
+                Step::Match(matching) => context.lower(matching, sink),
+                Step::Expr(expr) => {
+                    context.note_opaque();
+                    sink.put_expr(expr);
+                }
+                Step::Kept(info) => {
+                    context.note_opaque();
+                    sink.put_kept(info);
+                }
+                Step::Counter => sink.put(Counter::default()),
+                Step::Object(object) => {
+                    if let Err(mistake) = chain.table.check_same("object", &object.name, &object.table) {
+                        sink.fail(mistake);
+                    }
+                    sink.put(Objref::new(object.kind, &object.name));
+                }
+                Step::Verdict(code) => sink.put(Immediate::verdict(Verdict::plain(*code))),
+                Step::ToChain(code, to) => {
+                    if let Err(mistake) = chain.table.check_same("chain", &to.name, &to.table) {
+                        sink.fail(mistake);
+                    }
+                    let verdict = Verdict { chain: Some(to.name.clone()), ..Verdict::plain(*code) };
+                    sink.put(Immediate::verdict(verdict));
+                }
+                Step::Nat(nat) => nat.lower(&context, sink),
+            }
+            stepped(sink);
+        }
+    }
+}
+
+/// What [`RuleBuilder::expr`] takes.
+pub trait IntoStep {
+    #[doc(hidden)]
+    fn into_step(self) -> AStep;
+}
+
+/// A step of a rule, for [`IntoStep`] alone.
+#[derive(Debug)]
+pub struct AStep(Step);
+
+impl<E: Into<Expr>> IntoStep for E {
+    fn into_step(self) -> AStep {
+        AStep(Step::Expr(self.into()))
+    }
+}
+
+impl IntoStep for ExprInfo {
+    fn into_step(self) -> AStep {
+        AStep(Step::Kept(Box::new(self)))
+    }
+}
+
+/// Takes expressions that are not of a certain type.
+trait Raw {
+    fn put_expr(&mut self, expr: &Expr);
+    fn put_kept(&mut self, info: &ExprInfo);
+}
+
+/// Keeps expressions as values.
+#[derive(Default)]
+struct Collector {
+    exprs: Vec<Expr>,
+    mistake: Option<BuildErrorKind>,
+}
+
+impl Sink for Collector {
+    fn put<E: Wire + Into<Expr>>(&mut self, expr: E) {
+        self.exprs.push(expr.into());
+    }
+
+    fn fail(&mut self, mistake: BuildErrorKind) {
+        self.mistake.get_or_insert(mistake);
+    }
+}
+
+impl Raw for Collector {
+    fn put_expr(&mut self, expr: &Expr) {
+        self.exprs.push(expr.clone());
+    }
+
+    fn put_kept(&mut self, info: &ExprInfo) {
+        self.exprs.push(info.get().clone());
+    }
+}
+
+/// Writes expressions as they come.
+struct Encoder<'a> {
+    w: &'a mut AttrWriter,
+    count: usize,
+}
+
+impl Sink for Encoder<'_> {
+    fn put<E: Wire + Into<Expr>>(&mut self, expr: E) {
+        expr::write(self.w, &expr);
+        self.count += 1;
+    }
+
+    fn fail(&mut self, mistake: BuildErrorKind) {
+        self.w.fail(mistake);
+    }
+}
+
+impl Raw for Encoder<'_> {
+    fn put_expr(&mut self, expr: &Expr) {
+        expr.write(self.w);
+        self.count += 1;
+    }
+
+    fn put_kept(&mut self, info: &ExprInfo) {
+        info.write(self.w);
+        self.count += 1;
+    }
+}
+
+/// What a batch takes as a rule: a [`Rule`], a [`RuleBuilder`], a [`RuleInfo`], or expressions.
+pub trait AsRule {
+    /// Writes expressions and userdata, and after each step how many expressions there are.
+    #[doc(hidden)]
+    fn encode(&self, chain: &ChainRef, w: &mut AttrWriter, steps: &mut Vec<u8>);
+}
+
+impl AsRule for RuleBuilder {
+    fn encode(&self, chain: &ChainRef, w: &mut AttrWriter, steps: &mut Vec<u8>) {
+        encode_list(w, |encoder| {
+            self.lower(chain, encoder, |encoder| steps.push(encoder.count.min(255) as u8));
+        });
+        userdata::write_comment(w, NFTA_RULE_USERDATA, self.comment.as_ref());
+    }
+}
+
+impl AsRule for Rule {
+    fn encode(&self, chain: &ChainRef, w: &mut AttrWriter, steps: &mut Vec<u8>) {
+        self.0.encode(chain, w, steps);
+    }
+}
+
+impl AsRule for [Expr] {
+    fn encode(&self, _chain: &ChainRef, w: &mut AttrWriter, _steps: &mut Vec<u8>) {
+        encode_list(w, |encoder| self.iter().for_each(|expr| encoder.put_expr(expr)));
+    }
+}
+
+impl<const N: usize> AsRule for [Expr; N] {
+    fn encode(&self, chain: &ChainRef, w: &mut AttrWriter, steps: &mut Vec<u8>) {
+        self.as_slice().encode(chain, w, steps);
+    }
+}
+
+impl<R: AsRule + ?Sized> AsRule for &R {
+    fn encode(&self, chain: &ChainRef, w: &mut AttrWriter, steps: &mut Vec<u8>) {
+        (**self).encode(chain, w, steps);
+    }
+}
+
+fn encode_list(w: &mut AttrWriter, content: impl FnOnce(&mut Encoder<'_>)) {
+    let list = w.open(NFTA_RULE_EXPRESSIONS);
+    let mut encoder = Encoder { w, count: 0 };
+    content(&mut encoder);
+    let count = encoder.count;
+    w.close(list);
+    if count > EXPRS_MAX {
+        w.fail(BuildErrorKind::TooManyExpressions { count });
+    }
+}
+
+/// Writes expressions in libnftnl's notation, one per line.
+pub(crate) struct Bytecode<'a>(pub(crate) &'a [u8]);
+
+impl fmt::Display for Bytecode<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for expr in expr::Exprs::new(self.0) {
+            match expr {
+                Ok(expr) if f.alternate() => writeln!(f, "  [ {expr:#} ]")?,
+                Ok(expr) => writeln!(f, "  [ {expr} ]")?,
+                Err(error) => writeln!(f, "  [ {error} ]")?,
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests;

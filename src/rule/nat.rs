@@ -1,0 +1,263 @@
+//! Where a translation leads: addresses, ports, options.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6};
+use std::ops::RangeInclusive;
+
+use crate::datum::{Interval, Port};
+use crate::error::BuildErrorKind;
+use crate::expr::{self, Data, Immediate, Masq, NatFlags, NatKind, Redir, Reg};
+use crate::field::lower::{Context, Sink};
+use crate::wire::Family;
+
+/// Where `dnat` or `snat` leads: addresses, ports, options.
+///
+/// ```
+/// use std::net::Ipv4Addr;
+/// use nftlink::NatTarget;
+///
+/// let servers = NatTarget::from(Ipv4Addr::new(10, 0, 0, 1)..=Ipv4Addr::new(10, 0, 0, 9))
+///     .ports(8000..=8080)
+///     .persistent();
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct NatTarget {
+    addresses: Option<(Family, Result<(Data, Data), BuildErrorKind>)>,
+    ports: PortTarget,
+}
+
+impl NatTarget {
+    /// The same addresses, other ports.
+    pub fn port(port: u16) -> Self {
+        Self { addresses: None, ports: port.into() }
+    }
+
+    /// Sets the ports to choose from.
+    pub fn ports(mut self, ports: RangeInclusive<u16>) -> Self {
+        self.ports = PortTarget { flags: self.ports.flags, ..ports.into() };
+        self
+    }
+
+    /// Chooses the port at random.
+    pub fn random(mut self) -> Self {
+        self.ports = self.ports.random();
+        self
+    }
+
+    /// Chooses the port at random also where the kernel's hash could be guessed.
+    pub fn fully_random(mut self) -> Self {
+        self.ports = self.ports.fully_random();
+        self
+    }
+
+    /// Gives a client the same address for each of its connections.
+    pub fn persistent(mut self) -> Self {
+        self.ports = self.ports.persistent();
+        self
+    }
+
+    fn addresses(family: Family, bounds: Result<(Data, Data), BuildErrorKind>) -> Self {
+        Self { addresses: Some((family, bounds)), ports: PortTarget::any() }
+    }
+}
+
+impl From<Ipv4Addr> for NatTarget {
+    fn from(address: Ipv4Addr) -> Self {
+        Self::from(address..=address)
+    }
+}
+
+impl From<Ipv6Addr> for NatTarget {
+    fn from(address: Ipv6Addr) -> Self {
+        Self::from(address..=address)
+    }
+}
+
+impl From<IpAddr> for NatTarget {
+    fn from(address: IpAddr) -> Self {
+        match address {
+            IpAddr::V4(address) => address.into(),
+            IpAddr::V6(address) => address.into(),
+        }
+    }
+}
+
+impl From<SocketAddrV4> for NatTarget {
+    fn from(to: SocketAddrV4) -> Self {
+        Self::from(*to.ip()).ports(to.port()..=to.port())
+    }
+}
+
+impl From<SocketAddrV6> for NatTarget {
+    fn from(to: SocketAddrV6) -> Self {
+        Self::from(*to.ip()).ports(to.port()..=to.port())
+    }
+}
+
+impl From<SocketAddr> for NatTarget {
+    fn from(to: SocketAddr) -> Self {
+        Self::from(to.ip()).ports(to.port()..=to.port())
+    }
+}
+
+impl From<RangeInclusive<Ipv4Addr>> for NatTarget {
+    fn from(range: RangeInclusive<Ipv4Addr>) -> Self {
+        Self::addresses(Family::IP, Interval::range(range).bounds())
+    }
+}
+
+impl From<RangeInclusive<Ipv6Addr>> for NatTarget {
+    fn from(range: RangeInclusive<Ipv6Addr>) -> Self {
+        Self::addresses(Family::IP6, Interval::range(range).bounds())
+    }
+}
+
+/// The ports that `masquerade` and `redirect` lead to, and options.
+///
+/// ```
+/// use nftlink::{PortTarget, Rule};
+/// use nftlink::field::tcp;
+///
+/// let proxy = Rule::new().when(tcp::dport().eq(80)).redirect_to(3128);
+/// let hidden = Rule::new().masquerade_to(PortTarget::any().fully_random());
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct PortTarget {
+    ports: Option<(u16, u16)>,
+    flags: NatFlags,
+}
+
+impl PortTarget {
+    /// Any port: the same one where that is free.
+    pub fn any() -> Self {
+        Self { ports: None, flags: NatFlags::empty() }
+    }
+
+    /// Chooses the port at random.
+    pub fn random(mut self) -> Self {
+        self.flags |= NatFlags::RANDOM;
+        self
+    }
+
+    /// Chooses the port at random also where the kernel's hash could be guessed.
+    pub fn fully_random(mut self) -> Self {
+        self.flags |= NatFlags::FULLY_RANDOM;
+        self
+    }
+
+    /// Gives a client the same address for each of its connections.
+    pub fn persistent(mut self) -> Self {
+        self.flags |= NatFlags::PERSISTENT;
+        self
+    }
+
+    /// The flags as nft sends them.
+    fn flags(&self) -> NatFlags {
+        if self.ports.is_some() { self.flags | NatFlags::PROTO_SPECIFIED } else { self.flags }
+    }
+
+    /// Loads the ports into the next registers and says which.
+    fn load(
+        &self,
+        statement: &'static str,
+        regs: &mut impl Iterator<Item = Reg>,
+        context: &Context<'_>,
+        sink: &mut impl Sink,
+    ) -> (Option<Reg>, Option<Reg>) {
+        let Some((min, max)) = self.ports else { return (None, None) };
+        if !context.may_have_ports() {
+            sink.fail(BuildErrorKind::NoTransport { statement });
+        }
+        match Interval::<Port>::range(min..=max).bounds() {
+            Ok((min, max)) => load((&min, &max), regs, sink),
+            Err(mistake) => {
+                sink.fail(mistake);
+                (None, None)
+            }
+        }
+    }
+}
+
+impl From<u16> for PortTarget {
+    fn from(port: u16) -> Self {
+        Self::from(port..=port)
+    }
+}
+
+impl From<Port> for PortTarget {
+    fn from(port: Port) -> Self {
+        Self::from(port.get())
+    }
+}
+
+impl From<RangeInclusive<u16>> for PortTarget {
+    fn from(ports: RangeInclusive<u16>) -> Self {
+        Self { ports: Some(ports.into_inner()), flags: NatFlags::empty() }
+    }
+}
+
+/// A translation, the last step of a rule.
+#[derive(Debug, Clone)]
+pub(super) enum Nat {
+    Dnat(NatTarget),
+    Snat(NatTarget),
+    Masquerade(PortTarget),
+    Redirect(PortTarget),
+}
+
+impl Nat {
+    pub(super) fn lower(&self, context: &Context<'_>, sink: &mut impl Sink) {
+        let family = context.chain.table.family;
+        // nft gives each value a register of 16 bytes.
+        let mut regs = [Reg::R1, Reg::R2, Reg::R3, Reg::R4].into_iter();
+        let statement = match self {
+            Self::Dnat(_) => "dnat",
+            Self::Snat(_) => "snat",
+            Self::Masquerade(_) => "masquerade",
+            Self::Redirect(_) => "redirect",
+        };
+        if !matches!(family, Family::IP | Family::IP6 | Family::INET) {
+            return sink.fail(context.not_in_family(statement));
+        }
+        match self {
+            Self::Dnat(to) | Self::Snat(to) => {
+                let kind = if matches!(self, Self::Dnat(_)) { NatKind::DNAT } else { NatKind::SNAT };
+                let mut nat = expr::Nat::new(kind, family);
+                if let Some((of, bounds)) = &to.addresses {
+                    context.check_network(*of, statement, sink);
+                    nat.family = *of;
+                    match bounds {
+                        Ok((min, max)) => (nat.addr_min, nat.addr_max) = load((min, max), &mut regs, sink),
+                        Err(mistake) => sink.fail(mistake.clone()),
+                    }
+                }
+                (nat.proto_min, nat.proto_max) = to.ports.load(statement, &mut regs, context, sink);
+                nat.flags = to.ports.flags();
+                sink.put(nat);
+            }
+            Self::Masquerade(ports) => {
+                let (proto_min, proto_max) = ports.load(statement, &mut regs, context, sink);
+                sink.put(Masq { proto_min, proto_max, flags: ports.flags() });
+            }
+            Self::Redirect(ports) => {
+                let (proto_min, proto_max) = ports.load(statement, &mut regs, context, sink);
+                sink.put(Redir { proto_min, proto_max, flags: ports.flags() });
+            }
+        }
+    }
+}
+
+/// Loads both bounds of a range, or the one value that it has, into the next registers.
+fn load(
+    (min, max): (&Data, &Data),
+    regs: &mut impl Iterator<Item = Reg>,
+    sink: &mut impl Sink,
+) -> (Option<Reg>, Option<Reg>) {
+    let first = regs.next();
+    let last = if min == max { None } else { regs.next() };
+    for (reg, value) in [(first, min), (last, max)] {
+        if let Some(reg) = reg {
+            sink.put(Immediate::data(reg, value.clone()));
+        }
+    }
+    (first, last)
+}
