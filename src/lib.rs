@@ -1,4 +1,5 @@
 //! nftlink
+mod batch;
 mod chain;
 pub mod datum;
 pub mod error;
@@ -10,6 +11,7 @@ mod set;
 mod table;
 mod userdata;
 mod wire;
+pub use batch::{Batch, Declare, Delete, Flush, Position};
 pub use chain::{
     Chain, ChainFlags, ChainHandle, ChainInfo, ChainKind, ChainRef, Hook, Hooked, Policy, Priority, Regular,
 };

@@ -24,7 +24,7 @@ pub(crate) const NFT_MSG_DESTROYOBJ: u16 = 31;
 
 const NFTA_OBJ_TABLE: u16 = 1;
 pub(crate) const NFTA_OBJ_NAME: u16 = 2;
-const NFTA_OBJ_TYPE: u16 = 3;
+pub(crate) const NFTA_OBJ_TYPE: u16 = 3;
 const NFTA_OBJ_DATA: u16 = 4;
 const NFTA_OBJ_USE: u16 = 5;
 pub(crate) const NFTA_OBJ_HANDLE: u16 = 6;

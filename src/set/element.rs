@@ -104,9 +104,9 @@ impl<K: Key> Element<K> {
     }
 
     /// Writes the entry that begins the element.
-    pub(super) fn write_entry(&self, what: Entry, key: &[u8], open_end: bool, w: &mut AttrWriter) {
+    pub(super) fn write_entry(&self, what: WhatOfElement, key: &[u8], open_end: bool, w: &mut AttrWriter) {
         let entry = w.open(NFTA_LIST_ELEM);
-        let full = what == Entry::Full;
+        let full = what == WhatOfElement::Full;
         if full {
             if let Some(timeout) = self.timeout {
                 let timeout = millis(timeout, w);
@@ -127,14 +127,14 @@ impl<K: Key> Element<K> {
 
 /// How much of an element is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Entry {
+pub enum WhatOfElement {
     /// All of it.
     Full,
     /// What names it.
     Key,
 }
 
-impl Entry {
+impl WhatOfElement {
     /// Writes the entry that ends an interval: the first value after it.
     pub(super) fn write_end(after: &[u8], w: &mut AttrWriter) {
         w.nest(NFTA_LIST_ELEM, |w| {
@@ -251,7 +251,7 @@ const LIST_MAX: usize = u16::MAX as usize - 4;
 
 impl<B: FnMut(&mut AttrWriter) -> usize, E: FnMut(&mut AttrWriter, usize)> SplitEntries<'_, B, E> {
     /// Writes all `elements`; none at all are one message without any.
-    pub(crate) fn write<K: Key>(mut self, elements: impl Iterator<Item = Element<K>>, what: Entry) {
+    pub(crate) fn write<K: Key>(mut self, elements: impl Iterator<Item = Element<K>>, what: WhatOfElement) {
         let mut start = (self.begin)(self.w);
         let mut list = self.w.open(NFTA_SET_ELEM_LIST_ELEMENTS);
         for element in elements {
@@ -313,7 +313,7 @@ mod tests {
 
     fn entries<K: Key>(element: Element<K>) -> Vec<u8> {
         let mut w = AttrWriter::new();
-        K::encode(&element, Entry::Full, &mut w);
+        K::encode(&element, WhatOfElement::Full, &mut w);
         assert_eq!(w.take_error(), None);
         w.bytes_written().to_vec()
     }
@@ -380,7 +380,7 @@ mod tests {
                 end: |w: &mut AttrWriter, start| messages.push(w.bytes_written()[start..].to_vec()),
                 w: &mut w,
             };
-            split.write::<Mark>((0..count).map(Element::<Mark>::new), Entry::Full);
+            split.write::<Mark>((0..count).map(Element::<Mark>::new), WhatOfElement::Full);
             assert_eq!(w.take_error(), None);
             assert_eq!(messages.len(), (count as usize).div_ceil(4095).max(1));
             let mut read = Vec::new();

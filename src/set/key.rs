@@ -12,7 +12,7 @@ use crate::error::DecodeError;
 use crate::expr::Data;
 use crate::wire::AttrWriter;
 
-use super::element::Entry;
+use super::element::WhatOfElement;
 
 /// What a set has for keys: a data type, or an [`Interval`] of one.
 ///
@@ -34,7 +34,7 @@ pub trait Key: Clone + fmt::Debug {
 
     /// Writes the kernel's entries for an element: one, or for an interval two.
     #[doc(hidden)]
-    fn encode(element: &Element<Self>, what: Entry, w: &mut AttrWriter);
+    fn encode(element: &Element<Self>, what: WhatOfElement, w: &mut AttrWriter);
 
     /// Reads the kernel's entries of a whole set.
     #[doc(hidden)]
@@ -47,7 +47,7 @@ impl<V: Datum> Key for V {
     const ORDER: ByteOrder = V::ORDER;
     const FLAGS: SetFlags = SetFlags::empty();
 
-    fn encode(element: &Element<Self>, what: Entry, w: &mut AttrWriter) {
+    fn encode(element: &Element<Self>, what: WhatOfElement, w: &mut AttrWriter) {
         match element.key.to_data() {
             Ok(data) => element.write_entry(what, data.as_bytes(), false, w),
             Err(error) => w.fail(error),
@@ -72,7 +72,7 @@ impl<V: Ordered> Key for Interval<V> {
     const ORDER: ByteOrder = V::ORDER;
     const FLAGS: SetFlags = SetFlags::INTERVAL;
 
-    fn encode(element: &Element<Self>, what: Entry, w: &mut AttrWriter) {
+    fn encode(element: &Element<Self>, what: WhatOfElement, w: &mut AttrWriter) {
         let (start, end) = match element.key.bounds() {
             Ok(bounds) => bounds,
             Err(error) => return w.fail(error),
@@ -81,7 +81,7 @@ impl<V: Ordered> Key for Interval<V> {
         let after = successor(end.as_bytes());
         element.write_entry(what, start.as_bytes(), after.is_none(), w);
         if let Some(after) = after {
-            Entry::write_end(after.as_bytes(), w);
+            WhatOfElement::write_end(after.as_bytes(), w);
         }
     }
 

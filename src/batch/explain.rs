@@ -1,0 +1,78 @@
+//! From the kernel's refusal of a message to what a person wants to know.
+
+use super::Batch;
+use super::show::Part;
+use crate::error::{AttrPath, Errno, Rejection};
+use crate::expr::Exprs;
+use crate::set::{first_entries, show_entry};
+use crate::wire::AttrReader;
+use crate::wire::message::{ExtAck, HEADER_LEN};
+use crate::wire::path::{Schema, locate};
+use crate::wire::reader::Notes;
+use crate::{chain, object, rule, set, table};
+
+impl Batch {
+    /// Tells of the refused message with that sequence.
+    pub(crate) fn explain(&self, sequence: u32, errno: Errno, extended: &ExtAck) -> Option<Rejection> {
+        let op = self.op_of(sequence)?;
+        let (_, part) = Part::all(self.bytes_of(op)).find(|(number, _)| *number == sequence)?;
+        let path = path(&part, extended);
+        let step = path.as_ref().and_then(AttrPath::expression).and_then(|at| self.step_of(op.index(), at));
+        let text = path.as_ref().and_then(|path| {
+            if let Some(at) = path.expression() {
+                return expression(&part, at);
+            }
+            let entry = first_entries(part.attrs, path.element()? + 1).pop()?;
+            let mut text = String::new();
+            show_entry(&entry, self.key_type(op), &mut text).ok()?;
+            Some(text)
+        });
+        let message = match (&extended.text, &extended.policy) {
+            (Some(text), Some(policy)) => Some(format!("{text}: {policy}").into()),
+            (Some(text), None) => Some(text.clone()),
+            (None, policy) => policy.clone(),
+        };
+        let operation = part.command().into();
+        Some(Rejection { op, errno, operation, path, part: text.map(Into::into), step, message })
+    }
+
+    /// The step of a rule that made an expression.
+    fn step_of(&self, op: usize, expression: usize) -> Option<usize> {
+        let start = self.ops.get(op)?.detail as usize;
+        let mut before = 0;
+        for (step, &count) in self.steps.get(start..)?.iter().enumerate() {
+            // Counts only grow within a rule.
+            if count < before {
+                return None;
+            }
+            if expression < usize::from(count) {
+                return Some(step);
+            }
+            before = count;
+        }
+        None
+    }
+}
+
+fn path(part: &Part<'_>, extended: &ExtAck) -> Option<AttrPath> {
+    let schema: &Schema = match part.kind {
+        table::NFT_MSG_NEWTABLE | table::NFT_MSG_DELTABLE | table::NFT_MSG_DESTROYTABLE => &table::SCHEMA,
+        chain::NFT_MSG_NEWCHAIN | chain::NFT_MSG_DELCHAIN | chain::NFT_MSG_DESTROYCHAIN => &chain::SCHEMA,
+        rule::NFT_MSG_NEWRULE | rule::NFT_MSG_DELRULE | rule::NFT_MSG_DESTROYRULE => &rule::SCHEMA,
+        set::NFT_MSG_NEWSET | set::NFT_MSG_DELSET | set::NFT_MSG_DESTROYSET => &set::SCHEMA,
+        object::NFT_MSG_NEWOBJ | object::NFT_MSG_DELOBJ | object::NFT_MSG_DESTROYOBJ => &object::SCHEMA,
+        _ if part.is_elements() => &set::LIST_SCHEMA,
+        _ => return None,
+    };
+    let offset = extended.offset.or(extended.missing_in).and_then(|offset| usize::try_from(offset).ok());
+    locate(part.attrs, HEADER_LEN, offset, extended.missing, schema)
+}
+
+fn expression(part: &Part<'_>, at: usize) -> Option<String> {
+    let notes = Notes::default();
+    let (_, list) = AttrReader::new(part.attrs, &notes)
+        .map_while(Result::ok)
+        .find(|(number, _)| *number == rule::NFTA_RULE_EXPRESSIONS)?;
+    let expr = Exprs::new(list.bytes()).nth(at)?.ok()?;
+    Some(format!("[ {expr} ]"))
+}

@@ -1,0 +1,419 @@
+//! A transaction as a value: nft's verbs become netlink messages in one buffer.
+
+mod explain;
+mod show;
+mod verbs;
+
+use std::fmt;
+
+pub use verbs::{Declare, Delete, Flush, Position};
+
+use crate::chain::ChainRef;
+use crate::datum::DataType;
+use crate::error::{BuildError, BuildErrorKind, Op};
+use crate::rule::{
+    AsRule, NFT_MSG_DELRULE, NFT_MSG_NEWRULE, NFTA_RULE_HANDLE, NFTA_RULE_ID, NFTA_RULE_POSITION,
+    NFTA_RULE_POSITION_ID, RuleHandle,
+};
+use crate::set::{
+    Element, IntoElement, Key, NFT_MSG_DELSETELEM, NFT_MSG_DESTROYSETELEM, NFT_MSG_NEWSETELEM, Set, SetRef,
+    SplitEntries, WhatOfElement,
+};
+use crate::table::{NFT_MSG_DELTABLE, NFT_MSG_NEWTABLE, TableRef};
+use crate::wire::message::{
+    HEADER_LEN, NLM_F_APPEND, NLM_F_CREATE, NLM_F_EXCL, NLM_F_REPLACE, header, message, patch_length,
+};
+use crate::wire::{AttrWriter, Family};
+
+/// Operations that the kernel applies together, or not at all.
+///
+/// A batch is a value: it holds encoded messages and does no I/O. [`Conn::commit`] borrows it,
+/// so after a failure it can be sent again, and after success [cleared](Self::clear) and its
+/// memory used again. Order matters: what an operation refers to has to exist by then.
+///
+/// No verb fails. The first mistake, as a name that is too long, is kept, and `commit` returns
+/// it before anything is sent.
+///
+/// ```
+/// use nftlink::field::tcp;
+/// use nftlink::{Batch, Hook, Policy, Priority, Rule, Table};
+///
+/// let fw = Table::inet("fw");
+/// let input = fw.chain("input").filter(Hook::INPUT, Priority::FILTER).policy(Policy::ACCEPT);
+/// let mut batch = Batch::new();
+/// batch.reset(&fw).add(&input);
+/// batch.append(&input, Rule::new().when(tcp::dport().eq(23)).drop());
+/// let telnet = batch.last();
+/// batch.insert_before(&input, telnet, Rule::new().counter());
+/// assert_eq!(batch.len(), 4);
+/// ```
+///
+/// [`Conn::commit`]: crate::Conn::commit
+#[derive(Debug, Clone, Default)]
+pub struct Batch {
+    w: AttrWriter,
+    ops: Vec<Entry>,
+    /// How many messages there are: the first has sequence 1.
+    messages: u32,
+    /// For each rule, after each of its steps, how many expressions it has.
+    steps: Vec<u8>,
+    mistake: Option<BuildError>,
+}
+
+/// One operation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Entry {
+    /// Where its first message begins.
+    offset: usize,
+    /// The sequence of its first message.
+    sequence: u32,
+    /// Of elements, the data type of their keys; of a rule, where its steps begin.
+    detail: u32,
+}
+
+impl Batch {
+    /// An empty batch.
+    pub const fn new() -> Self {
+        Self { w: AttrWriter::new(), ops: Vec::new(), messages: 0, steps: Vec::new(), mistake: None }
+    }
+
+    /// Forgets all operations and keeps the memory.
+    pub fn clear(&mut self) {
+        self.w.buffer().clear();
+        self.ops.clear();
+        self.messages = 0;
+        self.steps.clear();
+        self.mistake = None;
+    }
+
+    /// Returns how many operations there are.
+    pub fn len(&self) -> usize {
+        self.ops.len()
+    }
+
+    /// Whether there are no operations.
+    pub fn is_empty(&self) -> bool {
+        self.ops.is_empty()
+    }
+
+    /// Returns the operation that was added last. Of an empty batch it names none.
+    pub fn last(&self) -> Op {
+        Op((self.ops.len() as u32).wrapping_sub(1))
+    }
+
+    /// Returns the encoded messages, without the batch's begin and end.
+    pub fn as_bytes(&self) -> &[u8] {
+        self.w.bytes_written()
+    }
+
+    /// Returns the first mistake, which `commit` would return.
+    pub fn mistake(&self) -> Option<&BuildError> {
+        self.mistake.as_ref()
+    }
+
+    /// Adds a table, chain, set or object; one that is there already stays, and so does what is
+    /// in it. A chain's policy and comment-free properties are brought up to date.
+    pub fn add(&mut self, what: &impl Declare) -> &mut Self {
+        self.declare(what, NLM_F_CREATE)
+    }
+
+    /// Adds a table, chain, set or object; the commit fails (`EEXIST`) if it is there already.
+    pub fn create(&mut self, what: &impl Declare) -> &mut Self {
+        self.declare(what, NLM_F_CREATE | NLM_F_EXCL)
+    }
+
+    fn declare(&mut self, what: &impl Declare, flags: u16) -> &mut Self {
+        let (kind, family) = what.new_message();
+        self.op(0, |batch| {
+            // A set needs a number of its own in the batch, whether anything refers to it or not.
+            let id = batch.messages + 1;
+            batch.message(kind, flags, family, |w| what.write_new(id, w));
+        })
+    }
+
+    /// Deletes a table, chain, set, object or rule, and all that is in it; the commit fails if it
+    /// is not there (`ENOENT`), or if something else refers to it (`EBUSY`).
+    pub fn delete(&mut self, what: &impl Delete) -> &mut Self {
+        self.remove(what, what.messages().0)
+    }
+
+    /// Deletes a table, chain, set, object or rule if it is there (Linux 6.3).
+    pub fn destroy(&mut self, what: &impl Delete) -> &mut Self {
+        self.remove(what, what.messages().1)
+    }
+
+    fn remove(&mut self, what: &impl Delete, kind: u16) -> &mut Self {
+        self.op(0, |batch| batch.message(kind, 0, what.family(), |w| what.write_name(w)))
+    }
+
+    /// Empties a table (of all rules of all its chains), a chain (of its rules), or a set (of its
+    /// elements).
+    pub fn flush(&mut self, what: &impl Flush) -> &mut Self {
+        self.op(0, |batch| batch.message(what.flush_message(), 0, what.flush_family(), |w| what.write_flush(w)))
+    }
+
+    /// Makes sure that the table exists and that nothing is in it, on every kernel.
+    pub fn reset(&mut self, table: &(impl Declare + AsRef<TableRef>)) -> &mut Self {
+        let family = table.as_ref().family;
+        self.op(0, |batch| {
+            batch.message(NFT_MSG_NEWTABLE, NLM_F_CREATE, family, |w| table.write_new(0, w));
+            batch.message(NFT_MSG_DELTABLE, 0, family, |w| table.as_ref().write(w));
+            batch.message(NFT_MSG_NEWTABLE, NLM_F_CREATE, family, |w| table.write_new(0, w));
+        })
+    }
+
+    /// Deletes every table of every family in the namespace, those of others too, but for tables
+    /// that have another owner.
+    pub fn flush_ruleset(&mut self) -> &mut Self {
+        self.op(0, |batch| batch.message(NFT_MSG_DELTABLE, 0, Family::UNSPEC, |_| {}))
+    }
+
+    /// Appends a rule to a chain.
+    pub fn append(&mut self, chain: impl AsRef<ChainRef>, rule: impl AsRule) -> &mut Self {
+        self.rule(chain.as_ref(), NLM_F_CREATE | NLM_F_APPEND, rule, |_| {})
+    }
+
+    /// Puts a rule before all others of a chain.
+    pub fn insert(&mut self, chain: impl AsRef<ChainRef>, rule: impl AsRule) -> &mut Self {
+        self.rule(chain.as_ref(), NLM_F_CREATE, rule, |_| {})
+    }
+
+    /// Puts a rule before another: one that the kernel has, or one that this batch adds.
+    pub fn insert_before(
+        &mut self,
+        chain: impl AsRef<ChainRef>,
+        at: impl Into<Position>,
+        rule: impl AsRule,
+    ) -> &mut Self {
+        self.insert_at(chain.as_ref(), NLM_F_CREATE, at.into(), rule)
+    }
+
+    /// Puts a rule after another: one that the kernel has, or one that this batch adds.
+    pub fn insert_after(
+        &mut self,
+        chain: impl AsRef<ChainRef>,
+        at: impl Into<Position>,
+        rule: impl AsRule,
+    ) -> &mut Self {
+        self.insert_at(chain.as_ref(), NLM_F_CREATE | NLM_F_APPEND, at.into(), rule)
+    }
+
+    fn insert_at(&mut self, chain: &ChainRef, flags: u16, at: Position, rule: impl AsRule) -> &mut Self {
+        let id = self.position_id(at);
+        self.rule(chain, flags, rule, |w| match (at, id) {
+            (Position::Handle(handle), _) => w.u64(NFTA_RULE_POSITION, handle.get()),
+            (Position::Op(_), Some(id)) => w.u32(NFTA_RULE_POSITION_ID, id),
+            (Position::Op(op), None) => w.fail(BuildErrorKind::NotARule(op)),
+        })
+    }
+
+    /// Replaces a rule that the kernel has; the new one has its place and its handle.
+    pub fn replace(&mut self, chain: impl AsRef<ChainRef>, handle: RuleHandle, rule: impl AsRule) -> &mut Self {
+        self.rule(chain.as_ref(), NLM_F_REPLACE, rule, |w| w.u64(NFTA_RULE_HANDLE, handle.get()))
+    }
+
+    fn rule(
+        &mut self,
+        chain: &ChainRef,
+        flags: u16,
+        rule: impl AsRule,
+        place: impl FnOnce(&mut AttrWriter),
+    ) -> &mut Self {
+        let detail = self.steps.len() as u32;
+        self.op(detail, |batch| {
+            batch.messages += 1;
+            let (w, steps) = (&mut batch.w, &mut batch.steps);
+            message(w, NFT_MSG_NEWRULE, flags, batch.messages, chain.table.family, |w| {
+                verbs::write_rule_chain(chain, w);
+                place(w);
+                rule.encode(chain, w, steps);
+            });
+        })
+    }
+
+    /// Deletes a rule that the kernel has, or one that this batch adds.
+    pub fn delete_rule(&mut self, chain: impl AsRef<ChainRef>, at: impl Into<Position>) -> &mut Self {
+        let (chain, at) = (chain.as_ref(), at.into());
+        let id = self.position_id(at);
+        self.op(0, |batch| {
+            batch.message(NFT_MSG_DELRULE, 0, chain.table.family, |w| {
+                verbs::write_rule_chain(chain, w);
+                match (at, id) {
+                    (Position::Handle(handle), _) => w.u64(NFTA_RULE_HANDLE, handle.get()),
+                    (Position::Op(_), Some(id)) => w.u32(NFTA_RULE_ID, id),
+                    (Position::Op(op), None) => w.fail(BuildErrorKind::NotARule(op)),
+                }
+            });
+        })
+    }
+
+    /// Adds elements to a set; those that are there already stay. An interval that overlaps
+    /// another one makes the commit fail (`EEXIST`).
+    pub fn add_elements<K: Key, E: IntoElement<K>>(
+        &mut self,
+        set: &Set<K>,
+        elements: impl IntoIterator<Item = E>,
+    ) -> &mut Self {
+        self.elements(set, NFT_MSG_NEWSETELEM, NLM_F_CREATE, elements)
+    }
+
+    /// Adds elements to a set; the commit fails (`EEXIST`) if one is there already.
+    pub fn create_elements<K: Key, E: IntoElement<K>>(
+        &mut self,
+        set: &Set<K>,
+        elements: impl IntoIterator<Item = E>,
+    ) -> &mut Self {
+        self.elements(set, NFT_MSG_NEWSETELEM, NLM_F_CREATE | NLM_F_EXCL, elements)
+    }
+
+    /// Deletes elements from a set; the commit fails (`ENOENT`) if one is not there. An interval
+    /// is deleted as it was added, not in parts.
+    pub fn delete_elements<K: Key, E: IntoElement<K>>(
+        &mut self,
+        set: &Set<K>,
+        elements: impl IntoIterator<Item = E>,
+    ) -> &mut Self {
+        self.elements(set, NFT_MSG_DELSETELEM, 0, elements)
+    }
+
+    /// Deletes those of the elements that are in the set (Linux 6.3).
+    pub fn destroy_elements<K: Key, E: IntoElement<K>>(
+        &mut self,
+        set: &Set<K>,
+        elements: impl IntoIterator<Item = E>,
+    ) -> &mut Self {
+        self.elements(set, NFT_MSG_DESTROYSETELEM, 0, elements)
+    }
+
+    /// Adds elements to a set; those that are there already get the new timeout and comment, and
+    /// their time begins anew, on every kernel.
+    pub fn refresh_elements<K: Key, E: IntoElement<K>>(
+        &mut self,
+        set: &Set<K>,
+        elements: impl IntoIterator<Item = E>,
+    ) -> &mut Self {
+        let elements: Vec<Element<K>> = elements.into_iter().map(E::into_element).collect();
+        self.op(K::TYPE.get(), |batch| {
+            let all = || elements.iter().cloned();
+            batch.split(set.at(), NFT_MSG_NEWSETELEM, NLM_F_CREATE, all());
+            batch.split(set.at(), NFT_MSG_DELSETELEM, 0, all());
+            batch.split(set.at(), NFT_MSG_NEWSETELEM, NLM_F_CREATE, all());
+        })
+    }
+
+    fn elements<K: Key, E: IntoElement<K>>(
+        &mut self,
+        set: &Set<K>,
+        kind: u16,
+        flags: u16,
+        elements: impl IntoIterator<Item = E>,
+    ) -> &mut Self {
+        let elements = elements.into_iter().map(E::into_element);
+        self.op(K::TYPE.get(), |batch| batch.split(set.at(), kind, flags, elements))
+    }
+
+    fn split<K: Key>(&mut self, set: &SetRef, kind: u16, flags: u16, elements: impl Iterator<Item = Element<K>>) {
+        let mut elements = elements.peekable();
+        // Without elements a deletion would mean all of them.
+        if elements.peek().is_none() {
+            return;
+        }
+        let what = if kind == NFT_MSG_NEWSETELEM { WhatOfElement::Full } else { WhatOfElement::Key };
+        let messages = &mut self.messages;
+        let begin = |w: &mut AttrWriter| {
+            *messages += 1;
+            let start = w.len();
+            w.buffer().extend_from_slice(&header(kind, flags, *messages, set.table.family));
+            set.write(w);
+            start
+        };
+        let end = |w: &mut AttrWriter, start| patch_length(w.buffer(), start);
+        SplitEntries { begin, end, w: &mut self.w }.write(elements, what);
+    }
+
+    fn message(&mut self, kind: u16, flags: u16, family: Family, content: impl FnOnce(&mut AttrWriter)) {
+        self.messages += 1;
+        message(&mut self.w, kind, flags, self.messages, family, content);
+    }
+
+    /// Adds an operation of the messages that `write` appends.
+    fn op(&mut self, detail: u32, write: impl FnOnce(&mut Self)) -> &mut Self {
+        self.ops.push(Entry { offset: self.w.len(), sequence: self.messages + 1, detail });
+        write(self);
+        if let Some(kind) = self.w.take_error() {
+            self.keep(kind);
+        }
+        self
+    }
+
+    #[cold]
+    fn keep(&mut self, kind: BuildErrorKind) {
+        if self.mistake.is_none() {
+            let op = self.last();
+            self.mistake = Some(BuildError { op, operation: self.describe(op).into(), kind });
+        }
+    }
+
+    /// Makes sure that a rule of this batch has an id, and returns it.
+    fn position_id(&mut self, at: Position) -> Option<u32> {
+        let Position::Op(op) = at else { return None };
+        let start = self.ops.get(op.index())?.offset;
+        let end = self.ops.get(op.index() + 1).map_or(self.w.len(), |next| next.offset);
+        if !show::adds_rule(self.as_bytes().get(start..end)?) {
+            return None;
+        }
+        // An id that no table of this batch's rules uses twice: the operation's own number.
+        let id = op.0 + 1;
+        let mut attr = AttrWriter::new();
+        attr.u32(NFTA_RULE_ID, id);
+        let attr = attr.bytes_written();
+        let buf = self.w.buffer();
+        if buf.get(start + HEADER_LEN..end)?.ends_with(attr) {
+            return Some(id);
+        }
+        buf.splice(end..end, attr.iter().copied());
+        patch_length(&mut buf[..end + attr.len()], start);
+        self.ops.iter_mut().skip(op.index() + 1).for_each(|later| later.offset += attr.len());
+        Some(id)
+    }
+
+    /// The sequence of the last message.
+    pub(crate) fn last_sequence(&self) -> u32 {
+        self.messages
+    }
+
+    /// The operation that the message with a sequence belongs to.
+    pub(crate) fn op_of(&self, sequence: u32) -> Option<Op> {
+        if sequence == 0 || sequence > self.messages {
+            return None;
+        }
+        let after = self.ops.partition_point(|entry| entry.sequence <= sequence);
+        // An operation without messages has the sequence of the one after it.
+        after.checked_sub(1).map(|at| Op(at as u32))
+    }
+
+    /// The data type of the keys, of an operation on elements.
+    fn key_type(&self, op: Op) -> DataType {
+        DataType::from_raw(self.ops.get(op.index()).map_or(0, |entry| entry.detail))
+    }
+}
+
+impl PartialEq for Batch {
+    /// Compares what would be sent.
+    fn eq(&self, other: &Self) -> bool {
+        self.as_bytes() == other.as_bytes() && self.ops == other.ops && self.mistake == other.mistake
+    }
+}
+
+impl Eq for Batch {}
+
+impl fmt::Display for Batch {
+    /// Writes the operations as nft's commands, one per line, rules in libnftnl's notation. Of
+    /// many elements the first few are shown.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        (0..self.ops.len()).try_for_each(|at| self.show_op(Op(at as u32), f))
+    }
+}
+
+#[cfg(test)]
+mod tests;

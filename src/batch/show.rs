@@ -1,0 +1,166 @@
+//! Operations as nft's commands, rendered from their bytes when somebody asks.
+
+use std::fmt::{self, Write};
+
+use super::Batch;
+use crate::chain::{self, NFTA_CHAIN_NAME};
+use crate::datum::DataType;
+use crate::error::Op;
+use crate::object::{self, NFTA_OBJ_NAME, NFTA_OBJ_TYPE, ObjectKind};
+use crate::rule::{self, Bytecode, NFTA_RULE_CHAIN, NFTA_RULE_EXPRESSIONS, NFTA_RULE_HANDLE, NFTA_RULE_POSITION};
+use crate::set::{self, NFTA_SET_ELEM_LIST_ELEMENTS, NFTA_SET_NAME, first_entries, show_entry};
+use crate::table;
+use crate::wire::message::{Content, Messages, NLM_F_APPEND, NLM_F_EXCL, NLM_F_REPLACE};
+use crate::wire::reader::Notes;
+use crate::wire::{Attr, AttrReader, Family, Name};
+
+/// How many entries of an element list are shown.
+const SHOWN: usize = 16;
+
+/// One message of a batch.
+pub(super) struct Part<'a> {
+    pub(super) kind: u16,
+    pub(super) flags: u16,
+    pub(super) family: Family,
+    pub(super) attrs: &'a [u8],
+}
+
+impl<'a> Part<'a> {
+    /// Reads the messages of an operation.
+    pub(super) fn all(bytes: &'a [u8]) -> impl Iterator<Item = (u32, Self)> {
+        Messages::new(bytes).map_while(Result::ok).filter_map(|message| match message.content() {
+            Ok(Content::Nft { kind, family, attrs, .. }) => {
+                Some((message.sequence, Self { kind, flags: message.flags, family, attrs }))
+            }
+            _ => None,
+        })
+    }
+
+    fn attr<T>(&self, wanted: u16, read: impl FnOnce(Attr<'_>) -> T) -> Option<T> {
+        let notes = Notes::default();
+        AttrReader::new(self.attrs, &notes)
+            .map_while(Result::ok)
+            .find(|(number, _)| *number == wanted)
+            .map(|(_, value)| read(value))
+    }
+
+    fn name(&self, number: u16) -> Option<Name> {
+        self.attr(number, |value| value.name())
+    }
+
+    /// The command, without what is in braces: `add rule inet fw input`.
+    pub(super) fn command(&self) -> String {
+        let create = if self.flags & NLM_F_EXCL != 0 { "create" } else { "add" };
+        // The names by which the kind of message has its object, in the order of nft's commands.
+        let (verb, what, name) = match self.kind {
+            table::NFT_MSG_NEWTABLE => (create, "table", None),
+            table::NFT_MSG_DELTABLE if self.name(1).is_none() => return self.flush_ruleset(),
+            table::NFT_MSG_DELTABLE => ("delete", "table", None),
+            table::NFT_MSG_DESTROYTABLE => ("destroy", "table", None),
+            chain::NFT_MSG_NEWCHAIN => (create, "chain", Some(NFTA_CHAIN_NAME)),
+            chain::NFT_MSG_DELCHAIN => ("delete", "chain", Some(NFTA_CHAIN_NAME)),
+            chain::NFT_MSG_DESTROYCHAIN => ("destroy", "chain", Some(NFTA_CHAIN_NAME)),
+            rule::NFT_MSG_NEWRULE if self.flags & NLM_F_REPLACE != 0 => ("replace", "rule", Some(NFTA_RULE_CHAIN)),
+            rule::NFT_MSG_NEWRULE if self.flags & NLM_F_APPEND != 0 => ("add", "rule", Some(NFTA_RULE_CHAIN)),
+            rule::NFT_MSG_NEWRULE => ("insert", "rule", Some(NFTA_RULE_CHAIN)),
+            rule::NFT_MSG_DELRULE if self.name(NFTA_RULE_CHAIN).is_none() => ("flush", "table", None),
+            rule::NFT_MSG_DELRULE if self.is_flush_of_chain() => ("flush", "chain", Some(NFTA_RULE_CHAIN)),
+            rule::NFT_MSG_DELRULE => ("delete", "rule", Some(NFTA_RULE_CHAIN)),
+            rule::NFT_MSG_DESTROYRULE => ("destroy", "rule", Some(NFTA_RULE_CHAIN)),
+            set::NFT_MSG_NEWSET => (create, "set", Some(NFTA_SET_NAME)),
+            set::NFT_MSG_DELSET => ("delete", "set", Some(NFTA_SET_NAME)),
+            set::NFT_MSG_DESTROYSET => ("destroy", "set", Some(NFTA_SET_NAME)),
+            set::NFT_MSG_NEWSETELEM => (create, "element", Some(NFTA_SET_NAME)),
+            set::NFT_MSG_DELSETELEM if self.attr(NFTA_SET_ELEM_LIST_ELEMENTS, |_| ()).is_none() => {
+                ("flush", "set", Some(NFTA_SET_NAME))
+            }
+            set::NFT_MSG_DELSETELEM => ("delete", "element", Some(NFTA_SET_NAME)),
+            set::NFT_MSG_DESTROYSETELEM => ("destroy", "element", Some(NFTA_SET_NAME)),
+            object::NFT_MSG_NEWOBJ => (create, "object", Some(NFTA_OBJ_NAME)),
+            object::NFT_MSG_DELOBJ => ("delete", "object", Some(NFTA_OBJ_NAME)),
+            object::NFT_MSG_DESTROYOBJ => ("destroy", "object", Some(NFTA_OBJ_NAME)),
+            other => return format!("message {other}"),
+        };
+        let mut text = format!("{verb} ");
+        let kind = self.attr(NFTA_OBJ_TYPE, |value| value.u32()).and_then(Result::ok).map(ObjectKind::from_raw);
+        let _ = match kind.filter(|_| what == "object") {
+            Some(kind) => write!(text, "{kind} {}", self.family),
+            None => write!(text, "{what} {}", self.family),
+        };
+        for name in [Some(1), name].into_iter().flatten().filter_map(|number| self.name(number)) {
+            let _ = write!(text, " {name}");
+        }
+        text
+    }
+
+    fn flush_ruleset(&self) -> String {
+        match self.family {
+            Family::UNSPEC => "flush ruleset".to_owned(),
+            family => format!("flush ruleset {family}"),
+        }
+    }
+
+    fn is_flush_of_chain(&self) -> bool {
+        self.attr(NFTA_RULE_HANDLE, |_| ()).is_none() && self.attr(rule::NFTA_RULE_ID, |_| ()).is_none()
+    }
+
+    /// The whole message as a line.
+    fn show(&self, key_type: DataType, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.command())?;
+        for (word, number) in [("position", NFTA_RULE_POSITION), ("handle", NFTA_RULE_HANDLE)] {
+            if self.is_rule() {
+                if let Some(Ok(handle)) = self.attr(number, |value| value.u64()) {
+                    write!(f, " {word} {handle}")?;
+                }
+            }
+        }
+        if self.is_rule() {
+            let code = self.attr(NFTA_RULE_EXPRESSIONS, |list| Bytecode(list.bytes()).to_string()).unwrap_or_default();
+            code.lines().try_for_each(|line| write!(f, " {}", line.trim()))?;
+        }
+        if self.is_elements() {
+            let entries = first_entries(self.attrs, SHOWN + 1);
+            for (n, entry) in entries.iter().take(SHOWN).enumerate() {
+                f.write_str(if n == 0 { " { " } else { ", " })?;
+                show_entry(entry, key_type, f)?;
+            }
+            match entries.len() {
+                0 => {}
+                n if n > SHOWN => f.write_str(", … }")?,
+                _ => f.write_str(" }")?,
+            }
+        }
+        f.write_char('\n')
+    }
+
+    fn is_rule(&self) -> bool {
+        matches!(self.kind, rule::NFT_MSG_NEWRULE | rule::NFT_MSG_DELRULE | rule::NFT_MSG_DESTROYRULE)
+    }
+
+    pub(super) fn is_elements(&self) -> bool {
+        matches!(self.kind, set::NFT_MSG_NEWSETELEM | set::NFT_MSG_DELSETELEM | set::NFT_MSG_DESTROYSETELEM)
+    }
+}
+
+/// Whether the message adds a rule.
+pub(super) fn adds_rule(bytes: &[u8]) -> bool {
+    Part::all(bytes).next().is_some_and(|(_, part)| part.kind == rule::NFT_MSG_NEWRULE)
+}
+
+impl Batch {
+    /// The bytes of an operation's messages.
+    pub(super) fn bytes_of(&self, op: Op) -> &[u8] {
+        let Some(entry) = self.ops.get(op.index()) else { return &[] };
+        let end = self.ops.get(op.index() + 1).map_or(self.w.len(), |next| next.offset);
+        self.as_bytes().get(entry.offset..end).unwrap_or_default()
+    }
+
+    /// The command of an operation's first message.
+    pub(super) fn describe(&self, op: Op) -> String {
+        Part::all(self.bytes_of(op)).next().map(|(_, part)| part.command()).unwrap_or_default()
+    }
+
+    pub(super) fn show_op(&self, op: Op, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        Part::all(self.bytes_of(op)).try_for_each(|(_, part)| part.show(self.key_type(op), f))
+    }
+}

@@ -1,0 +1,204 @@
+use std::net::Ipv4Addr;
+use std::time::Duration;
+
+use super::*;
+use crate::chain::{Hook, Policy, Priority};
+use crate::datum::{Interval, Mark};
+use crate::error::Errno;
+use crate::field::{ip, tcp};
+use crate::object::Counter;
+use crate::rule::Rule;
+use crate::table::Table;
+use crate::wire::Name;
+use crate::wire::message::{ExtAck, Messages};
+
+fn fw() -> Table {
+    Table::inet("fw")
+}
+
+fn sequences(batch: &Batch) -> Vec<u32> {
+    Messages::new(batch.as_bytes()).map(|message| message.unwrap().sequence).collect()
+}
+
+#[test]
+fn operations_read_like_nfts_commands() {
+    let (fw, blocked) = (fw(), Set::<Interval<Ipv4Addr>>::new(fw(), "blocked").timeouts());
+    let input = fw.chain("input").filter(Hook::INPUT, Priority::FILTER).policy(Policy::DROP);
+    let web = Counter::named(&fw, "web");
+    let mut batch = Batch::new();
+    batch.reset(&fw).add(&input).create(&fw.chain("other")).add(&blocked).add(&web);
+    batch.append(&input, Rule::new().when(ip::saddr().in_set(&blocked)).drop());
+    batch.insert(&input, Rule::new().object(&web));
+    batch.replace(&input, RuleHandle::from_raw(7), Rule::new().accept());
+    batch.delete_rule(&input, RuleHandle::from_raw(9)).flush(&input).flush(&fw).flush(&blocked);
+    batch.add_elements(&blocked, [Ipv4Addr::new(1, 2, 3, 4)..=Ipv4Addr::new(1, 2, 3, 5)]);
+    batch.create_elements(&blocked, [Ipv4Addr::BROADCAST]);
+    batch.delete_elements(&blocked, [Ipv4Addr::BROADCAST]).destroy_elements(&blocked, [Ipv4Addr::BROADCAST]);
+    batch.delete(&blocked).destroy(&web).delete(&input).destroy(&fw).flush_ruleset();
+    assert_eq!(
+        batch.to_string(),
+        "add table inet fw\ndelete table inet fw\nadd table inet fw\nadd chain inet fw input\n\
+         create chain inet fw other\nadd set inet fw blocked\nadd counter inet fw web\n\
+         add rule inet fw input [ meta load nfproto => reg 1 ] [ cmp eq reg 1 0x00000002 ] \
+         [ payload load 4b @ network header + 12 => reg 1 ] [ lookup reg 1 set blocked 0x0 ] \
+         [ immediate reg 0 drop ]\n\
+         insert rule inet fw input [ objref type 1 name web ]\n\
+         replace rule inet fw input handle 7 [ immediate reg 0 accept ]\n\
+         delete rule inet fw input handle 9\nflush chain inet fw input\nflush table inet fw\n\
+         flush set inet fw blocked\nadd element inet fw blocked { 1.2.3.4, 1.2.3.6 }\n\
+         create element inet fw blocked { 255.255.255.255 }\n\
+         delete element inet fw blocked { 255.255.255.255 }\n\
+         destroy element inet fw blocked { 255.255.255.255 }\n\
+         delete set inet fw blocked\ndestroy counter inet fw web\ndelete chain inet fw input\n\
+         destroy table inet fw\nflush ruleset\n"
+    );
+    assert_eq!(sequences(&batch), (1..=23).collect::<Vec<_>>());
+    assert!(batch.mistake().is_none());
+}
+
+#[test]
+fn a_batch_is_a_value() {
+    let build = |batch: &mut Batch| {
+        batch.add(&fw());
+    };
+    let (mut one, mut two) = (Batch::new(), Batch::new());
+    build(&mut one);
+    assert_ne!(one, two);
+    build(&mut two);
+    assert_eq!(one, two);
+    let bytes = one.as_bytes().to_vec();
+    one.clear();
+    assert!(one.is_empty() && one.as_bytes().is_empty());
+    build(&mut one);
+    assert_eq!(one.as_bytes(), bytes);
+}
+
+#[test]
+fn a_message_leads_to_its_operation() {
+    let marks = Set::<Mark>::new(fw(), "marks");
+    let mut batch = Batch::new();
+    batch.reset(&fw()).add(&marks).add_elements(&marks, 0..10_000u32).add_elements(&marks, [0u32; 0]).add(&fw());
+    let ops: Vec<_> = sequences(&batch).into_iter().map(|n| batch.op_of(n).unwrap().index()).collect();
+    assert_eq!(ops, [0, 0, 0, 1, 2, 2, 2, 4]);
+    assert_eq!((batch.op_of(0), batch.op_of(9)), (None, None));
+    assert_eq!(batch.last().index(), 4);
+}
+
+#[test]
+fn seventy_thousand_elements_fit_one_call() {
+    let marks = Set::<Mark>::new(fw(), "marks");
+    let mut batch = Batch::new();
+    batch.add_elements(&marks, 0..70_000u32);
+    assert!(batch.mistake().is_none());
+    assert_eq!(batch.last_sequence(), 70_000u32.div_ceil(4095));
+    assert_eq!(batch.len(), 1);
+}
+
+#[test]
+fn no_elements_to_delete_are_not_all_elements() {
+    let marks = Set::<Mark>::new(fw(), "marks");
+    let mut batch = Batch::new();
+    batch.delete_elements(&marks, [0u32; 0]);
+    assert_eq!(batch.as_bytes(), []);
+    assert_eq!(batch.len(), 1);
+}
+
+#[test]
+fn refreshed_elements_are_added_deleted_and_added() {
+    let set = Set::<Mark>::new(fw(), "marks").timeouts();
+    let mut batch = Batch::new();
+    batch.refresh_elements(&set, [Element::new(1).timeout(Duration::from_secs(5))]);
+    assert_eq!(batch.len(), 1);
+    assert_eq!(
+        batch.to_string(),
+        "add element inet fw marks { 0x00000001 }\ndelete element inet fw marks { 0x00000001 }\n\
+         add element inet fw marks { 0x00000001 }\n"
+    );
+}
+
+#[test]
+fn rules_of_the_batch_are_referred_to_by_ids_given_late() {
+    let c = fw().chain("c");
+    let mut batch = Batch::new();
+    batch.append(&c, Rule::new().counter());
+    let first = batch.last();
+    batch.append(&c, Rule::new().accept());
+    let before = batch.as_bytes().len();
+    batch.insert_after(&c, first, Rule::new().drop());
+    batch.insert_before(&c, first, Rule::new().drop()).delete_rule(&c, first);
+    assert!(batch.mistake().is_none());
+    let lens: Vec<_> = Messages::new(batch.as_bytes()).map(Result::unwrap).collect();
+    assert_eq!(lens.len(), 5);
+    assert_eq!(sequences(&batch), [1, 2, 3, 4, 5]);
+    // One id of eight bytes, for the three that refer to it.
+    let mut alone = Batch::new();
+    alone.append(&c, Rule::new().counter()).append(&c, Rule::new().accept());
+    assert_eq!(alone.as_bytes().len(), before);
+    let (id, rest) = batch.as_bytes().split_at(batch.ops[1].offset);
+    assert_eq!(id.len(), alone.ops[1].offset + 8);
+    assert_eq!(rest[..before - alone.ops[1].offset], alone.as_bytes()[alone.ops[1].offset..]);
+}
+
+#[test]
+fn a_place_that_is_no_rule_is_refused() {
+    let c = fw().chain("c");
+    let mut batch = Batch::new();
+    batch.add(&fw());
+    let table = batch.last();
+    batch.insert_after(&c, table, Rule::new().drop());
+    assert_eq!(batch.mistake().unwrap().kind(), &BuildErrorKind::NotARule(table));
+    batch.clear();
+    let nothing = batch.last();
+    batch.delete_rule(&c, nothing);
+    assert_eq!(batch.mistake().unwrap().kind(), &BuildErrorKind::NotARule(nothing));
+}
+
+#[test]
+fn the_first_mistake_is_kept_with_its_operation() {
+    let mut batch = Batch::new();
+    batch.add(&fw()).add(&fw().chain("")).add(&Table::inet("a\0b"));
+    let mistake = batch.mistake().unwrap();
+    assert_eq!(mistake.op().index(), 1);
+    assert_eq!(mistake.to_string(), "operation 1 (add chain inet fw ): the name of a chain must not be empty");
+    batch.clear();
+    assert!(batch.mistake().is_none());
+}
+
+#[test]
+fn refusals_name_attribute_expression_step_and_element() {
+    let (c, absent) = (fw().chain("c"), Set::<Ipv4Addr>::new(fw(), "absent"));
+    let mut batch = Batch::new();
+    batch.append(&c, Rule::new().counter().when(ip::saddr().in_set(&absent)).drop());
+    let op = batch.last();
+    let lookup = {
+        let bytes = batch.as_bytes();
+        bytes.windows(8).position(|w| w[2..] == *b"\x01\0abse").unwrap()
+    };
+    let ack = ExtAck { offset: Some(lookup as u32), ..ExtAck::default() };
+    let rejection = batch.explain(1, Errno::ENOENT, &ack).unwrap();
+    assert_eq!(rejection.op(), op);
+    assert_eq!(
+        rejection.to_string(),
+        "operation 0 (add rule inet fw c): no such file or directory at expressions[4].lookup.set: \
+         [ lookup reg 1 set absent 0x0 ] in step 1 of the rule"
+    );
+    batch.clear();
+    batch.add(&fw()).add_elements(&absent, [Ipv4Addr::new(10, 0, 0, 1), Ipv4Addr::new(10, 0, 0, 2)]);
+    let second = Messages::new(batch.as_bytes()).nth(1).unwrap().unwrap();
+    assert_eq!(second.sequence, 2);
+    // The second entry of the list: names, the list's header, and the first entry come before it.
+    let ack = ExtAck { offset: Some(20 + 8 + 12 + 4 + 16), text: Some("why".into()), ..ExtAck::default() };
+    let rejection = batch.explain(2, Errno::EEXIST, &ack).unwrap();
+    assert_eq!(
+        rejection.to_string(),
+        "operation 1 (add element inet fw absent): file exists at elements[1]: 10.0.0.2 (why)"
+    );
+    assert!(batch.explain(3, Errno::EEXIST, &ack).is_none());
+}
+
+#[test]
+fn names_that_are_not_text_are_shown_escaped() {
+    let mut batch = Batch::new();
+    batch.add(&Table::inet(Name::from(&b"\xff"[..])));
+    assert_eq!(batch.to_string(), "add table inet \\xff\n");
+}
