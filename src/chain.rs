@@ -445,8 +445,9 @@ impl<S: State> Chain<S> {
     }
 }
 
-/// Whether a chain is attached to a hook.
-pub(crate) trait State {
+/// Whether a chain is attached to a hook: [`Regular`] or [`Hooked`].
+pub trait State {
+    #[doc(hidden)]
     fn encode(&self, family: Family, w: &mut AttrWriter);
 }
 

@@ -485,6 +485,8 @@ pub(crate) enum Stage {
     Commit,
     /// In silence.
     Silence,
+    /// Unknown: the answer was lost, but nothing has been committed since.
+    Lost,
 }
 
 impl CommitError {
@@ -508,6 +510,7 @@ impl fmt::Display for CommitError {
             )?,
             (Stage::Commit, errno) => write!(f, "every operation is valid, the commit failed: {errno}")?,
             (Stage::Silence, _) => f.write_str("the kernel aborted the batch without a word")?,
+            (Stage::Lost, errno) => write!(f, "the batch was not applied, and the kernel's answer was lost: {errno}")?,
         }
         if let Some(message) = &self.message {
             write!(f, " ({message})")?;

@@ -1,7 +1,113 @@
-//! nftlink
+//! nftlink manages the Linux firewall from Rust: it speaks the netlink protocol of nf_tables to
+//! the kernel, without the `nft` program, without libnftnl, without C.
+//!
+//! What a program wants (a [`Table`], a [`Chain`], a [`Set`], a [`Rule`]) goes into a [`Batch`],
+//! which a [`Conn`] commits: the kernel applies all of it or nothing, and where it refuses, the
+//! [`Error`] says which operation, which attribute and which part of a rule it was. What the
+//! kernel has is read into values that lose nothing ([`TableInfo`], [`RuleInfo`] …).
+//!
+//! # A dynamic blacklist
+//!
+//! ```
+//! # fn main() -> Result<(), nftlink::Error> { Ok(()) }
+//! # fn blacklist(conn: &mut nftlink::Conn, attacker: std::net::Ipv4Addr) -> Result<(), nftlink::Error> {
+//! use std::net::Ipv4Addr;
+//! use std::time::Duration;
+//! use nftlink::field::ip;
+//! use nftlink::{Batch, Element, Hook, Interval, Policy, Priority, Rule, Set, Table};
+//!
+//! let fw = Table::inet("fw");
+//! let blocked = Set::<Interval<Ipv4Addr>>::new(&fw, "blocked").timeouts();
+//! let input = fw.chain("input").filter(Hook::INPUT, Priority::FILTER).policy(Policy::ACCEPT);
+//!
+//! let mut batch = Batch::new();
+//! // The table exists and is empty, then it is filled: one atomic step.
+//! batch.reset(&fw).add(&blocked).add(&input);
+//! batch.append(&input, Rule::new().when(ip::saddr().in_set(&blocked)).counter().drop());
+//! conn.commit(&batch)?;
+//!
+//! batch.clear();
+//! batch.refresh_elements(&blocked, [Element::new(attacker).timeout(Duration::from_secs(600))]);
+//! conn.commit(&batch)?;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # A named counter
+//!
+//! ```
+//! # fn main() -> Result<(), nftlink::Error> { Ok(()) }
+//! # fn counter(conn: &mut nftlink::Conn) -> Result<(), nftlink::Error> {
+//! use nftlink::field::tcp;
+//! use nftlink::{Batch, Hook, Priority, Rule, Table, object};
+//!
+//! let fw = Table::inet("fw");
+//! let input = fw.chain("input").filter(Hook::INPUT, Priority::FILTER);
+//! let web = object::Counter::named(&fw, "web");
+//!
+//! let mut batch = Batch::new();
+//! batch.reset(&fw).add(&input).add(&web);
+//! batch.append(&input, Rule::new().when(tcp::dport().eq(80)).object(&web));
+//! conn.commit(&batch)?;
+//!
+//! let seen = conn.counter(&web)?;
+//! println!("{} packets, {} bytes", seen.packets, seen.bytes);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # Port forward and masquerade
+//!
+//! ```
+//! # fn main() -> Result<(), nftlink::Error> { Ok(()) }
+//! # fn nat(conn: &mut nftlink::Conn) -> Result<(), nftlink::Error> {
+//! use std::net::{Ipv4Addr, SocketAddrV4};
+//! use nftlink::field::{meta, tcp};
+//! use nftlink::{Batch, Hook, Priority, Rule, Table};
+//!
+//! let nat = Table::inet("nat");
+//! let prerouting = nat.chain("prerouting").nat(Hook::PREROUTING, Priority::DSTNAT);
+//! let postrouting = nat.chain("postrouting").nat(Hook::POSTROUTING, Priority::SRCNAT);
+//! let server = SocketAddrV4::new(Ipv4Addr::new(10, 0, 0, 2), 80);
+//!
+//! let mut batch = Batch::new();
+//! batch.reset(&nat).add(&prerouting).add(&postrouting);
+//! batch.append(&prerouting, Rule::new().when(tcp::dport().eq(8080)).dnat(server));
+//! batch.append(&postrouting, Rule::new().when(meta::oifname().eq("eth0")).masquerade());
+//! conn.commit(&batch)?;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # Where things are
+//!
+//! | module | what is in it |
+//! |---|---|
+//! | the root | [`Conn`], [`Batch`], and what is put into one: [`Table`], [`Chain`], [`Set`], [`Element`], [`Rule`] |
+//! | [`field`] | what a rule compares: `ip::saddr()`, `tcp::dport()`, `meta::iifname()` … |
+//! | [`object`] | named stateful objects: counters |
+//! | [`datum`] | nft's data types: ports, marks, interface names, intervals |
+//! | [`expr`] | the kernel's own expressions, below the typed language |
+//! | [`error`](mod@error) | what can go wrong |
+//!
+//! # Privileges, namespaces, kernels
+//!
+//! The kernel demands `CAP_NET_ADMIN` over the network namespace, for reading too; in a user
+//! namespace of its own an ordinary user has it. A [`Conn`] works on the namespace that its
+//! thread was in when it was opened, or on the one that its [options](ConnOptions) name.
+//! Kernels from 5.10 on are supported; what needs a newer one says so.
+
+#![forbid(unsafe_code)]
+#![deny(missing_docs)]
+
+#[cfg(not(target_os = "linux"))]
+compile_error!("nftlink works on Linux only: it speaks to the Linux kernel's nf_tables");
+
 mod batch;
 mod chain;
+mod conn;
 pub mod datum;
+mod engine;
 pub mod error;
 pub mod expr;
 pub mod field;
@@ -11,13 +117,16 @@ mod set;
 mod table;
 mod userdata;
 mod wire;
+
 pub use batch::{Batch, Declare, Delete, Flush, Position};
 pub use chain::{
     Chain, ChainFlags, ChainHandle, ChainInfo, ChainKind, ChainRef, Hook, Hooked, Policy, Priority, Regular,
 };
+pub use conn::{Conn, ConnOptions, ElementSource, Generation, RuleScope, TableScope};
 pub use datum::Interval;
+pub use engine::{Applied, Handle};
 pub use error::{Errno, Error, Op};
-pub use rule::{AsRule, NatTarget, PortTarget, Rule, RuleBuilder, RuleHandle, RuleInfo};
+pub use rule::{AsRule, IntoStep, NatTarget, PortTarget, Rule, RuleBuilder, RuleHandle, RuleInfo};
 pub use set::{Element, ElementInfo, IntoElement, Key, KeyFor, Set, SetFlags, SetHandle, SetInfo, SetPolicy, SetRef};
 pub use table::{Table, TableFlags, TableHandle, TableInfo, TableRef};
 pub use wire::{Family, Name};

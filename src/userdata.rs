@@ -37,10 +37,6 @@ impl Comment {
         }
     }
 
-    pub(crate) fn as_str(&self) -> &str {
-        &self.0
-    }
-
     fn put(&self, w: &mut AttrWriter, number: u8) {
         w.check(self.check());
         let text = self.0.as_bytes();

@@ -6,6 +6,7 @@ mod verbs;
 
 use std::fmt;
 
+pub(crate) use verbs::write_rule_chain;
 pub use verbs::{Declare, Delete, Flush, Position};
 
 use crate::chain::ChainRef;
@@ -21,7 +22,7 @@ use crate::set::{
 };
 use crate::table::{NFT_MSG_DELTABLE, NFT_MSG_NEWTABLE, TableRef};
 use crate::wire::message::{
-    HEADER_LEN, NLM_F_APPEND, NLM_F_CREATE, NLM_F_EXCL, NLM_F_REPLACE, header, message, patch_length,
+    HEADER_LEN, NLM_F_APPEND, NLM_F_CREATE, NLM_F_EXCL, NLM_F_REPLACE, header, len_and_kind, message, patch_length,
 };
 use crate::wire::{AttrWriter, Family};
 
@@ -375,6 +376,21 @@ impl Batch {
         patch_length(&mut buf[..end + attr.len()], start);
         self.ops.iter_mut().skip(op.index() + 1).for_each(|later| later.offset += attr.len());
         Some(id)
+    }
+
+    /// Where the last message begins.
+    pub(crate) fn last_message(&self) -> usize {
+        let from = self.ops.iter().rev().map(|entry| entry.offset).find(|&offset| offset < self.w.len());
+        let mut at = from.unwrap_or(0);
+        // An operation may have several messages.
+        while let Some(head) = self.as_bytes().get(at..).and_then(|rest| rest.first_chunk()) {
+            let next = at + len_and_kind(head).0;
+            if next >= self.w.len() || next == at {
+                break;
+            }
+            at = next;
+        }
+        at
     }
 
     /// The sequence of the last message.

@@ -5,7 +5,7 @@ use super::*;
 use crate::chain::{Hook, Policy, Priority};
 use crate::datum::{Interval, Mark};
 use crate::error::Errno;
-use crate::field::{ip, tcp};
+use crate::field::ip;
 use crate::object::Counter;
 use crate::rule::Rule;
 use crate::table::Table;

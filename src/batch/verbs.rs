@@ -212,7 +212,7 @@ flush! {
 }
 
 /// Writes table and chain as attributes of a rule's message.
-pub(super) fn write_rule_chain(chain: &ChainRef, w: &mut AttrWriter) {
+pub(crate) fn write_rule_chain(chain: &ChainRef, w: &mut AttrWriter) {
     chain.table.write(w);
     w.check(chain.name.check("chain"));
     w.name(NFTA_RULE_CHAIN, &chain.name);

@@ -416,7 +416,7 @@ mod tests {
         let bytes = list(|w| {
             w.nest(1, |w| {
                 w.string(NFTA_EXPR_NAME, b"counter");
-                w.nest(NFTA_EXPR_DATA, |w| w.u16(1, 1));
+                w.nest(NFTA_EXPR_DATA, |w| w.bytes(1, &[0, 1]));
             });
             write(w, &Counter::default());
         });

@@ -33,6 +33,10 @@ const NFNL_MSG_BATCH_END: u16 = 0x11;
 const NFNL_BATCH_GENID: u16 = 1;
 const NFNL_SUBSYS_NFTABLES: u16 = 10;
 
+pub(crate) const NFT_MSG_NEWGEN: u16 = 15;
+pub(crate) const NFT_MSG_GETGEN: u16 = 16;
+pub(crate) const NFTA_GEN_ID: u16 = 1;
+
 const NLMSGERR_ATTR_MSG: u16 = 1;
 const NLMSGERR_ATTR_OFFS: u16 = 2;
 const NLMSGERR_ATTR_COOKIE: u16 = 3;
@@ -103,6 +107,19 @@ fn framed(message_type: u16, flags: u16, sequence: u32, nfgenmsg: [u8; 4], len: 
     head.emit(&mut bytes[..NLMSG_HDRLEN]);
     bytes[NLMSG_HDRLEN..].copy_from_slice(&nfgenmsg);
     bytes
+}
+
+/// Sets flags in a message's header.
+pub(crate) fn add_flags(head: &mut [u8; NLMSG_HDRLEN], flags: u16) {
+    let mut head = NetlinkBuffer::new(head);
+    let flags = head.flags() | flags;
+    head.set_flags(flags);
+}
+
+/// The length, alignment included, and kind of the message with a header.
+pub(crate) fn len_and_kind(head: &[u8; NLMSG_HDRLEN]) -> (usize, u16) {
+    let head = NetlinkBuffer::new(head);
+    (align(head.length() as usize), head.message_type() & 0xff)
 }
 
 /// What goes before and after the operations of a batch.

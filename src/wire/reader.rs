@@ -87,14 +87,6 @@ impl<'a> Attr<'a> {
         self.value.first_chunk().copied().ok_or_else(|| DecodeError::attr(self.number, "too short"))
     }
 
-    pub(crate) fn u8(self) -> Result<u8, DecodeError> {
-        self.chunk::<1>().map(|[byte]| byte)
-    }
-
-    pub(crate) fn u16(self) -> Result<u16, DecodeError> {
-        self.chunk().map(order::from_be_u16)
-    }
-
     pub(crate) fn u32(self) -> Result<u32, DecodeError> {
         self.chunk().map(order::from_be_u32)
     }

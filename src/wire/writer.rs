@@ -52,31 +52,17 @@ impl AttrWriter {
         }
     }
 
-    pub(crate) fn u8(&mut self, attr: u16, value: u8) {
-        self.fixed(attr, 5, [value, 0, 0, 0]);
-    }
-
-    pub(crate) fn u16(&mut self, attr: u16, value: u16) {
-        let [a, b] = order::be_u16(value);
-        self.fixed(attr, 6, [a, b, 0, 0]);
-    }
-
     pub(crate) fn u32(&mut self, attr: u16, value: u32) {
-        self.fixed(attr, 8, order::be_u32(value));
+        let mut bytes = [0; 8];
+        bytes[..4].copy_from_slice(&header(attr, 8));
+        bytes[4..].copy_from_slice(&order::be_u32(value));
+        self.buf.extend_from_slice(&bytes);
     }
 
     pub(crate) fn u64(&mut self, attr: u16, value: u64) {
         let mut bytes = [0; 12];
         bytes[..4].copy_from_slice(&header(attr, 12));
         bytes[4..].copy_from_slice(&order::be_u64(value));
-        self.buf.extend_from_slice(&bytes);
-    }
-
-    /// A flag attribute's sibling with up to four bytes of value, padded.
-    fn fixed(&mut self, attr: u16, len: u16, value: [u8; 4]) {
-        let mut bytes = [0; 8];
-        bytes[..4].copy_from_slice(&header(attr, len));
-        bytes[4..].copy_from_slice(&value);
         self.buf.extend_from_slice(&bytes);
     }
 
@@ -176,8 +162,6 @@ mod tests {
     #[test]
     fn values_are_big_endian_and_padded() {
         let mut w = AttrWriter::new();
-        w.u8(1, 0xab);
-        w.u16(2, 0x0102);
         w.u32(3, 0x0102_0304);
         w.u64(4, 0x0102_0304_0506_0708);
         w.string(5, b"abc");
@@ -185,7 +169,7 @@ mod tests {
         #[cfg(target_endian = "little")]
         assert_eq!(
             w.bytes_written(),
-            b"\x05\0\x01\0\xab\0\0\0\x06\0\x02\0\x01\x02\0\0\x08\0\x03\0\x01\x02\x03\x04\
+            b"\x08\0\x03\0\x01\x02\x03\x04\
               \x0c\0\x04\0\x01\x02\x03\x04\x05\x06\x07\x08\x08\0\x05\0abc\0\x09\0\x06\0abcde\0\0\0"
         );
         assert!(w.take_error().is_none());

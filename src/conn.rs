@@ -1,0 +1,141 @@
+//! [`Conn`]: the connection over which batches are committed and the ruleset is read.
+
+mod options;
+mod queries;
+mod socket;
+
+use std::fmt;
+
+pub use options::ConnOptions;
+pub use queries::{ElementSource, RuleScope, TableScope};
+
+use crate::batch::Batch;
+use crate::engine::{Applied, Link, commit};
+use crate::error::Error;
+use socket::NetlinkSocket;
+
+/// A connection to the nf_tables of one network namespace.
+///
+/// It blocks only as long as the kernel works. It is used by `&mut self`, may move between
+/// threads, and belongs to the namespace that it was opened in, wherever its thread goes
+/// afterwards. Its file descriptor is closed on exec; after a fork only one of the processes may
+/// use it.
+///
+/// ```no_run
+/// use nftlink::{Batch, Conn, Table};
+///
+/// let mut conn = Conn::open()?;
+/// let mut batch = Batch::new();
+/// batch.reset(&Table::inet("fw"));
+/// conn.commit(&batch)?;
+/// # Ok::<(), nftlink::Error>(())
+/// ```
+pub struct Conn {
+    link: Link<NetlinkSocket>,
+}
+
+/// The number of a state of the ruleset: each commit of anybody makes the next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Generation(u32);
+
+impl Generation {
+    /// Wraps a number that a program stored earlier.
+    pub const fn from_raw(raw: u32) -> Self {
+        Self(raw)
+    }
+
+    /// Returns the kernel's number.
+    pub const fn get(self) -> u32 {
+        self.0
+    }
+}
+
+impl fmt::Display for Generation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl Conn {
+    /// Opens a connection in the calling thread's network namespace.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Io`] if the kernel has no netlink for netfilter.
+    pub fn open() -> Result<Self, Error> {
+        ConnOptions::new().open()
+    }
+
+    /// Begins to say how a connection is opened: in which namespace, with which buffers.
+    pub fn options() -> ConnOptions {
+        ConnOptions::new()
+    }
+
+    pub(crate) fn new(socket: NetlinkSocket) -> Self {
+        Self { link: Link::new(socket) }
+    }
+
+    /// Applies every operation of `batch`, or none of them.
+    ///
+    /// # Errors
+    ///
+    /// The ruleset is as it was, but for [`Error::FateUnknown`]:
+    ///
+    /// - [`Error::Build`] if an operation cannot be expressed; nothing is sent.
+    /// - [`Error::TooLarge`] if the batch does not fit the send buffer, and that may not be raised.
+    /// - [`Error::Rejected`] if the kernel refuses operations.
+    /// - [`Error::Commit`] if the kernel refuses the batch as a whole, as without `CAP_NET_ADMIN`.
+    /// - [`Error::FateUnknown`] if the kernel's answer was lost; only a new reading can tell.
+    pub fn commit(&mut self, batch: &Batch) -> Result<(), Error> {
+        self.link.commit(batch, commit::Options::default()).map(drop)
+    }
+
+    /// [`commit`](Self::commit), and returns the handles of what the batch added.
+    ///
+    /// The kernel sends each addition back: it costs about a third more.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`commit`](Self::commit).
+    pub fn commit_with_handles(&mut self, batch: &Batch) -> Result<Applied, Error> {
+        self.link.commit(batch, commit::Options { handles: true, ..Default::default() })
+    }
+
+    /// [`commit`](Self::commit), if the ruleset is still of that generation: what was read at it
+    /// is still true. Any commit of anybody in the namespace makes a new one.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Stale`] if it is not, and those of [`commit`](Self::commit).
+    pub fn commit_at(&mut self, generation: Generation, batch: &Batch) -> Result<(), Error> {
+        let generation = Some(generation.0);
+        self.link.commit(batch, commit::Options { generation, ..Default::default() }).map(drop)
+    }
+
+    /// Lets the kernel validate a batch and changes nothing (nft's `--check`).
+    ///
+    /// What only a commit finds is not found: an anonymous set or chain that no rule uses, a lack
+    /// of memory, a chain that cannot be attached to its hook.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`commit`](Self::commit).
+    pub fn check(&mut self, batch: &Batch) -> Result<(), Error> {
+        self.link.commit(batch, commit::Options { dry_run: true, ..Default::default() }).map(drop)
+    }
+
+    /// Returns the ruleset's generation.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Query`] if the kernel does not tell.
+    pub fn generation(&mut self) -> Result<Generation, Error> {
+        self.link.generation().map(Generation)
+    }
+}
+
+impl fmt::Debug for Conn {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Conn").field("socket", self.link.transport()).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,142 @@
+//! How a connection is opened.
+
+use std::ffi::OsStr;
+use std::fs::File;
+use std::io;
+use std::os::fd::{BorrowedFd, OwnedFd};
+use std::path::{Path, PathBuf};
+
+use nix::sched::{CloneFlags, setns};
+
+use super::Conn;
+use super::socket::NetlinkSocket;
+use crate::engine::Transport;
+use crate::error::{Errno, Error, IoError};
+
+/// Where `ip netns` keeps the namespaces that have names.
+const NAMED: &str = "/run/netns";
+
+/// The receive buffer asked for where nothing else is: room for the refusals of thousands of
+/// operations. The kernel takes memory only for what is queued.
+const RECEIVE_BUFFER: usize = 8 * 1024 * 1024;
+
+/// Says how a connection is opened: in which namespace, with which buffers.
+///
+/// ```no_run
+/// use nftlink::Conn;
+///
+/// let mut blue = Conn::options().namespace("blue").open()?;
+/// # Ok::<(), nftlink::Error>(())
+/// ```
+#[derive(Debug, Default)]
+#[must_use = "options open nothing until `open` is called"]
+pub struct ConnOptions {
+    namespace: Option<Namespace>,
+    send_buffer: usize,
+    receive_buffer: Option<usize>,
+}
+
+#[derive(Debug)]
+enum Namespace {
+    Fd(io::Result<OwnedFd>),
+    Path(PathBuf),
+    BadName(String),
+}
+
+impl ConnOptions {
+    /// The calling thread's namespace, buffers as they are needed.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Opens the connection in the network namespace that a file descriptor refers to, as one of
+    /// `/proc/PID/ns/net`.
+    pub fn namespace_fd(mut self, fd: BorrowedFd<'_>) -> Self {
+        self.namespace = Some(Namespace::Fd(fd.try_clone_to_owned()));
+        self
+    }
+
+    /// Opens the connection in the network namespace that a file refers to, as
+    /// `/proc/PID/ns/net`.
+    pub fn namespace_path(mut self, path: impl AsRef<Path>) -> Self {
+        self.namespace = Some(Namespace::Path(path.as_ref().into()));
+        self
+    }
+
+    /// Opens the connection in the network namespace that `ip netns` keeps by that name.
+    pub fn namespace(mut self, name: impl AsRef<OsStr>) -> Self {
+        let name = name.as_ref();
+        let plain = Path::new(name).file_name() == Some(name);
+        self.namespace = Some(match plain {
+            true => Namespace::Path(Path::new(NAMED).join(name)),
+            false => Namespace::BadName(name.to_string_lossy().into_owned()),
+        });
+        self
+    }
+
+    /// Makes room for batches of that many bytes at once; else it is made when a batch needs it.
+    pub fn send_buffer(mut self, bytes: usize) -> Self {
+        self.send_buffer = bytes;
+        self
+    }
+
+    /// Makes room for that many bytes of answers, as far as the system permits. What does not
+    /// fit when the kernel refuses very many operations is not told, but never taken for success.
+    pub fn receive_buffer(mut self, bytes: usize) -> Self {
+        self.receive_buffer = Some(bytes);
+        self
+    }
+
+    /// Opens the connection. A namespace is entered on a thread made for it, which then ends: the
+    /// calling thread stays where it is.
+    ///
+    /// # Errors
+    ///
+    /// - [`Error::Io`] if the namespace does not exist (`is_not_found`) or may not be entered
+    ///   (`is_permission_denied`: it takes `CAP_SYS_ADMIN`), or the socket cannot be opened.
+    /// - [`Error::TooLarge`] if the send buffer asked for is larger than the system permits.
+    pub fn open(self) -> Result<Conn, Error> {
+        let mut socket = match self.namespace {
+            None => socket()?,
+            Some(namespace) => in_namespace(namespace)?,
+        };
+        socket.reserve_receive(self.receive_buffer.unwrap_or(RECEIVE_BUFFER));
+        socket
+            .reserve_send(self.send_buffer)
+            .map_err(|error| Error::TooLarge { needed: error.needed, limit: error.limit })?;
+        Ok(Conn::new(socket))
+    }
+}
+
+fn socket() -> Result<NetlinkSocket, Error> {
+    NetlinkSocket::open().map_err(|error| io_error("opening a netlink socket", &error))
+}
+
+fn in_namespace(namespace: Namespace) -> Result<NetlinkSocket, Error> {
+    let (fd, text) = match namespace {
+        Namespace::Fd(fd) => (fd, "the network namespace of a file descriptor".to_owned()),
+        Namespace::Path(path) => (File::open(&path).map(Into::into), format!("network namespace {}", path.display())),
+        Namespace::BadName(name) => {
+            let doing = format!("network namespace {name:?}: not a name").into();
+            return Err(Error::Io(IoError { doing, errno: Errno::EINVAL }));
+        }
+    };
+    let fd = fd.map_err(|error| io_error(&format!("opening {text}"), &error))?;
+    let opened = std::thread::Builder::new()
+        .name("nftlink-netns".to_owned())
+        .spawn(move || {
+            setns(fd, CloneFlags::CLONE_NEWNET).map_err(|errno| {
+                let doing = format!("entering {text}").into();
+                Error::Io(IoError { doing, errno: errno.into() })
+            })?;
+            socket()
+        })
+        .map_err(|error| io_error("starting a thread", &error))?
+        .join();
+    // The thread does nothing that panics.
+    opened.unwrap_or_else(|_| Err(io_error("entering a network namespace", &io::Error::other("panic"))))
+}
+
+fn io_error(doing: &str, error: &io::Error) -> Error {
+    Error::Io(IoError { doing: doing.into(), errno: error.into() })
+}

@@ -1,0 +1,380 @@
+//! Reading the ruleset.
+
+use std::ops::RangeFull;
+
+use super::Conn;
+use crate::chain::Chain;
+use crate::chain::{ChainInfo, ChainRef, NFT_MSG_GETCHAIN, NFT_MSG_NEWCHAIN};
+use crate::engine::Query;
+use crate::error::{DecodeError, Errno, Error, QueryError, TypeError};
+use crate::object::{
+    Counter, NFT_MSG_GETOBJ, NFT_MSG_GETOBJ_RESET, NFT_MSG_NEWOBJ, Named, Object, ObjectInfo, ObjectRef,
+};
+use crate::rule::{NFT_MSG_GETRULE, NFT_MSG_NEWRULE, RuleInfo};
+use crate::set::{
+    self, ElementInfo, Key, NFT_MSG_GETSET, NFT_MSG_GETSETELEM, NFT_MSG_NEWSET, NFT_MSG_NEWSETELEM, Set, SetInfo,
+    SetRef, read_element_list,
+};
+use crate::table::{NFT_MSG_GETTABLE, NFT_MSG_NEWTABLE, Table, TableInfo, TableRef};
+use crate::wire::{AttrWriter, Family};
+
+/// Which tables a query looks into: `..` for all, a [`Family`], or a table.
+#[derive(Debug, Clone, Copy)]
+pub struct TableScope<'a>(Scope<'a>);
+
+/// Which rules a query asks for: `..` for all, those of a [`Family`], a table or a chain.
+#[derive(Debug, Clone, Copy)]
+pub struct RuleScope<'a>(Scope<'a>);
+
+#[derive(Debug, Clone, Copy)]
+enum Scope<'a> {
+    Family(Family),
+    Table(&'a TableRef),
+    Chain(&'a ChainRef),
+}
+
+impl Scope<'_> {
+    fn family(&self) -> Family {
+        match self {
+            Self::Family(family) => *family,
+            Self::Table(table) => table.family,
+            Self::Chain(chain) => chain.table.family,
+        }
+    }
+
+    fn write(&self, w: &mut AttrWriter) {
+        match self {
+            Self::Family(_) => {}
+            Self::Table(table) => table.write(w),
+            Self::Chain(chain) => crate::batch::write_rule_chain(chain, w),
+        }
+    }
+
+    fn describe(&self, what: &str) -> String {
+        match self {
+            Self::Family(Family::UNSPEC) => format!("{what} of the ruleset"),
+            Self::Family(family) => format!("{what} of family {family}"),
+            Self::Table(table) => format!("{what} of table {table}"),
+            Self::Chain(chain) => format!("{what} of chain {chain}"),
+        }
+    }
+}
+
+macro_rules! scopes {
+    ($($scope:ident: $([$($generics:tt)*] $from:ty => $value:expr;)*)*) => {$($(
+        impl<'a, $($generics)*> From<$from> for $scope<'a> {
+            fn from(from: $from) -> Self {
+                let value: fn($from) -> Scope<'a> = $value;
+                Self(value(from))
+            }
+        }
+    )*)*};
+}
+
+scopes! {
+    TableScope:
+        [] RangeFull => |_| Scope::Family(Family::UNSPEC);
+        [] Family => |family| Scope::Family(family);
+        [] &'a TableRef => |table| Scope::Table(table);
+        [] &'a Table => |table| Scope::Table(table.as_ref());
+        [] &'a TableInfo => |table| Scope::Table(table.as_ref());
+    RuleScope:
+        [] RangeFull => |_| Scope::Family(Family::UNSPEC);
+        [] Family => |family| Scope::Family(family);
+        [] &'a TableRef => |table| Scope::Table(table);
+        [] &'a Table => |table| Scope::Table(table.as_ref());
+        [] &'a TableInfo => |table| Scope::Table(table.as_ref());
+        [] &'a ChainRef => |chain| Scope::Chain(chain);
+        [S] &'a Chain<S> => |chain| Scope::Chain(chain.as_ref());
+        [] &'a ChainInfo => |chain| Scope::Chain(chain.as_ref());
+}
+
+/// What [`Conn::elements`] reads: a [`Set`] with its Rust type, or any set by a [`SetInfo`] or
+/// [`SetRef`], whose elements are as the kernel keeps them.
+pub trait ElementSource {
+    /// The key of an element.
+    type Key;
+
+    #[doc(hidden)]
+    fn set_ref(&self) -> &SetRef;
+
+    #[doc(hidden)]
+    fn check(&self, info: &SetInfo) -> Result<(), Error>;
+
+    #[doc(hidden)]
+    fn assemble(&self, entries: Vec<ElementInfo>) -> Result<Vec<ElementInfo<Self::Key>>, DecodeError>;
+}
+
+impl<K: Key> ElementSource for Set<K> {
+    type Key = K;
+
+    fn set_ref(&self) -> &SetRef {
+        self.at()
+    }
+
+    fn check(&self, info: &SetInfo) -> Result<(), Error> {
+        if info.typed::<K>().is_some() {
+            return Ok(());
+        }
+        let (what, has) = (format!("set {}", self.at()).into(), info.describe().into());
+        Err(Error::WrongType(Box::new(TypeError { what, has, wants: set::describe(K::FLAGS, K::TYPE).into() })))
+    }
+
+    fn assemble(&self, entries: Vec<ElementInfo>) -> Result<Vec<ElementInfo<K>>, DecodeError> {
+        K::assemble(entries)
+    }
+}
+
+macro_rules! untyped {
+    ($($type:ty),*) => {$(
+        impl ElementSource for $type {
+            type Key = Option<crate::expr::Data>;
+
+            fn set_ref(&self) -> &SetRef {
+                self.as_ref()
+            }
+
+            fn check(&self, _info: &SetInfo) -> Result<(), Error> {
+                Ok(())
+            }
+
+            fn assemble(&self, entries: Vec<ElementInfo>) -> Result<Vec<ElementInfo>, DecodeError> {
+                Ok(entries)
+            }
+        }
+    )*};
+}
+
+untyped!(SetInfo, SetRef);
+
+/// Reads one message's attributes as a value.
+type Decode<R> = fn(Family, &[u8]) -> Result<R, DecodeError>;
+
+/// # Reading
+///
+/// A listing is of one generation: it is begun again when the ruleset changes meanwhile. What a
+/// program asks for by name and is not there is an error (`is_not_found`), never an empty list.
+///
+/// All of these fail with [`Error::Query`] if the kernel refuses to answer (`is_not_found`,
+/// `is_permission_denied`), with [`Error::Inconsistent`] if the ruleset changes during each of
+/// many attempts, and with [`Error::Decode`] if the answer makes no sense.
+impl Conn {
+    /// Lists the tables: all (`..`), or those of a family.
+    ///
+    /// # Errors
+    ///
+    /// See [Reading](#reading).
+    pub fn tables<'a>(&mut self, scope: impl Into<TableScope<'a>>) -> Result<Vec<TableInfo>, Error> {
+        let scope = scope.into().0;
+        match scope {
+            Scope::Family(family) => self
+                .list(scope, "tables", NFT_MSG_GETTABLE, NFT_MSG_NEWTABLE, |_| {}, TableInfo::decode)
+                .map(|mut tables| {
+                    tables.retain(|table| family == Family::UNSPEC || table.family() == family);
+                    tables
+                }),
+            Scope::Table(table) => self.table(table).map(|table| vec![table]),
+            Scope::Chain(chain) => self.table(&chain.table).map(|table| vec![table]),
+        }
+    }
+
+    /// Reads one table.
+    ///
+    /// # Errors
+    ///
+    /// See [Reading](#reading).
+    pub fn table(&mut self, table: impl AsRef<TableRef>) -> Result<TableInfo, Error> {
+        let table = table.as_ref();
+        let query = Query::new(NFT_MSG_GETTABLE, NFT_MSG_NEWTABLE, table.family, false, |w| table.write(w));
+        self.one(&query, &|| format!("table {table}"), TableInfo::decode)
+    }
+
+    /// Lists the chains: all (`..`), those of a family, or of a table.
+    ///
+    /// # Errors
+    ///
+    /// See [Reading](#reading).
+    pub fn chains<'a>(&mut self, scope: impl Into<TableScope<'a>>) -> Result<Vec<ChainInfo>, Error> {
+        let scope = scope.into().0;
+        // The kernel lists all chains of the family, whatever the request names.
+        let mut chains = self.list(scope, "chains", NFT_MSG_GETCHAIN, NFT_MSG_NEWCHAIN, |_| {}, ChainInfo::decode)?;
+        if let Scope::Table(table) = scope {
+            chains.retain(|chain| chain.table() == table);
+        }
+        Ok(chains)
+    }
+
+    /// Reads one chain.
+    ///
+    /// # Errors
+    ///
+    /// See [Reading](#reading).
+    pub fn chain(&mut self, chain: impl AsRef<ChainRef>) -> Result<ChainInfo, Error> {
+        let chain = chain.as_ref();
+        let query = Query::new(NFT_MSG_GETCHAIN, NFT_MSG_NEWCHAIN, chain.table.family, false, |w| chain.write(w));
+        self.one(&query, &|| format!("chain {chain}"), ChainInfo::decode)
+    }
+
+    /// Lists the rules: all (`..`), those of a family, of a table, or of a chain, in their order.
+    ///
+    /// # Errors
+    ///
+    /// See [Reading](#reading).
+    pub fn rules<'a>(&mut self, scope: impl Into<RuleScope<'a>>) -> Result<Vec<RuleInfo>, Error> {
+        let scope = scope.into().0;
+        let mut last = None;
+        self.list(
+            scope,
+            "rules",
+            NFT_MSG_GETRULE,
+            NFT_MSG_NEWRULE,
+            |w| scope.write(w),
+            move |family, attrs| RuleInfo::decode(family, attrs, &mut last),
+        )
+    }
+
+    /// Lists the sets and maps: all (`..`), those of a family, or of a table.
+    ///
+    /// # Errors
+    ///
+    /// See [Reading](#reading).
+    pub fn sets<'a>(&mut self, scope: impl Into<TableScope<'a>>) -> Result<Vec<SetInfo>, Error> {
+        let scope = scope.into().0;
+        self.list(scope, "sets", NFT_MSG_GETSET, NFT_MSG_NEWSET, |w| scope.write(w), SetInfo::decode)
+    }
+
+    /// Reads one set, without its elements.
+    ///
+    /// # Errors
+    ///
+    /// See [Reading](#reading).
+    pub fn set(&mut self, set: impl AsRef<SetRef>) -> Result<SetInfo, Error> {
+        let set = set.as_ref();
+        let query = Query::new(NFT_MSG_GETSET, NFT_MSG_NEWSET, set.table.family, false, |w| set.write(w));
+        self.one(&query, &|| format!("set {set}"), SetInfo::decode)
+    }
+
+    /// Lists the elements of a set.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::WrongType`] if the set in the kernel has elements of another type than the
+    /// [`Set`], and see [Reading](#reading).
+    pub fn elements<S: ElementSource>(&mut self, set: &S) -> Result<Vec<ElementInfo<S::Key>>, Error> {
+        let at = set.set_ref();
+        let what = || format!("elements of set {at}");
+        let of = Query::new(NFT_MSG_GETSET, NFT_MSG_NEWSET, at.table.family, false, |w| at.write(w));
+        let elements = Query::new(NFT_MSG_GETSETELEM, NFT_MSG_NEWSETELEM, at.table.family, true, |w| at.write(w));
+        let (entries, _) = self.link.consistent(|link| {
+            let mut right = Ok(());
+            let whole = link.query(&of, &|| format!("set {at}"), &mut |family, attrs| {
+                right = set.check(&SetInfo::decode(family, attrs)?);
+                Ok(())
+            })?;
+            right?;
+            let mut entries = Vec::new();
+            let rest = link.query(&elements, &what, &mut |_, attrs| Ok(read_element_list(attrs, &mut entries)?))?;
+            Ok((entries, whole && rest))
+        })?;
+        Ok(set.assemble(entries)?)
+    }
+
+    /// Lists the stateful objects: all (`..`), those of a family, or of a table.
+    ///
+    /// # Errors
+    ///
+    /// See [Reading](#reading).
+    pub fn objects<'a>(&mut self, scope: impl Into<TableScope<'a>>) -> Result<Vec<ObjectInfo>, Error> {
+        let scope = scope.into().0;
+        self.list(scope, "objects", NFT_MSG_GETOBJ, NFT_MSG_NEWOBJ, |w| scope.write(w), ObjectInfo::decode)
+    }
+
+    /// Reads one object.
+    ///
+    /// # Errors
+    ///
+    /// See [Reading](#reading).
+    pub fn object(&mut self, object: impl AsRef<ObjectRef>) -> Result<ObjectInfo, Error> {
+        self.object_by(NFT_MSG_GETOBJ, object.as_ref())
+    }
+
+    fn object_by(&mut self, kind: u16, object: &ObjectRef) -> Result<ObjectInfo, Error> {
+        let query = Query::new(kind, NFT_MSG_NEWOBJ, object.table.family, false, |w| object.write(w));
+        self.one(&query, &|| format!("{} {object}", object.kind), ObjectInfo::decode)
+    }
+
+    /// Reads a named counter.
+    ///
+    /// # Errors
+    ///
+    /// See [Reading](#reading).
+    pub fn counter(&mut self, counter: &Named<Counter>) -> Result<Counter, Error> {
+        let info = self.object(counter)?;
+        value(&info)
+    }
+
+    /// Reads a named counter and sets it to zero, in one step: nothing is counted twice or not at
+    /// all.
+    ///
+    /// # Errors
+    ///
+    /// See [Reading](#reading).
+    pub fn reset_counter(&mut self, counter: &Named<Counter>) -> Result<Counter, Error> {
+        let info = self.object_by(NFT_MSG_GETOBJ_RESET, counter.as_ref())?;
+        value(&info)
+    }
+
+    /// Asks for one thing by its name.
+    fn one<R>(&mut self, query: &Query, what: &dyn Fn() -> String, decode: Decode<R>) -> Result<R, Error> {
+        let mut found = None;
+        self.link.query(query, what, &mut |family, attrs| {
+            found = Some(decode(family, attrs)?);
+            Ok(())
+        })?;
+        // The kernel answers with what was asked for, or with an error.
+        found.ok_or_else(|| Error::Query(Box::new(QueryError { what: what().into(), errno: Errno::EIO })))
+    }
+
+    /// Asks for all there are, at one generation.
+    fn list<R>(
+        &mut self,
+        scope: Scope<'_>,
+        what: &str,
+        get: u16,
+        new: u16,
+        attrs: impl FnOnce(&mut AttrWriter),
+        mut decode: impl FnMut(Family, &[u8]) -> Result<R, DecodeError>,
+    ) -> Result<Vec<R>, Error> {
+        let query = Query::new(get, new, scope.family(), true, attrs);
+        // For an absent table or chain some dumps are empty: ask for it by name first.
+        let container = match scope {
+            Scope::Family(_) => None,
+            Scope::Table(table) => Some((
+                Query::new(NFT_MSG_GETTABLE, NFT_MSG_NEWTABLE, table.family, false, |w| table.write(w)),
+                format!("table {table}"),
+            )),
+            Scope::Chain(chain) => Some((
+                Query::new(NFT_MSG_GETCHAIN, NFT_MSG_NEWCHAIN, chain.table.family, false, |w| chain.write(w)),
+                format!("chain {chain}"),
+            )),
+        };
+        let (found, _) = self.link.consistent(|link| {
+            let mut whole = true;
+            if let Some((query, what)) = &container {
+                whole &= link.query(query, &|| what.clone(), &mut |_, _| Ok(()))?;
+            }
+            let mut found = Vec::new();
+            whole &= link.query(&query, &|| scope.describe(what), &mut |family, attrs| {
+                found.push(decode(family, attrs)?);
+                Ok(())
+            })?;
+            Ok((found, whole))
+        })?;
+        Ok(found)
+    }
+}
+
+fn value<T: Object>(info: &ObjectInfo) -> Result<T, Error> {
+    // The kernel was asked for this kind.
+    info.value()?.ok_or(Error::Decode(DecodeError::new("object", "another kind than was asked for")))
+}

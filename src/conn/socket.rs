@@ -1,0 +1,90 @@
+//! The netlink socket: what netlink-sys has, and by nix what it lacks.
+
+use std::io::{IoSlice, IoSliceMut};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
+
+use netlink_sys::protocols::NETLINK_NETFILTER;
+use netlink_sys::{Socket, SocketAddr};
+use nix::sys::socket::{MsgFlags, getsockopt, recvmsg, sendmsg, setsockopt, sockopt};
+
+use crate::engine::{Received, TooLarge, Transport};
+use crate::error::Errno;
+
+/// Bytes of the send buffer that the kernel does not let a datagram have.
+const OVERHEAD: usize = 32;
+
+#[derive(Debug)]
+pub(crate) struct NetlinkSocket {
+    socket: Socket,
+    port: u32,
+    /// The sizes of the buffers as the kernel counts them.
+    send_buffer: usize,
+    receive_buffer: usize,
+}
+
+impl NetlinkSocket {
+    /// Opens a socket in the calling thread's network namespace.
+    pub(crate) fn open() -> std::io::Result<Self> {
+        let mut socket = Socket::new(NETLINK_NETFILTER)?;
+        let port = socket.bind_auto()?.port_number();
+        // Connected to the kernel, the socket takes nothing from other processes.
+        socket.connect(&SocketAddr::new(0, 0))?;
+        socket.set_ext_ack(true)?;
+        // Without it each error holds the whole message that it refuses.
+        socket.set_cap_ack(true)?;
+        let send_buffer = getsockopt(&socket, sockopt::SndBuf)?;
+        let receive_buffer = getsockopt(&socket, sockopt::RcvBuf)?;
+        Ok(Self { socket, port, send_buffer, receive_buffer })
+    }
+}
+
+impl Transport for NetlinkSocket {
+    fn send(&mut self, parts: &[IoSlice<'_>]) -> Result<(), Errno> {
+        sendmsg::<()>(self.socket.as_raw_fd(), parts, &[], MsgFlags::MSG_DONTWAIT, None)?;
+        Ok(())
+    }
+
+    fn receive(&mut self, buffer: &mut [u8]) -> Result<Received, Errno> {
+        let mut parts = [IoSliceMut::new(buffer)];
+        // MSG_TRUNC makes the call return the datagram's true length.
+        let flags = MsgFlags::MSG_DONTWAIT | MsgFlags::MSG_TRUNC;
+        let message = recvmsg::<()>(self.socket.as_raw_fd(), &mut parts, None, flags)?;
+        Ok(Received { len: message.bytes })
+    }
+
+    fn reserve_send(&mut self, len: usize) -> Result<(), TooLarge> {
+        let needed = len + OVERHEAD;
+        if needed <= self.send_buffer {
+            return Ok(());
+        }
+        // The kernel doubles what it is given.
+        let half = needed.div_ceil(2);
+        if setsockopt(&self.socket, sockopt::SndBufForce, &half).is_err() {
+            // Without CAP_NET_ADMIN over the machine the system's limit holds.
+            let _ = setsockopt(&self.socket, sockopt::SndBuf, &half);
+        }
+        self.send_buffer = getsockopt(&self.socket, sockopt::SndBuf).unwrap_or(self.send_buffer);
+        if needed <= self.send_buffer { Ok(()) } else { Err(TooLarge { needed, limit: self.send_buffer }) }
+    }
+
+    fn reserve_receive(&mut self, len: usize) {
+        if len <= self.receive_buffer {
+            return;
+        }
+        let half = len.div_ceil(2).min(i32::MAX as usize / 2);
+        if setsockopt(&self.socket, sockopt::RcvBufForce, &half).is_err() {
+            let _ = setsockopt(&self.socket, sockopt::RcvBuf, &half);
+        }
+        self.receive_buffer = getsockopt(&self.socket, sockopt::RcvBuf).unwrap_or(self.receive_buffer);
+    }
+
+    fn port(&self) -> u32 {
+        self.port
+    }
+}
+
+impl AsFd for NetlinkSocket {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.socket.as_fd()
+    }
+}

@@ -1,0 +1,260 @@
+//! [`Link`]: commits and queries over any transport.
+
+use super::Transport;
+use super::commit::{Applied, Fate, Options, Replies, Request, commit_failed};
+use super::query::{Answers, Progress, Query};
+use crate::batch::Batch;
+use crate::error::{CommitError, Errno, Error, IoError, QueryError, Stage};
+use crate::wire::message::{NFT_MSG_GETGEN, NFT_MSG_NEWGEN, NFTA_GEN_ID};
+use crate::wire::reader::Notes;
+use crate::wire::{AttrReader, Family};
+
+/// The kernel makes the datagrams of a dump as large as the buffer, up to 32 KiB.
+const BUFFER: usize = 64 * 1024;
+/// What the buffer may grow to for a message that is larger.
+const BUFFER_MAX: usize = 4 * 1024 * 1024;
+/// How often a call is begun again that a signal interrupted.
+const INTERRUPTIONS: u32 = 100;
+/// How often a listing is begun again that the ruleset changed under.
+pub(crate) const ATTEMPTS: u32 = 64;
+/// More datagrams than a queue can hold.
+const QUEUE_MAX: u32 = 1 << 20;
+/// Sequences of queries begin here, above those of batches.
+const QUERIES: u32 = 1 << 31;
+
+/// A connection to the kernel over a transport.
+#[derive(Debug)]
+pub(crate) struct Link<T> {
+    transport: T,
+    buffer: Vec<u8>,
+    /// Something may be left in the queue.
+    dirty: bool,
+    /// Whether the kernel acks the end of a batch; unknown before the first commit.
+    acks_end: Option<bool>,
+    /// The generation of the last reading, while this connection has committed nothing since.
+    generation: Option<u32>,
+    sequence: u32,
+}
+
+impl<T: Transport> Link<T> {
+    pub(crate) fn new(transport: T) -> Self {
+        Self { transport, buffer: vec![0; BUFFER], dirty: true, acks_end: None, generation: None, sequence: QUERIES }
+    }
+
+    pub(crate) fn transport(&self) -> &T {
+        &self.transport
+    }
+
+    /// Applies a batch, or with `options.dry_run` only validates it.
+    pub(crate) fn commit(&mut self, batch: &Batch, mut options: Options) -> Result<Applied, Error> {
+        if let Some(mistake) = batch.mistake() {
+            return Err(Error::Build(Box::new(mistake.clone())));
+        }
+        if batch.as_bytes().is_empty() {
+            // There is nothing to send, but the caller may count on the generation.
+            return match options.generation {
+                Some(expected) if self.generation()? != expected => Err(Error::Stale { expected }),
+                _ => Ok(Applied::nothing()),
+            };
+        }
+        options.last_ack = options.dry_run || self.acks_end != Some(true);
+        let known = options.generation.or(self.generation);
+        match self.exchange(batch, options)? {
+            Fate::Applied(applied) => {
+                self.generation = None;
+                Ok(applied)
+            }
+            Fate::Valid => Ok(Applied::nothing()),
+            Fate::Rejected(rejections) => Err(Error::Rejected(Box::new(rejections))),
+            Fate::Refused(error) => Err(Error::Commit(error)),
+            Fate::Stale => Err(Error::Stale { expected: options.generation.unwrap_or_default() }),
+            Fate::Ambiguous { errno, extended } => {
+                let dry = Options { dry_run: true, first_ack: true, last_ack: true, ..options };
+                match self.exchange(batch, Options { generation: None, handles: false, ..dry })? {
+                    Fate::Rejected(rejections) => Err(Error::Rejected(Box::new(rejections))),
+                    _ => match commit_failed(errno, extended) {
+                        Fate::Refused(error) => Err(Error::Commit(error)),
+                        _ => Err(Error::FateUnknown { reason: errno }),
+                    },
+                }
+            }
+            Fate::Unknown(reason) if options.dry_run => Err(io("checking the batch", reason)),
+            Fate::Unknown(reason) => {
+                self.generation = None;
+                match known {
+                    // Nobody has committed anything since: neither has this batch.
+                    Some(known) if self.generation().ok() == Some(known) => {
+                        Err(Error::Commit(CommitError { errno: reason, message: None, stage: Stage::Lost }))
+                    }
+                    _ => Err(Error::FateUnknown { reason }),
+                }
+            }
+        }
+    }
+
+    /// Sends a batch and reads all that the kernel says to it.
+    fn exchange(&mut self, batch: &Batch, options: Options) -> Result<Fate, Error> {
+        let request = Request::new(batch, options);
+        if let Err(too_large) = self.transport.reserve_send(request.len()) {
+            return Err(Error::TooLarge { needed: too_large.needed, limit: too_large.limit });
+        }
+        if options.handles {
+            // Each answer is as long as what it answers, and the kernel counts its own overhead.
+            self.transport.reserve_receive(request.len() * 4 + batch.len() * 1024);
+        }
+        self.drain()?;
+        self.dirty = true;
+        request.send(|parts| send(&mut self.transport, parts)).map_err(|errno| match errno {
+            Errno::EMSGSIZE => Error::TooLarge { needed: request.len(), limit: 0 },
+            errno => io("sending the batch", errno),
+        })?;
+        let mut replies = Replies::new(batch, options, self.transport.port());
+        let mut count = 0;
+        while !replies.complete() {
+            count += 1;
+            match receive(&mut self.transport, &mut self.buffer) {
+                Ok(received) => {
+                    let whole = received.len <= self.buffer.len();
+                    replies.datagram(&self.buffer[..received.len.min(self.buffer.len())], whole);
+                }
+                Err(Errno::EAGAIN) => break,
+                Err(Errno::ENOBUFS) if count < QUEUE_MAX => replies.lose(Errno::ENOBUFS),
+                Err(errno) => {
+                    replies.lose(errno);
+                    break;
+                }
+            }
+        }
+        self.dirty = false;
+        let end_acked = replies.end_acked();
+        let fate = replies.fate();
+        if matches!(fate, Fate::Applied(_)) {
+            self.acks_end = Some(end_acked);
+        }
+        Ok(fate)
+    }
+
+    /// Throws away what is left of earlier exchanges, so that it never counts for a new one.
+    fn drain(&mut self) -> Result<(), Error> {
+        let mut count = 0;
+        while self.dirty {
+            count += 1;
+            match receive(&mut self.transport, &mut self.buffer) {
+                Ok(_) | Err(Errno::ENOBUFS) if count < QUEUE_MAX => {}
+                Err(Errno::EAGAIN) => self.dirty = false,
+                Ok(_) => return Err(io("emptying the receive queue", Errno::EBUSY)),
+                Err(errno) => return Err(io("emptying the receive queue", errno)),
+            }
+        }
+        Ok(())
+    }
+
+    /// Asks, and hands the attributes of each answer to `take`. Returns whether the answers are
+    /// all of one generation; if not, `take` may have had any part of them.
+    pub(crate) fn query(
+        &mut self,
+        query: &Query,
+        what: &dyn Fn() -> String,
+        take: &mut impl FnMut(Family, &[u8]) -> Result<(), Error>,
+    ) -> Result<bool, Error> {
+        let failed = |errno| Error::Query(Box::new(QueryError { what: what().into(), errno }));
+        self.drain()?;
+        self.dirty = true;
+        self.sequence = QUERIES | self.sequence.wrapping_add(1);
+        let request = query.encode(self.sequence);
+        send(&mut self.transport, &[std::io::IoSlice::new(&request)]).map_err(failed)?;
+        let mut answers = Answers::new(query, self.sequence, self.transport.port());
+        loop {
+            match receive(&mut self.transport, &mut self.buffer) {
+                Ok(received) if received.len > self.buffer.len() => {
+                    if received.len > BUFFER_MAX {
+                        return Err(failed(Errno::EMSGSIZE));
+                    }
+                    self.buffer.resize(received.len.next_power_of_two(), 0);
+                    answers.lose();
+                }
+                Ok(received) => match answers.datagram(&self.buffer[..received.len], take)? {
+                    Progress::Pending => {}
+                    Progress::Done => {
+                        self.dirty = false;
+                        return Ok(!answers.torn());
+                    }
+                    Progress::Failed(_) if answers.torn() => return Ok(false),
+                    Progress::Failed(errno) => {
+                        self.dirty = false;
+                        return Err(failed(errno));
+                    }
+                },
+                // The end was lost, or there was no answer at all: ask again.
+                Err(Errno::EAGAIN) => return Ok(false),
+                Err(Errno::ENOBUFS) => answers.lose(),
+                Err(errno) => return Err(failed(errno)),
+            }
+        }
+    }
+
+    /// Returns the ruleset's generation, which each commit of anybody increases.
+    pub(crate) fn generation(&mut self) -> Result<u32, Error> {
+        let query = Query::new(NFT_MSG_GETGEN, NFT_MSG_NEWGEN, Family::UNSPEC, false, |_| {});
+        let what = || "generation".to_owned();
+        for _ in 0..ATTEMPTS {
+            let mut generation = None;
+            let whole = self.query(&query, &what, &mut |_, attrs| {
+                let notes = Notes::default();
+                for attr in AttrReader::new(attrs, &notes) {
+                    if let (NFTA_GEN_ID, value) = attr? {
+                        generation = Some(value.u32()?);
+                    }
+                }
+                Ok(())
+            })?;
+            if let (true, Some(generation)) = (whole, generation) {
+                self.generation = Some(generation);
+                return Ok(generation);
+            }
+        }
+        Err(Error::Query(Box::new(QueryError { what: what().into(), errno: Errno::EIO })))
+    }
+
+    /// Reads by `read` until all of it is of one generation, which is returned with it. `read`
+    /// tells whether what it returns is.
+    pub(crate) fn consistent<R>(
+        &mut self,
+        mut read: impl FnMut(&mut Self) -> Result<(R, bool), Error>,
+    ) -> Result<(R, u32), Error> {
+        let mut before = self.generation()?;
+        for _ in 0..ATTEMPTS {
+            let result = read(self);
+            let after = self.generation()?;
+            match result {
+                Ok((value, true)) if before == after => return Ok((value, after)),
+                Err(error) if before == after => return Err(error),
+                _ => before = after,
+            }
+        }
+        Err(Error::Inconsistent { attempts: ATTEMPTS })
+    }
+}
+
+fn io(doing: &str, errno: Errno) -> Error {
+    Error::Io(IoError { doing: doing.into(), errno })
+}
+
+fn send(transport: &mut impl Transport, parts: &[std::io::IoSlice<'_>]) -> Result<(), Errno> {
+    uninterrupted(|| transport.send(parts))
+}
+
+fn receive(transport: &mut impl Transport, buffer: &mut [u8]) -> Result<super::Received, Errno> {
+    uninterrupted(|| transport.receive(buffer))
+}
+
+/// Begins a call again that a signal interrupted: nothing has happened by then.
+fn uninterrupted<R>(mut call: impl FnMut() -> Result<R, Errno>) -> Result<R, Errno> {
+    let mut left = INTERRUPTIONS;
+    loop {
+        match call() {
+            Err(Errno::EINTR) if left > 0 => left -= 1,
+            result => return result,
+        }
+    }
+}

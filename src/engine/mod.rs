@@ -1,0 +1,52 @@
+//! The protocol's decisions without I/O: what is sent, what the answers mean, when to ask again.
+//!
+//! A driver hands over what it receives; [`Link`] is the one that works on any [`Transport`].
+
+pub(crate) mod commit;
+mod link;
+mod query;
+#[cfg(test)]
+mod tests;
+
+use std::io::IoSlice;
+
+pub use commit::{Applied, Handle};
+pub(crate) use link::Link;
+pub(crate) use query::Query;
+
+use crate::error::Errno;
+
+/// Carries datagrams to the kernel and back.
+///
+/// nfnetlink works inside the send: when it returns, every answer to a commit is queued; a dump
+/// makes each next datagram inside the receive. So nothing here ever waits.
+pub(crate) trait Transport {
+    /// Sends one datagram of several parts.
+    fn send(&mut self, parts: &[IoSlice<'_>]) -> Result<(), Errno>;
+
+    /// Takes a datagram from the queue; `EAGAIN` if there is none.
+    fn receive(&mut self, buffer: &mut [u8]) -> Result<Received, Errno>;
+
+    /// Makes room for a datagram of `len` bytes to be sent.
+    fn reserve_send(&mut self, len: usize) -> Result<(), TooLarge>;
+
+    /// Makes room for about `len` bytes of answers, as far as the system permits.
+    fn reserve_receive(&mut self, len: usize);
+
+    /// The socket's own address, which answers carry.
+    fn port(&self) -> u32;
+}
+
+/// A datagram that was received.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Received {
+    /// Its true length, which may be more than the buffer's.
+    pub(crate) len: usize,
+}
+
+/// The send buffer may not be as large as a batch needs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct TooLarge {
+    pub(crate) needed: usize,
+    pub(crate) limit: usize,
+}

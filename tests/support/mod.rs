@@ -1,0 +1,281 @@
+//! The harness of the tests that need a kernel: each runs in a network namespace of its own.
+//!
+//! ```ignore
+//! fn main() -> ExitCode {
+//!     support::main(&[
+//!         test!(behaviour_it_pins),
+//!         test!(behaviour_that_nft_confirms).needs_nft(),
+//!         test!(behaviour_of_new_kernels).requires(kernel_has_it),
+//!     ])
+//! }
+//! ```
+//!
+//! A test is a `fn()` that panics to fail. What it opens, and the programs it runs, are in its
+//! namespace, as is every thread it starts; so tests run in parallel, and without root.
+
+#![allow(dead_code, reason = "each test program uses only a part of the harness")]
+#![allow(unreachable_pub, reason = "a module of programs, written as the small library it is")]
+
+use std::backtrace::{Backtrace, BacktraceStatus};
+use std::collections::BTreeMap;
+use std::env;
+use std::io::Write as _;
+use std::panic::{self, resume_unwind};
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode, Output, Stdio};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+use std::thread;
+
+use libtest_mimic::{Arguments, Failed, Trial};
+
+#[path = "../../examples/lab/mod.rs"]
+pub mod lab;
+
+/// Tells whether the machine has what a test needs, and if not, what is missing.
+pub type Probe = fn() -> Result<(), String>;
+
+/// A test as the harness knows it; made by [`test!`](crate::test).
+#[derive(Debug, Clone, Copy)]
+pub struct Test {
+    name: &'static str,
+    body: fn(),
+    needs_nft: bool,
+    requires: Option<Probe>,
+}
+
+/// Names a test function to the harness.
+#[macro_export]
+macro_rules! test {
+    ($body:path) => {
+        $crate::support::Test::new(stringify!($body), $body)
+    };
+}
+
+impl Test {
+    /// A test which is called `name`.
+    pub const fn new(name: &'static str, body: fn()) -> Self {
+        Self { name, body, needs_nft: false, requires: None }
+    }
+
+    /// Ignores the test where there is no `nft`, or fails it there if the environment has `CI=true`.
+    pub const fn needs_nft(mut self) -> Self {
+        self.needs_nft = true;
+        self
+    }
+
+    /// Ignores the test where `probe`, run in a namespace of its own, says that something is missing.
+    pub const fn requires(mut self, probe: Probe) -> Self {
+        self.requires = Some(probe);
+        self
+    }
+
+    /// What the machine lacks for this test. Without `probes` only what can be seen from outside.
+    fn missing(self, probes: Option<&mut Probes>) -> Option<Missing> {
+        if self.needs_nft && nft_path().is_none() {
+            let tolerable = env::var_os("CI").is_none_or(|ci| ci != "true");
+            return Some(Missing { what: "nft not found".to_owned(), tolerable });
+        }
+        let what = probes?.missing(self.requires?)?;
+        Some(Missing { what, tolerable: true })
+    }
+
+    fn trial(self, missing: Option<Missing>) -> Trial {
+        match missing {
+            None => Trial::test(self.name, move || run(self)),
+            Some(Missing { what, tolerable: true }) => {
+                Trial::test(self.name, move || run(self)).with_kind(what).with_ignored_flag(true)
+            }
+            Some(Missing { what, tolerable: false }) => {
+                Trial::test(self.name, move || Err(format!("{what}, which CI=true forbids").into()))
+            }
+        }
+    }
+}
+
+struct Missing {
+    what: String,
+    tolerable: bool,
+}
+
+/// What each probe said, so that it runs once.
+#[derive(Default)]
+struct Probes(Vec<(Probe, Option<String>)>);
+
+impl Probes {
+    fn missing(&mut self, probe: Probe) -> Option<String> {
+        if let Some((_, said)) = self.0.iter().find(|(p, _)| std::ptr::fn_addr_eq(*p, probe)) {
+            return said.clone();
+        }
+        let said = in_new_namespace("probe", probe).unwrap_or_else(|panic| resume_unwind(panic)).err();
+        self.0.push((probe, said.clone()));
+        said
+    }
+}
+
+/// Runs the tests that the command line selects; the `main` of every test program.
+pub fn main(tests: &[Test]) -> ExitCode {
+    let arguments = Arguments::from_args();
+    // Before any thread: see `lab::enter`.
+    let entered = lab::enter();
+    if let (Err(error), false) = (&entered, arguments.list) {
+        eprintln!("{error}");
+        return ExitCode::FAILURE;
+    }
+    let mut probes = entered.is_ok().then(Probes::default);
+    // cargo-nextest starts the program once per test, which need not probe for all the others.
+    let selected = |test: &Test| match &arguments.filter {
+        Some(filter) if arguments.exact => filter.ends_with(test.name),
+        _ => true,
+    };
+    let trials = tests.iter().filter(|test| selected(test));
+    let trials = trials.map(|test| test.trial(test.missing(probes.as_mut()))).collect();
+    record_panics();
+    libtest_mimic::run(&arguments, trials).exit_code()
+}
+
+fn run(test: Test) -> Result<(), Failed> {
+    panics().insert(test.name, Vec::new());
+    let outcome = in_new_namespace(test.name, test.body);
+    let mut report = panics().remove(test.name).unwrap_or_default();
+    outcome.map_err(|payload| {
+        let text = payload.downcast_ref::<String>().map(String::as_str);
+        let text = text.or_else(|| payload.downcast_ref::<&str>().copied()).unwrap_or("panicked");
+        // A panic of a thread with another name went to stderr; the test only passed it on.
+        if !report.iter().any(|panic| panic.contains(text)) {
+            report.push(text.to_owned());
+        }
+        Failed::from(report.join("\n"))
+    })
+}
+
+/// Runs `body` in a new namespace, on a thread of that name, which then ends.
+fn in_new_namespace<T: Send + 'static>(name: &str, body: fn() -> T) -> thread::Result<T> {
+    let body = move || {
+        lab::isolate_thread().expect("a process that has entered the laboratory may go on");
+        body()
+    };
+    thread::Builder::new().name(name.to_owned()).spawn(body).expect("the system can start a thread").join()
+}
+
+/// The panics of each running test, by its name, which is also the name of its threads.
+static PANICS: Mutex<BTreeMap<&'static str, Vec<String>>> = Mutex::new(BTreeMap::new());
+
+fn panics() -> MutexGuard<'static, BTreeMap<&'static str, Vec<String>>> {
+    PANICS.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Puts where a test panicked into its report; libtest-mimic alone would tell only the message.
+fn record_panics() {
+    let default = panic::take_hook();
+    panic::set_hook(Box::new(move |panic| {
+        let mut text = panic.to_string();
+        let backtrace = Backtrace::capture();
+        if backtrace.status() == BacktraceStatus::Captured {
+            text = format!("{text}\n{backtrace}");
+        }
+        match thread::current().name().and_then(|name| panics().get_mut(name).map(|p| p.push(text))) {
+            Some(()) => {}
+            None => default(panic),
+        }
+    }));
+}
+
+// ---- the oracle: what nft makes of the calling thread's namespace ----
+
+/// Runs `nft` with these arguments, and returns what it prints.
+///
+/// # Panics
+///
+/// If it fails, with what it says of that.
+#[track_caller]
+pub fn nft(arguments: &[&str]) -> String {
+    expect_success(arguments, &run_nft(arguments, ""))
+}
+
+/// Loads a script, as `nft -f` does.
+///
+/// # Panics
+///
+/// If nft refuses the script, with what it says of that.
+#[track_caller]
+pub fn nft_load(script: &str) {
+    expect_success(&[script], &run_nft(&["-f", "-"], script));
+}
+
+/// Has nft and the kernel refuse a script, and returns what nft says of that; loads nothing.
+///
+/// # Panics
+///
+/// If they accept it.
+#[track_caller]
+pub fn nft_check_fails(script: &str) -> String {
+    let output = run_nft(&["-c", "-f", "-"], script);
+    assert!(!output.status.success(), "nft accepts:\n{script}");
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+/// The ruleset as a person reads it, with counters and without handles.
+#[track_caller]
+pub fn nft_ruleset() -> String {
+    nft(&["list", "ruleset"])
+}
+
+/// The ruleset as the kernel runs it: rules in order, with their expressions, and set elements.
+///
+/// Two rulesets of the same effect give the same text: there are no handles in it, and the elements
+/// of a set, which the kernel lists in the order of a random hash, are sorted.
+#[track_caller]
+pub fn nft_bytecode() -> String {
+    normalized_bytecode(&nft(&["--debug=netlink", "list", "ruleset"]))
+}
+
+fn normalized_bytecode(printed: &str) -> String {
+    // The readable listing follows, from the first table on.
+    let lines = printed.lines().take_while(|line| !line.starts_with("table "));
+    let is_element = |line: &String| line.starts_with("\telement ");
+    let lines = lines.map(str::trim_end).filter(|line| !line.is_empty()).map(|line| {
+        match line.starts_with([' ', '\t']) {
+            true => line.to_owned(),
+            // "inet fw input 8 6": family, table and chain stay, handle and position do not.
+            false => line.split(' ').take(3).collect::<Vec<_>>().join(" "),
+        }
+    });
+    let mut lines: Vec<String> = lines.collect();
+    lines.chunk_by_mut(|one, other| is_element(one) && is_element(other)).for_each(<[String]>::sort_unstable);
+    lines.iter().flat_map(|line| [line, "\n"]).collect()
+}
+
+#[track_caller]
+fn expect_success(what: &[&str], output: &Output) -> String {
+    let (stdout, stderr) = (&output.stdout, String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success(), "nft {}: {}\n{stderr}", what.join(" "), output.status);
+    String::from_utf8(stdout.clone()).expect("nft prints UTF-8")
+}
+
+#[track_caller]
+fn run_nft(arguments: &[&str], stdin: &str) -> Output {
+    let nft = nft_path().expect("nft not found; mark the test with `.needs_nft()`");
+    let mut child = Command::new(nft)
+        .args(arguments)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("nft can be started");
+    let mut pipe = child.stdin.take().expect("stdin is a pipe");
+    // nft reads all of its script before it prints; if it doesn't read it, it says why.
+    let _ = pipe.write_all(stdin.as_bytes());
+    drop(pipe);
+    child.wait_with_output().expect("nft can be waited for")
+}
+
+fn nft_path() -> Option<&'static Path> {
+    static PATH: OnceLock<Option<PathBuf>> = OnceLock::new();
+    let find = || {
+        let path = env::var_os("PATH").unwrap_or_default();
+        // Most users' PATH is without the directories of root's programs.
+        let places = env::split_paths(&path).chain(["/usr/sbin", "/sbin", "/usr/local/sbin"].map(PathBuf::from));
+        places.map(|place| place.join("nft")).find(|nft| nft.is_file())
+    };
+    PATH.get_or_init(find).as_deref()
+}

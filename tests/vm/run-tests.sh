@@ -1,0 +1,39 @@
+#!/bin/bash
+# Runs test executables on another Linux kernel, all in one boot of a QEMU machine.
+#
+#   run-tests.sh KERNEL EXECUTABLE... [-- TEST-ARGUMENT...]
+#
+# KERNEL is what run-in-vm.sh takes ("5.10", "6.1"). Builds nothing: .ci/test-binaries.sh
+# prints the executables. The exit status is 0 if all succeeded, 1 if one failed, and
+# 124 or 125 as run-in-vm.sh says. For instance
+#
+#   tests/vm/run-tests.sh 5.10 $(.ci/test-binaries.sh kernel) -- counter
+set -Eeuo pipefail
+executables=()
+kernel=${1:-}; shift || true
+while [ $# -gt 0 ] && [ "$1" != -- ]; do executables+=("$(realpath "$1")"); shift; done
+[ "${1:-}" != -- ] || shift
+if [ ${#executables[@]} = 0 ]; then
+    echo "usage: run-tests.sh KERNEL EXECUTABLE... [-- TEST-ARGUMENT...]" >&2; exit 2
+fi
+
+# What the guest does: `guest COUNT EXECUTABLE... TEST-ARGUMENT...`.
+guest() {
+    local count=$1 failed=(); shift
+    local executables=("${@:1:count}") arguments=("${@:count+1}") executable
+    # The kernel would load these one by one, and nf_tables starts its batch again after
+    # each: in an emulated machine that takes seconds a time.
+    modprobe -qa nf_tables nft_ct nft_nat nft_masq nft_redir nft_chain_nat nft_objref nft_limit \
+        nft_log nf_log_syslog nft_quota nft_reject_inet nft_fib_inet nft_hash nft_numgen veth
+    for executable in "${executables[@]}"; do
+        echo "== Linux $(uname -r): ${executable##*/}"
+        "$executable" "${arguments[@]}" || failed+=("${executable##*/}")
+    done
+    [ ${#failed[@]} = 0 ] || { echo "failed on Linux $(uname -r): ${failed[*]}"; return 1; }
+}
+
+here=$(dirname "$(realpath "$0")")
+# What cargo promises the tests it runs: the package's directory as working directory.
+cd "$here/../.."; export CARGO_MANIFEST_DIR=$PWD
+VM_TIMEOUT=${VM_TIMEOUT:-900} exec "$here/run-in-vm.sh" "$kernel" \
+    bash -c "$(declare -f guest); guest \"\$@\"" guest ${#executables[@]} "${executables[@]}" "$@"
