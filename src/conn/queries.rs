@@ -295,11 +295,8 @@ impl Conn {
     ///
     /// See [Reading](#reading).
     pub fn object(&mut self, object: impl AsRef<ObjectRef>) -> Result<ObjectInfo, Error> {
-        self.object_by(NFT_MSG_GETOBJ, object.as_ref())
-    }
-
-    fn object_by(&mut self, kind: u16, object: &ObjectRef) -> Result<ObjectInfo, Error> {
-        let query = Query::new(kind, NFT_MSG_NEWOBJ, object.table.family, false, |w| object.write(w));
+        let object = object.as_ref();
+        let query = object_query(NFT_MSG_GETOBJ, object);
         self.one(&query, &|| format!("{} {object}", object.kind), ObjectInfo::decode)
     }
 
@@ -318,16 +315,24 @@ impl Conn {
     ///
     /// # Errors
     ///
-    /// See [Reading](#reading).
+    /// See [Reading](#reading). If the answer is lost, so is what was counted.
     pub fn reset_counter(&mut self, counter: &Named<Counter>) -> Result<Counter, Error> {
-        let info = self.object_by(NFT_MSG_GETOBJ_RESET, counter.as_ref())?;
-        value(&info)
+        let at = counter.at();
+        let query = object_query(NFT_MSG_GETOBJ_RESET, at);
+        let what = || format!("{} {at}", at.kind);
+        let mut found = None;
+        // Not asked again: the second answer would be zero.
+        self.link.query(&query, &what, &mut |family, attrs| {
+            found = Some(value(&ObjectInfo::decode(family, attrs)?)?);
+            Ok(())
+        })?;
+        found.ok_or_else(|| Error::Query(Box::new(QueryError { what: what().into(), errno: Errno::EIO })))
     }
 
     /// Asks for one thing by its name.
     fn one<R>(&mut self, query: &Query, what: &dyn Fn() -> String, decode: Decode<R>) -> Result<R, Error> {
         let mut found = None;
-        self.link.query(query, what, &mut |family, attrs| {
+        self.link.one(query, what, &mut |family, attrs| {
             found = Some(decode(family, attrs)?);
             Ok(())
         })?;
@@ -372,6 +377,10 @@ impl Conn {
         })?;
         Ok(found)
     }
+}
+
+fn object_query(kind: u16, object: &ObjectRef) -> Query {
+    Query::new(kind, NFT_MSG_NEWOBJ, object.table.family, false, |w| object.write(w))
 }
 
 fn value<T: Object>(info: &ObjectInfo) -> Result<T, Error> {

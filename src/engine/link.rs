@@ -45,6 +45,11 @@ impl<T: Transport> Link<T> {
         &self.transport
     }
 
+    #[cfg(test)]
+    pub(crate) fn transport_mut(&mut self) -> &mut T {
+        &mut self.transport
+    }
+
     /// Applies a batch, or with `options.dry_run` only validates it.
     pub(crate) fn commit(&mut self, batch: &Batch, mut options: Options) -> Result<Applied, Error> {
         if let Some(mistake) = batch.mistake() {
@@ -104,10 +109,9 @@ impl<T: Transport> Link<T> {
         }
         self.drain()?;
         self.dirty = true;
-        request.send(|parts| send(&mut self.transport, parts)).map_err(|errno| match errno {
-            Errno::EMSGSIZE => Error::TooLarge { needed: request.len(), limit: 0 },
-            errno => io("sending the batch", errno),
-        })?;
+        request
+            .send(|parts| send(&mut self.transport, parts))
+            .map_err(|errno| io("sending the batch, of which nothing was applied", errno))?;
         let mut replies = Replies::new(batch, options, self.transport.port());
         let mut count = 0;
         while !replies.complete() {
@@ -117,7 +121,10 @@ impl<T: Transport> Link<T> {
                     let whole = received.len <= self.buffer.len();
                     replies.datagram(&self.buffer[..received.len.min(self.buffer.len())], whole);
                 }
-                Err(Errno::EAGAIN) => break,
+                Err(Errno::EAGAIN) => {
+                    self.dirty = false;
+                    break;
+                }
                 Err(Errno::ENOBUFS) if count < QUEUE_MAX => replies.lose(Errno::ENOBUFS),
                 Err(errno) => {
                     replies.lose(errno);
@@ -125,7 +132,7 @@ impl<T: Transport> Link<T> {
                 }
             }
         }
-        self.dirty = false;
+        self.dirty &= !replies.complete();
         let end_acked = replies.end_acked();
         let fate = replies.fate();
         if matches!(fate, Fate::Applied(_)) {
@@ -193,27 +200,36 @@ impl<T: Transport> Link<T> {
         }
     }
 
-    /// Returns the ruleset's generation, which each commit of anybody increases.
-    pub(crate) fn generation(&mut self) -> Result<u32, Error> {
-        let query = Query::new(NFT_MSG_GETGEN, NFT_MSG_NEWGEN, Family::UNSPEC, false, |_| {});
-        let what = || "generation".to_owned();
+    /// Asks for one thing, again if the answer was lost.
+    pub(crate) fn one(
+        &mut self,
+        query: &Query,
+        what: &dyn Fn() -> String,
+        take: &mut impl FnMut(Family, &[u8]) -> Result<(), Error>,
+    ) -> Result<(), Error> {
         for _ in 0..ATTEMPTS {
-            let mut generation = None;
-            let whole = self.query(&query, &what, &mut |_, attrs| {
-                let notes = Notes::default();
-                for attr in AttrReader::new(attrs, &notes) {
-                    if let (NFTA_GEN_ID, value) = attr? {
-                        generation = Some(value.u32()?);
-                    }
-                }
-                Ok(())
-            })?;
-            if let (true, Some(generation)) = (whole, generation) {
-                self.generation = Some(generation);
-                return Ok(generation);
+            if self.query(query, what, take)? {
+                return Ok(());
             }
         }
         Err(Error::Query(Box::new(QueryError { what: what().into(), errno: Errno::EIO })))
+    }
+
+    /// Returns the ruleset's generation, which each commit of anybody increases.
+    pub(crate) fn generation(&mut self) -> Result<u32, Error> {
+        let query = Query::new(NFT_MSG_GETGEN, NFT_MSG_NEWGEN, Family::UNSPEC, false, |_| {});
+        let mut generation = 0;
+        self.one(&query, &|| "generation".to_owned(), &mut |_, attrs| {
+            let notes = Notes::default();
+            for attr in AttrReader::new(attrs, &notes) {
+                if let (NFTA_GEN_ID, value) = attr? {
+                    generation = value.u32()?;
+                }
+            }
+            Ok(())
+        })?;
+        self.generation = Some(generation);
+        Ok(generation)
     }
 
     /// Reads by `read` until all of it is of one generation, which is returned with it. `read`

@@ -1,1 +1,469 @@
+//! A kernel that lies, forgets and is interrupted at each step: whatever happens, what the
+//! library says about a batch's fate is true, and a listing is whole.
 
+use std::collections::VecDeque;
+use std::io::IoSlice;
+
+use super::commit::Options;
+use super::query::Answers;
+use super::*;
+use crate::batch::Batch;
+use crate::error::{Error, Stage};
+use crate::table::{NFT_MSG_GETTABLE, NFT_MSG_NEWTABLE, Table};
+use crate::wire::Family;
+use crate::wire::message::{
+    Messages, NFT_MSG_GETGEN, NFT_MSG_NEWGEN, NFTA_GEN_ID, NLM_F_ACK, NLM_F_DUMP_INTR, NLM_F_ECHO, forge,
+};
+
+const PORT: u32 = 4242;
+
+/// What the kernel does with a batch.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Kernel {
+    Applies,
+    RefusesFirst,
+    RefusesFirstWithoutPlace,
+    RefusesTwo,
+    FailsAtCommit,
+    AbortsSilently,
+    IsStale,
+    Begin(i32),
+}
+
+const KERNELS: [Kernel; 9] = [
+    Kernel::Applies,
+    Kernel::RefusesFirst,
+    Kernel::RefusesFirstWithoutPlace,
+    Kernel::RefusesTwo,
+    Kernel::FailsAtCommit,
+    Kernel::AbortsSilently,
+    Kernel::IsStale,
+    Kernel::Begin(1),
+    Kernel::Begin(12),
+];
+
+/// What goes wrong on the way back, at a place in the answers.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Fault {
+    None,
+    /// A signal before this receive.
+    Interrupted(usize),
+    /// The queue was full: the kernel says so first, and the answers from here on are gone.
+    Overflow(usize),
+    /// This answer is longer than the buffer says.
+    Truncated(usize),
+    /// Before this answer one that is for another request, and one for another socket.
+    Foreign(usize),
+    /// This answer comes twice.
+    Twice(usize),
+    /// The receive fails for good.
+    Broken(usize),
+    /// All answers are in one datagram.
+    Merged,
+}
+
+fn faults(answers: usize) -> impl Iterator<Item = Fault> {
+    let at = move |fault: fn(usize) -> Fault| (0..=answers).map(fault);
+    [Fault::None, Fault::Merged]
+        .into_iter()
+        .chain(at(Fault::Interrupted))
+        .chain(at(Fault::Overflow))
+        .chain(at(Fault::Truncated))
+        .chain(at(Fault::Foreign))
+        .chain(at(Fault::Twice))
+        .chain(at(Fault::Broken))
+}
+
+type Answer = Result<Vec<u8>, Errno>;
+
+struct Fake {
+    kernel: Kernel,
+    /// Linux 6.10: the end of a batch is acked.
+    acks_end: bool,
+    fault: Fault,
+    /// How many more exchanges the fault disturbs.
+    disturbed: usize,
+    generation: u32,
+    applied: u32,
+    sends: usize,
+    send_errors: VecDeque<Errno>,
+    queue: VecDeque<Answer>,
+    /// Messages of a dump, each with its flags and generation.
+    dump: Vec<(u16, u32)>,
+}
+
+impl Fake {
+    fn new(kernel: Kernel, acks_end: bool, fault: Fault) -> Self {
+        Self {
+            kernel,
+            acks_end,
+            fault,
+            disturbed: usize::MAX,
+            generation: 7,
+            applied: 0,
+            sends: 0,
+            send_errors: VecDeque::new(),
+            queue: VecDeque::new(),
+            dump: Vec::new(),
+        }
+    }
+
+    fn batch(&mut self, datagram: &[u8]) -> Vec<Vec<u8>> {
+        let messages: Vec<_> = Messages::new(datagram).map(Result::unwrap).collect();
+        let end = messages.last().filter(|last| last.is_batch_end());
+        let ops = &messages[1..messages.len() - usize::from(end.is_some())];
+        let acks = |refused: &[u32]| -> Vec<Vec<u8>> {
+            ops.iter()
+                .filter(|op| op.flags & NLM_F_ACK != 0 && !refused.contains(&op.sequence))
+                .map(|op| forge::ack(op.sequence, PORT, 0, None))
+                .collect()
+        };
+        let refuse = |sequence, errno, offset| forge::ack(sequence, PORT, errno, offset);
+        match self.kernel {
+            Kernel::Begin(errno) => vec![refuse(0, errno, None)],
+            Kernel::IsStale => vec![refuse(0, 85, None)],
+            Kernel::AbortsSilently => vec![],
+            Kernel::RefusesFirst => [vec![refuse(1, 17, Some(20))], acks(&[1])].concat(),
+            Kernel::RefusesFirstWithoutPlace => [vec![refuse(1, 22, None)], acks(&[1])].concat(),
+            Kernel::RefusesTwo => [vec![refuse(1, 2, Some(20)), refuse(3, 2, Some(20))], acks(&[1, 3])].concat(),
+            Kernel::FailsAtCommit if end.is_some() => [vec![refuse(1, 22, None)], acks(&[])].concat(),
+            Kernel::FailsAtCommit => acks(&[]),
+            Kernel::Applies => {
+                let mut answers = Vec::new();
+                if let Some(end) = end {
+                    self.applied += 1;
+                    self.generation += 1;
+                    let echoes = ops.iter().filter(|op| op.flags & NLM_F_ECHO != 0);
+                    answers.extend(echoes.map(|op| {
+                        forge::nft(NFT_MSG_NEWTABLE, 0, op.sequence, PORT, 0, |w| w.u64(4, op.sequence.into()))
+                    }));
+                    answers.extend(acks(&[]));
+                    if self.acks_end {
+                        answers.push(forge::ack(end.sequence, PORT, 0, None));
+                    }
+                    answers
+                } else {
+                    acks(&[])
+                }
+            }
+        }
+    }
+
+    fn query(&mut self, datagram: &[u8]) -> Vec<Vec<u8>> {
+        let message = Messages::new(datagram).next().unwrap().unwrap();
+        let sequence = message.sequence;
+        let kind = message.nft_kind();
+        if kind == NFT_MSG_GETGEN {
+            let generation = self.generation;
+            let low = generation as u16;
+            return vec![forge::nft(NFT_MSG_NEWGEN, 0, sequence, PORT, low, |w| w.u32(NFTA_GEN_ID, generation))];
+        }
+        assert_eq!(kind, NFT_MSG_GETTABLE);
+        let mut answers: Vec<_> = self
+            .dump
+            .iter()
+            .enumerate()
+            .map(|(n, &(flags, generation))| {
+                forge::nft(NFT_MSG_NEWTABLE, flags, sequence, PORT, generation as u16, |w| w.u64(4, n as u64))
+            })
+            .collect();
+        answers.push(forge::done(sequence, PORT, 0, 0));
+        answers
+    }
+
+    /// Puts the answers into the queue as the fault leaves them.
+    fn disturb(&mut self, mut answers: Vec<Vec<u8>>, sequence: u32) {
+        let fault = if self.disturbed > 0 { self.fault } else { Fault::None };
+        self.disturbed = self.disturbed.saturating_sub(1);
+        let mut queue: Vec<Answer> = Vec::new();
+        if let Fault::Overflow(at) = fault {
+            if at < answers.len() {
+                queue.push(Err(Errno::ENOBUFS));
+                answers.truncate(at);
+            }
+        }
+        if fault == Fault::Merged {
+            answers = vec![answers.concat()];
+        }
+        for (n, answer) in answers.into_iter().enumerate() {
+            match fault {
+                Fault::Interrupted(at) if at == n => queue.push(Err(Errno::EINTR)),
+                Fault::Broken(at) if at == n => queue.push(Err(Errno::EIO)),
+                Fault::Foreign(at) if at == n => {
+                    queue.push(Ok(forge::ack(sequence.wrapping_add(50), PORT, 1, None)));
+                    queue.push(Ok(forge::ack(sequence, PORT + 1, 1, None)));
+                    queue.push(Ok(forge::ack(1, PORT + 1, 0, None)));
+                }
+                Fault::Twice(at) if at == n => queue.push(Ok(answer.clone())),
+                _ => {}
+            }
+            match fault {
+                Fault::Truncated(at) if at == n => queue.push(Ok([&answer[..], &[0; 100_000]].concat())),
+                _ => queue.push(Ok(answer)),
+            }
+        }
+        self.queue.extend(queue);
+    }
+}
+
+impl Transport for Fake {
+    fn send(&mut self, parts: &[IoSlice<'_>]) -> Result<(), Errno> {
+        if let Some(errno) = self.send_errors.pop_front() {
+            return Err(errno);
+        }
+        self.sends += 1;
+        let datagram: Vec<u8> = parts.iter().flat_map(|part| part.iter().copied()).collect();
+        let first = Messages::new(&datagram).next().unwrap().unwrap();
+        let (sequence, is_batch) = (first.sequence, first.is_batch_begin());
+        let answers = if is_batch { self.batch(&datagram) } else { self.query(&datagram) };
+        match is_batch == self.dump.is_empty() && (is_batch || first.nft_kind() != NFT_MSG_GETGEN) {
+            true => self.disturb(answers, sequence),
+            false => self.queue.extend(answers.into_iter().map(Ok)),
+        }
+        Ok(())
+    }
+
+    fn receive(&mut self, buffer: &mut [u8]) -> Result<Received, Errno> {
+        let datagram = self.queue.pop_front().unwrap_or(Err(Errno::EAGAIN))?;
+        let len = datagram.len().min(buffer.len());
+        buffer[..len].copy_from_slice(&datagram[..len]);
+        Ok(Received { len: datagram.len() })
+    }
+
+    fn reserve_send(&mut self, _len: usize) -> Result<(), TooLarge> {
+        Ok(())
+    }
+
+    fn reserve_receive(&mut self, _len: usize) {}
+
+    fn port(&self) -> u32 {
+        PORT
+    }
+}
+
+fn three_tables() -> Batch {
+    let mut batch = Batch::new();
+    batch.add(&Table::inet("a")).add(&Table::inet("b")).add(&Table::inet("c"));
+    batch
+}
+
+/// Commits, and checks that what the library says is what the kernel did.
+fn told_truly(link: &mut Link<Fake>, options: Options, case: &str) -> Result<Applied, Error> {
+    let before = link.transport().applied;
+    let result = link.commit(&three_tables(), options);
+    let applied = link.transport().applied > before;
+    match &result {
+        Ok(_) => assert_eq!(applied, !options.dry_run, "{case}: said success"),
+        Err(Error::FateUnknown { .. }) => {}
+        Err(error) => assert!(!applied, "{case}: said {error}"),
+    }
+    result
+}
+
+#[test]
+fn the_word_on_a_batchs_fate_is_true_under_every_fault() {
+    let mut unknown = 0;
+    for kernel in KERNELS {
+        for acks_end in [true, false] {
+            for fault in faults(6) {
+                for options in [
+                    Options::default(),
+                    Options { handles: true, ..Options::default() },
+                    Options { dry_run: true, ..Options::default() },
+                    Options { generation: Some(7), ..Options::default() },
+                ] {
+                    let case = format!("{kernel:?} acks_end={acks_end} {fault:?} {options:?}");
+                    let mut link = Link::new(Fake::new(kernel, acks_end, fault));
+                    let first = told_truly(&mut link, options, &case);
+                    if fault == Fault::None {
+                        expect(kernel, options, &first, &case);
+                    }
+                    if let Err(Error::FateUnknown { .. }) = first {
+                        unknown += 1;
+                        assert!(
+                            matches!(fault, Fault::Overflow(_) | Fault::Truncated(_) | Fault::Broken(_)),
+                            "{case}: nothing was lost"
+                        );
+                    }
+                    // What is left in the queue does not count for the next batch, which learns
+                    // from the first whether the kernel acks the end.
+                    link.generation().unwrap();
+                    let second = told_truly(&mut link, Options { generation: None, ..options }, &case);
+                    if fault == Fault::None && options.generation.is_none() {
+                        expect(kernel, options, &second, &case);
+                    }
+                }
+            }
+        }
+    }
+    assert!(unknown > 0);
+}
+
+/// What an undisturbed commit returns.
+fn expect(kernel: Kernel, options: Options, result: &Result<Applied, Error>, case: &str) {
+    let ops = |error: &Error| error.rejections().map(|r| r.op().index()).collect::<Vec<_>>();
+    match (kernel, result) {
+        (Kernel::Applies, Ok(applied)) => {
+            assert_eq!(applied.is_complete(), true, "{case}");
+            let handles = (0..3).filter_map(|n| applied.handle(crate::Op(n))).count();
+            assert_eq!(handles, if options.handles { 3 } else { 0 }, "{case}");
+        }
+        (Kernel::FailsAtCommit, Ok(_)) => assert!(options.dry_run, "{case}"),
+        (Kernel::RefusesFirst | Kernel::RefusesFirstWithoutPlace, Err(error)) => assert_eq!(ops(error), [0], "{case}"),
+        (Kernel::RefusesTwo, Err(error)) => assert_eq!(ops(error), [0, 2], "{case}"),
+        (Kernel::FailsAtCommit, Err(Error::Commit(error))) => assert_eq!(error.stage, Stage::Commit, "{case}"),
+        (Kernel::AbortsSilently, Err(Error::Commit(error))) => assert_eq!(error.stage, Stage::Silence, "{case}"),
+        (Kernel::IsStale, Err(Error::Stale { .. })) => assert!(options.generation.is_some(), "{case}"),
+        (Kernel::IsStale, Err(Error::Commit(_))) => assert!(options.generation.is_none(), "{case}"),
+        (Kernel::Begin(errno), Err(Error::Commit(error))) => assert_eq!(error.errno.get(), errno, "{case}"),
+        (_, other) => panic!("{case}: {other:?}"),
+    }
+}
+
+#[test]
+fn no_operation_is_acked_once_the_kernel_is_known_to_ack_the_end() {
+    let mut link = Link::new(Fake::new(Kernel::Applies, true, Fault::None));
+    let batch = three_tables();
+    link.commit(&batch, Options::default()).unwrap();
+    // An ack for the last operation would be one answer more than is read.
+    link.commit(&batch, Options::default()).unwrap();
+    assert!(link.transport().queue.is_empty());
+    assert_eq!(link.transport().applied, 2);
+}
+
+#[test]
+fn a_lost_answer_is_not_applied_if_the_generation_stands_still() {
+    let mut link = Link::new(Fake::new(Kernel::RefusesFirst, true, Fault::Overflow(0)));
+    link.generation().unwrap();
+    let error = link.commit(&three_tables(), Options::default()).unwrap_err();
+    assert!(matches!(&error, Error::Commit(e) if e.stage == Stage::Lost), "{error:?}");
+    let mut link = Link::new(Fake::new(Kernel::Applies, true, Fault::Overflow(0)));
+    link.generation().unwrap();
+    let error = link.commit(&three_tables(), Options::default()).unwrap_err();
+    assert!(matches!(error, Error::FateUnknown { reason: Errno::ENOBUFS }), "{error:?}");
+}
+
+#[test]
+fn refusals_that_did_not_fit_are_told_of() {
+    let mut link = Link::new(Fake::new(Kernel::RefusesTwo, true, Fault::Overflow(1)));
+    let Err(Error::Rejected(rejections)) = link.commit(&three_tables(), Options::default()) else { panic!() };
+    assert!(rejections.truncated());
+    assert_eq!(rejections.iter().count(), 1);
+}
+
+#[test]
+fn a_send_that_fails_applies_nothing_and_a_signal_does_not_count() {
+    for errno in [Errno::EAGAIN, Errno::ENOMEM, Errno::ENOBUFS, Errno::EMSGSIZE, Errno::EPERM] {
+        let mut link = Link::new(Fake::new(Kernel::Applies, true, Fault::None));
+        link.transport_mut().send_errors.extend([Errno::EINTR, errno]);
+        let error = told_truly(&mut link, Options::default(), "send").unwrap_err();
+        assert_eq!(error.errno(), Some(errno));
+        told_truly(&mut link, Options::default(), "again").unwrap();
+    }
+    let mut link = Link::new(Fake::new(Kernel::Applies, true, Fault::None));
+    link.transport_mut().send_errors.extend([Errno::EINTR; 1000]);
+    assert_eq!(told_truly(&mut link, Options::default(), "forever").unwrap_err().errno(), Some(Errno::EINTR));
+}
+
+#[test]
+fn an_empty_batch_needs_no_kernel_but_minds_the_generation() {
+    let mut link = Link::new(Fake::new(Kernel::AbortsSilently, true, Fault::None));
+    let empty = Batch::new();
+    link.commit(&empty, Options::default()).unwrap();
+    assert_eq!(link.transport().sends, 0);
+    link.commit(&empty, Options { generation: Some(7), ..Options::default() }).unwrap();
+    let stale = link.commit(&empty, Options { generation: Some(6), ..Options::default() }).unwrap_err();
+    assert!(stale.is_stale());
+}
+
+#[test]
+fn a_mistake_is_told_before_anything_is_sent() {
+    let mut link = Link::new(Fake::new(Kernel::Applies, true, Fault::None));
+    let mut batch = three_tables();
+    batch.add(&Table::inet(""));
+    assert!(matches!(link.commit(&batch, Options::default()), Err(Error::Build(_))));
+    assert_eq!(link.transport().sends, 0);
+}
+
+/// Lists the numbers of the fake tables.
+fn list(link: &mut Link<Fake>) -> Result<Vec<u64>, Error> {
+    let query = Query::new(NFT_MSG_GETTABLE, NFT_MSG_NEWTABLE, Family::INET, true, |_| {});
+    let (list, _) = link.consistent(|link| {
+        let mut list = Vec::new();
+        let whole = link.query(&query, &|| "tables".to_owned(), &mut |_, attrs| {
+            let notes = crate::wire::reader::Notes::default();
+            for attr in crate::wire::AttrReader::new(attrs, &notes) {
+                list.push(attr?.1.u64()?);
+            }
+            Ok(())
+        })?;
+        Ok((list, whole))
+    })?;
+    Ok(list)
+}
+
+#[test]
+fn a_listing_is_whole_or_an_error_under_every_fault() {
+    for fault in faults(5) {
+        for disturbed in [1, 3, usize::MAX] {
+            let mut fake = Fake::new(Kernel::Applies, true, fault);
+            fake.dump = vec![(2, 7); 5];
+            fake.disturbed = disturbed;
+            let mut link = Link::new(fake);
+            let result = list(&mut link);
+            match &result {
+                Ok(list) => {
+                    assert!(list.iter().copied().eq(0..5) || matches!(fault, Fault::Twice(_)), "{fault:?}: {list:?}")
+                }
+                Err(error) => assert!(
+                    disturbed == usize::MAX || matches!(fault, Fault::Broken(_)),
+                    "{fault:?}, {disturbed} times: {error}"
+                ),
+            }
+            assert!(link.transport().sends < 300, "bounded");
+            link.transport_mut().disturbed = 0;
+            assert_eq!(list(&mut link).unwrap(), [0, 1, 2, 3, 4], "{fault:?}: the connection stays usable");
+        }
+    }
+}
+
+#[test]
+fn a_torn_listing_is_begun_again_and_not_for_ever() {
+    // Marked by the kernel, or told by the generation alone.
+    for torn in [vec![(2, 7), (2 | NLM_F_DUMP_INTR, 7), (2, 7)], vec![(2, 7), (2, 8), (2, 8)]] {
+        let mut fake = Fake::new(Kernel::Applies, true, Fault::None);
+        fake.dump = torn;
+        let mut link = Link::new(fake);
+        let error = list(&mut link).unwrap_err();
+        assert!(matches!(error, Error::Inconsistent { attempts: link::ATTEMPTS }), "{error:?}");
+        link.transport_mut().dump = vec![(2, 7); 2];
+        assert_eq!(list(&mut link).unwrap(), [0, 1]);
+    }
+}
+
+#[test]
+fn a_dump_that_ends_in_an_error_is_an_error() {
+    let mut fake = Fake::new(Kernel::Applies, true, Fault::None);
+    fake.dump = vec![(2, 7)];
+    let mut link = Link::new(fake);
+    let query = Query::new(NFT_MSG_GETTABLE, NFT_MSG_NEWTABLE, Family::INET, true, |_| {});
+    link.transport_mut().queue.push_back(Ok(forge::done(1, PORT, 2, 0)));
+    // That one was for somebody else; one with this query's sequence counts.
+    assert!(link.query(&query, &String::new, &mut |_, _| Ok(())).unwrap());
+    let sequence = (1 << 31) | 2;
+    let mut answers = Answers::new(&query, sequence, PORT);
+    let progress = answers.datagram(&forge::done(sequence, PORT, 2, 0), &mut |_, _| Ok::<_, Error>(()));
+    assert_eq!(progress.unwrap(), query::Progress::Failed(Errno::ENOENT));
+}
+
+#[test]
+fn an_old_answer_does_not_count_for_a_new_batch() {
+    let mut link = Link::new(Fake::new(Kernel::Applies, true, Fault::Broken(0)));
+    let error = told_truly(&mut link, Options::default(), "broken").unwrap_err();
+    assert!(matches!(error, Error::FateUnknown { .. }));
+    // The first batch's acks are still queued; the second is the same batch, and is refused.
+    assert!(!link.transport().queue.is_empty());
+    link.transport_mut().kernel = Kernel::AbortsSilently;
+    link.transport_mut().fault = Fault::None;
+    told_truly(&mut link, Options::default(), "silent").unwrap_err();
+}

@@ -229,6 +229,21 @@ impl<'a> Message<'a> {
         }
     }
 
+    #[cfg(test)]
+    pub(crate) fn is_batch_begin(&self) -> bool {
+        self.message_type == NFNL_MSG_BATCH_BEGIN
+    }
+
+    #[cfg(test)]
+    pub(crate) fn is_batch_end(&self) -> bool {
+        self.message_type == NFNL_MSG_BATCH_END
+    }
+
+    #[cfg(test)]
+    pub(crate) fn nft_kind(&self) -> u16 {
+        self.message_type & 0xff
+    }
+
     fn error_code(&self) -> Result<(Option<Errno>, &'a [u8]), DecodeError> {
         let error = ErrorBuffer::new_checked(self.payload).map_err(|_| DecodeError::new("ack", "too short"))?;
         let errno = error.code().map(|code| Errno::from_raw(code.get().saturating_neg()));
