@@ -61,8 +61,7 @@ impl Wire for Cmp {
     ]);
 
     fn encode(&self, w: &mut AttrWriter) {
-        self.sreg.write(w, NFTA_CMP_SREG);
-        w.u32(NFTA_CMP_OP, self.op.get());
+        w.u32s([(NFTA_CMP_SREG, self.sreg.get()), (NFTA_CMP_OP, self.op.get())]);
         self.data.write(w, NFTA_CMP_DATA);
     }
 

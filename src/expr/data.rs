@@ -74,8 +74,12 @@ impl Data {
     }
 
     /// Writes the data as a nest.
+    #[inline]
     pub(crate) fn write(&self, w: &mut AttrWriter, attr: u16) {
-        write_value(w, attr, self.as_bytes());
+        match &self.0 {
+            Repr::Inline { len, bytes } => w.nested_short(attr, NFTA_DATA_VALUE, bytes, *len),
+            Repr::Heap(bytes) => w.nested_bytes(attr, NFTA_DATA_VALUE, bytes),
+        }
     }
 
     /// Reads a nest that has to hold bytes.
@@ -92,12 +96,8 @@ impl Data {
     }
 }
 
-/// Writes bytes as `NFTA_DATA_VALUE` in a nest.
-pub(crate) fn write_value(w: &mut AttrWriter, attr: u16, bytes: &[u8]) {
-    w.nest(attr, |w| w.bytes(NFTA_DATA_VALUE, bytes));
-}
-
 impl<const N: usize> From<[u8; N]> for Data {
+    #[inline]
     fn from(bytes: [u8; N]) -> Self {
         Self::new(&bytes)
     }
@@ -242,14 +242,18 @@ impl Verdict {
         w.nest(attr, |w| {
             w.nest(NFTA_DATA_VERDICT, |w| {
                 w.u32(NFTA_VERDICT_CODE, self.code.get() as u32);
-                if let Some(chain) = &self.chain {
-                    w.name(NFTA_VERDICT_CHAIN, chain);
-                }
-                if let Some(id) = self.chain_id {
-                    w.u32(NFTA_VERDICT_CHAIN_ID, id);
-                }
+                self.write_chain(w);
             });
         });
+    }
+
+    fn write_chain(&self, w: &mut AttrWriter) {
+        if let Some(chain) = &self.chain {
+            w.name(NFTA_VERDICT_CHAIN, chain);
+        }
+        if let Some(id) = self.chain_id {
+            w.u32(NFTA_VERDICT_CHAIN_ID, id);
+        }
     }
 
     fn read(attrs: AttrReader<'_>) -> Result<Self, DecodeError> {

@@ -44,6 +44,15 @@ impl Immediate {
     }
 }
 
+/// Writes a verdict as the expression that gives it.
+#[inline]
+pub(super) fn write_verdict(w: &mut AttrWriter, verdict: &Verdict) {
+    super::write_as::<Immediate>(w, |w| {
+        Reg::VERDICT.write(w, NFTA_IMMEDIATE_DREG);
+        verdict.write(w, NFTA_IMMEDIATE_DATA);
+    });
+}
+
 impl Wire for Immediate {
     const NAME: &'static str = "immediate";
     const SCHEMA: Schema = Schema(&[

@@ -33,7 +33,7 @@ pub use bitwise::{Bitwise, BitwiseOp};
 pub use byteorder::{Byteorder, ByteorderOp};
 pub use cmp::{Cmp, CmpOp};
 pub use counter::Counter;
-pub(crate) use data::{DATA_SCHEMA, write_value};
+pub(crate) use data::DATA_SCHEMA;
 pub use data::{Data, Verdict, VerdictCode};
 pub use immediate::{Immediate, Value};
 pub use lookup::{Lookup, LookupFlags};
@@ -50,7 +50,7 @@ pub use unknown::Unknown;
 use crate::error::{BuildErrorKind, DecodeError};
 use crate::wire::path::{AttrName, Schema};
 use crate::wire::reader::Notes;
-use crate::wire::{Attr, AttrReader, AttrWriter};
+use crate::wire::{Attr, AttrReader, AttrWriter, NLA_F_NESTED, NLA_HDRLEN, align};
 
 const NFTA_LIST_ELEM: u16 = 1;
 const NFTA_EXPR_NAME: u16 = 1;
@@ -92,6 +92,13 @@ macro_rules! expressions {
         $(impl From<$variant> for Expr {
             fn from(expr: $variant) -> Self {
                 Self::$variant(expr)
+            }
+        }
+
+        impl AsExpr for $variant {
+            #[inline]
+            fn write_to(&self, w: &mut AttrWriter) {
+                write(w, self);
             }
         })*
 
@@ -177,6 +184,39 @@ expressions! {
     Redir,
 }
 
+/// What stands for one expression in a rule of the kernel's level: an [`Expr`], one of the types
+/// here, an [`ExprInfo`], or a [`Verdict`].
+pub trait AsExpr {
+    #[doc(hidden)]
+    fn write_to(&self, w: &mut AttrWriter);
+}
+
+impl AsExpr for Expr {
+    fn write_to(&self, w: &mut AttrWriter) {
+        self.write(w);
+    }
+}
+
+impl AsExpr for ExprInfo {
+    fn write_to(&self, w: &mut AttrWriter) {
+        self.write(w);
+    }
+}
+
+impl AsExpr for Verdict {
+    #[inline]
+    fn write_to(&self, w: &mut AttrWriter) {
+        immediate::write_verdict(w, self);
+    }
+}
+
+impl<E: AsExpr + ?Sized> AsExpr for &E {
+    #[inline]
+    fn write_to(&self, w: &mut AttrWriter) {
+        (**self).write_to(w);
+    }
+}
+
 impl From<Verdict> for Expr {
     fn from(verdict: Verdict) -> Self {
         Immediate::verdict(verdict).into()
@@ -184,13 +224,56 @@ impl From<Verdict> for Expr {
 }
 
 /// Writes an expression as an entry of a list.
+#[inline]
 pub(crate) fn write<E: Wire>(w: &mut AttrWriter, expr: &E) {
-    let entry = w.open(NFTA_LIST_ELEM);
-    w.string(NFTA_EXPR_NAME, E::NAME.as_bytes());
-    let data = w.open(NFTA_EXPR_DATA);
-    expr.encode(w);
-    w.close(data);
-    w.close(entry);
+    write_as::<E>(w, |w| expr.encode(w));
+}
+
+/// Writes an expression of a kind as an entry of a list.
+#[inline]
+fn write_as<E: Wire>(w: &mut AttrWriter, content: impl FnOnce(&mut AttrWriter)) {
+    let entry = w.len();
+    w.prelude(const { Prelude::new(E::NAME) }.as_bytes());
+    let data = w.len() - NLA_HDRLEN;
+    content(w);
+    w.close_at(data);
+    w.close_at(entry);
+}
+
+/// What comes before the data of an expression, the same for each of its kind: the entry's
+/// header, the name, the data's header.
+struct Prelude {
+    bytes: [u8; Prelude::SIZE],
+    len: usize,
+}
+
+impl Prelude {
+    const SIZE: usize = 3 * NLA_HDRLEN + 16;
+
+    const fn new(name: &str) -> Self {
+        let name = name.as_bytes();
+        let mut bytes = [0; Self::SIZE];
+        put_header(&mut bytes, 0, NFTA_LIST_ELEM | NLA_F_NESTED, 0);
+        put_header(&mut bytes, NLA_HDRLEN, NFTA_EXPR_NAME, NLA_HDRLEN + name.len() + 1);
+        let mut n = 0;
+        while n < name.len() {
+            bytes[2 * NLA_HDRLEN + n] = name[n];
+            n += 1;
+        }
+        let data = 2 * NLA_HDRLEN + align(name.len() + 1);
+        put_header(&mut bytes, data, NFTA_EXPR_DATA | NLA_F_NESTED, 0);
+        Self { bytes, len: data + NLA_HDRLEN }
+    }
+
+    #[inline]
+    const fn as_bytes(&self) -> &[u8] {
+        self.bytes.split_at(self.len).0
+    }
+}
+
+const fn put_header(bytes: &mut [u8], at: usize, attr: u16, len: usize) {
+    let (len, attr) = ((len as u16).to_ne_bytes(), attr.to_ne_bytes());
+    [bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]] = [len[0], len[1], attr[0], attr[1]];
 }
 
 /// An expression as the kernel has it, with the bytes it came in.

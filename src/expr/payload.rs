@@ -98,9 +98,11 @@ impl Wire for Payload {
         if let Some(dreg) = self.dreg {
             dreg.write(w, NFTA_PAYLOAD_DREG);
         }
-        w.u32(NFTA_PAYLOAD_BASE, self.base.get());
-        w.u32(NFTA_PAYLOAD_OFFSET, self.offset);
-        w.u32(NFTA_PAYLOAD_LEN, self.len);
+        w.u32s([
+            (NFTA_PAYLOAD_BASE, self.base.get()),
+            (NFTA_PAYLOAD_OFFSET, self.offset),
+            (NFTA_PAYLOAD_LEN, self.len),
+        ]);
         if self.sreg.is_some() {
             w.u32(NFTA_PAYLOAD_CSUM_TYPE, self.checksum_type);
             w.u32(NFTA_PAYLOAD_CSUM_OFFSET, self.checksum_offset);

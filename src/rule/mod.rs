@@ -11,7 +11,7 @@ pub use nat::{NatTarget, PortTarget};
 
 use crate::chain::ChainRef;
 use crate::error::BuildErrorKind;
-use crate::expr::{self, Counter, EXPRS_MAX, Expr, ExprInfo, Immediate, Objref, Verdict, VerdictCode, Wire};
+use crate::expr::{self, AsExpr, Counter, EXPRS_MAX, Expr, ExprInfo, Immediate, Objref, Verdict, VerdictCode, Wire};
 use crate::field::Match;
 use crate::field::lower::{Context, Sink};
 use crate::object::ObjectRef;
@@ -375,6 +375,14 @@ impl Sink for Encoder<'_> {
     }
 }
 
+impl Encoder<'_> {
+    #[inline]
+    fn put_as(&mut self, expr: &impl AsExpr) {
+        expr.write_to(self.w);
+        self.count += 1;
+    }
+}
+
 impl Raw for Encoder<'_> {
     fn put_expr(&mut self, expr: &Expr) {
         expr.write(self.w);
@@ -387,7 +395,21 @@ impl Raw for Encoder<'_> {
     }
 }
 
-/// What a batch takes as a rule: a [`Rule`], a [`RuleBuilder`], a [`RuleInfo`], or expressions.
+/// What a batch takes as a rule: a [`Rule`], a [`RuleBuilder`], a [`RuleInfo`], or the kernel's
+/// own expressions as a slice, an array or, without any cost, a tuple.
+///
+/// ```
+/// use nftlink::expr::{Base, Lookup, Payload, Reg, Verdict};
+/// use nftlink::{Batch, Table};
+///
+/// let input = Table::ip("fw").chain("input");
+/// let mut batch = Batch::new();
+/// batch.append(&input, (
+///     Payload::load(Base::NETWORK, 12, 4, Reg::R1),
+///     Lookup::new("blocked", Reg::R1),
+///     Verdict::DROP,
+/// ));
+/// ```
 pub trait AsRule {
     /// Writes expressions and userdata, and after each step how many expressions there are.
     #[doc(hidden)]
@@ -409,16 +431,36 @@ impl AsRule for Rule {
     }
 }
 
-impl AsRule for [Expr] {
+impl<E: AsExpr> AsRule for [E] {
     fn encode(&self, _chain: &ChainRef, w: &mut AttrWriter, _steps: &mut Vec<u8>) {
-        encode_list(w, |encoder| self.iter().for_each(|expr| encoder.put_expr(expr)));
+        encode_list(w, |encoder| self.iter().for_each(|expr| encoder.put_as(expr)));
     }
 }
 
-impl<const N: usize> AsRule for [Expr; N] {
+impl<E: AsExpr, const N: usize> AsRule for [E; N] {
     fn encode(&self, chain: &ChainRef, w: &mut AttrWriter, steps: &mut Vec<u8>) {
         self.as_slice().encode(chain, w, steps);
     }
+}
+
+macro_rules! tuples {
+    ($(($($name:ident)*))*) => {$(
+        impl<$($name: AsExpr),*> AsRule for ($($name,)*) {
+            #[inline]
+            fn encode(&self, _chain: &ChainRef, w: &mut AttrWriter, _steps: &mut Vec<u8>) {
+                #[allow(non_snake_case, reason = "the parts are named as their types")]
+                let ($($name,)*) = self;
+                encode_list(w, |encoder| {
+                    $(encoder.put_as($name);)*
+                });
+            }
+        }
+    )*};
+}
+
+tuples! {
+    (A) (A B) (A B C) (A B C D) (A B C D E) (A B C D E F) (A B C D E F G) (A B C D E F G H)
+    (A B C D E F G H I) (A B C D E F G H I J) (A B C D E F G H I J K) (A B C D E F G H I J K L)
 }
 
 impl<R: AsRule + ?Sized> AsRule for &R {
@@ -427,6 +469,7 @@ impl<R: AsRule + ?Sized> AsRule for &R {
     }
 }
 
+#[inline]
 fn encode_list(w: &mut AttrWriter, content: impl FnOnce(&mut Encoder<'_>)) {
     let list = w.open(NFTA_RULE_EXPRESSIONS);
     let mut encoder = Encoder { w, count: 0 };

@@ -21,8 +21,15 @@ use crate::wire::Family;
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct NatTarget {
-    addresses: Option<(Family, Result<(Data, Data), BuildErrorKind>)>,
+    addresses: Option<Addresses>,
     ports: PortTarget,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+struct Addresses {
+    family: Family,
+    /// The lowest and the highest, or what is wrong with them.
+    bounds: Result<(Data, Data), BuildErrorKind>,
 }
 
 impl NatTarget {
@@ -56,7 +63,7 @@ impl NatTarget {
     }
 
     fn addresses(family: Family, bounds: Result<(Data, Data), BuildErrorKind>) -> Self {
-        Self { addresses: Some((family, bounds)), ports: PortTarget::any() }
+        Self { addresses: Some(Addresses { family, bounds }), ports: PortTarget::any() }
     }
 }
 
@@ -222,9 +229,9 @@ impl Nat {
             Self::Dnat(to) | Self::Snat(to) => {
                 let kind = if matches!(self, Self::Dnat(_)) { NatKind::DNAT } else { NatKind::SNAT };
                 let mut nat = expr::Nat::new(kind, family);
-                if let Some((of, bounds)) = &to.addresses {
-                    context.check_network(*of, statement, sink);
-                    nat.family = *of;
+                if let Some(Addresses { family, bounds }) = &to.addresses {
+                    context.check_network(*family, statement, sink);
+                    nat.family = *family;
                     match bounds {
                         Ok((min, max)) => (nat.addr_min, nat.addr_max) = load((min, max), &mut regs, sink),
                         Err(mistake) => sink.fail(mistake.clone()),

@@ -104,7 +104,7 @@ impl<K: Key> Element<K> {
     }
 
     /// Writes the entry that begins the element.
-    pub(super) fn write_entry(&self, what: WhatOfElement, key: &[u8], open_end: bool, w: &mut AttrWriter) {
+    pub(super) fn write_entry(&self, what: WhatOfElement, key: &Data, open_end: bool, w: &mut AttrWriter) {
         let entry = w.open(NFTA_LIST_ELEM);
         let full = what == WhatOfElement::Full;
         if full {
@@ -117,7 +117,7 @@ impl<K: Key> Element<K> {
                 w.u64(NFTA_SET_ELEM_EXPIRATION, expires);
             }
         }
-        expr::write_value(w, NFTA_SET_ELEM_KEY, key);
+        key.write(w, NFTA_SET_ELEM_KEY);
         if full {
             userdata::write_element(w, NFTA_SET_ELEM_USERDATA, self.comment.as_ref(), open_end);
         }
@@ -136,10 +136,10 @@ pub enum WhatOfElement {
 
 impl WhatOfElement {
     /// Writes the entry that ends an interval: the first value after it.
-    pub(super) fn write_end(after: &[u8], w: &mut AttrWriter) {
+    pub(super) fn write_end(after: &Data, w: &mut AttrWriter) {
         w.nest(NFTA_LIST_ELEM, |w| {
             w.u32(NFTA_SET_ELEM_FLAGS, ELEMENT_INTERVAL_END);
-            expr::write_value(w, NFTA_SET_ELEM_KEY, after);
+            after.write(w, NFTA_SET_ELEM_KEY);
         });
     }
 }

@@ -49,7 +49,7 @@ impl<V: Datum> Key for V {
 
     fn encode(element: &Element<Self>, what: WhatOfElement, w: &mut AttrWriter) {
         match element.key.to_data() {
-            Ok(data) => element.write_entry(what, data.as_bytes(), false, w),
+            Ok(data) => element.write_entry(what, &data, false, w),
             Err(error) => w.fail(error),
         }
     }
@@ -79,9 +79,9 @@ impl<V: Ordered> Key for Interval<V> {
         };
         // The second entry is the first value after the interval; after the highest there is none.
         let after = successor(end.as_bytes());
-        element.write_entry(what, start.as_bytes(), after.is_none(), w);
+        element.write_entry(what, &start, after.is_none(), w);
         if let Some(after) = after {
-            WhatOfElement::write_end(after.as_bytes(), w);
+            WhatOfElement::write_end(&after, w);
         }
     }
 

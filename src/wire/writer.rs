@@ -52,13 +52,18 @@ impl AttrWriter {
         }
     }
 
+    #[inline]
     pub(crate) fn u32(&mut self, attr: u16, value: u32) {
-        let mut bytes = [0; 8];
-        bytes[..4].copy_from_slice(&header(attr, 8));
-        bytes[4..].copy_from_slice(&order::be_u32(value));
-        self.buf.extend_from_slice(&bytes);
+        self.buf.extend_from_slice(&u32_attr(attr, value));
     }
 
+    /// Several numbers: their room is made at once.
+    #[inline]
+    pub(crate) fn u32s<const N: usize>(&mut self, attrs: [(u16, u32); N]) {
+        self.buf.extend_from_slice(attrs.map(|(attr, value)| u32_attr(attr, value)).as_flattened());
+    }
+
+    #[inline]
     pub(crate) fn u64(&mut self, attr: u16, value: u64) {
         let mut bytes = [0; 12];
         bytes[..4].copy_from_slice(&header(attr, 12));
@@ -81,11 +86,15 @@ impl AttrWriter {
         self.padded(attr, value.as_bytes(), 1);
     }
 
+    #[inline]
     fn padded(&mut self, attr: u16, value: &[u8], zeros: usize) {
         let len = NLA_HDRLEN + value.len() + zeros;
         let Ok(short) = u16::try_from(len) else {
             return self.fail(BuildErrorKind::AttributeTooLong { len });
         };
+        if let Some(short_value) = Short::new(attr, short, value) {
+            return short_value.write(&mut self.buf, align(len));
+        }
         self.buf.reserve(align(len));
         self.buf.extend_from_slice(&header(attr, short));
         self.buf.extend_from_slice(value);
@@ -93,10 +102,42 @@ impl AttrWriter {
     }
 
     /// An attribute that holds what `content` writes.
+    #[inline]
     pub(crate) fn nest(&mut self, attr: u16, content: impl FnOnce(&mut Self)) {
         let open = self.open(attr);
         content(self);
         self.close(open);
+    }
+
+    /// A nest of a single attribute of any bytes.
+    pub(crate) fn nested_bytes(&mut self, attr: u16, inner: u16, value: &[u8]) {
+        self.nest(attr, |w| w.bytes(inner, value));
+    }
+
+    /// A nest of a single attribute of the first `len` of sixteen bytes; the others are zero.
+    #[inline]
+    pub(crate) fn nested_short(&mut self, attr: u16, inner: u16, value: &[u8; 16], len: u8) {
+        let len = usize::from(len).min(value.len());
+        let mut bytes = [0; 2 * NLA_HDRLEN + 16];
+        let whole = 2 * NLA_HDRLEN + align(len);
+        bytes[..4].copy_from_slice(&header(attr | NLA_F_NESTED, whole as u16));
+        bytes[4..8].copy_from_slice(&header(inner, (NLA_HDRLEN + len) as u16));
+        bytes[8..].copy_from_slice(value);
+        let end = self.buf.len() + whole;
+        self.buf.extend_from_slice(&bytes);
+        self.buf.truncate(end);
+    }
+
+    /// Bytes that are known when the program is compiled, of attributes that are not closed yet.
+    #[inline]
+    pub(crate) fn prelude(&mut self, bytes: &[u8]) {
+        self.buf.extend_from_slice(bytes);
+    }
+
+    /// Closes a nest that began at an offset, as [`close`](Self::close) does.
+    #[inline]
+    pub(crate) fn close_at(&mut self, start: usize) {
+        self.close(Open(start));
     }
 
     /// An attribute whose bytes `content` appends to the buffer.
@@ -109,6 +150,7 @@ impl AttrWriter {
     }
 
     /// Begins a nest; for loops that close it and open the next.
+    #[inline]
     pub(crate) fn open(&mut self, attr: u16) -> Open {
         let open = Open(self.buf.len());
         self.buf.extend_from_slice(&header(attr | NLA_F_NESTED, 0));
@@ -116,6 +158,7 @@ impl AttrWriter {
     }
 
     /// Ends a nest: its length is known now.
+    #[inline]
     pub(crate) fn close(&mut self, open: Open) {
         let len = self.buf.len() - open.0;
         match u16::try_from(len) {
@@ -150,6 +193,37 @@ impl AttrWriter {
     }
 }
 
+/// A short value with its header: copied as a whole, which takes no call and no loop.
+struct Short([u8; Short::SIZE]);
+
+impl Short {
+    /// Header, sixteen bytes, and padding.
+    const SIZE: usize = 24;
+
+    #[inline]
+    fn new(attr: u16, len: u16, value: &[u8]) -> Option<Self> {
+        let mut bytes = [0; Self::SIZE];
+        bytes[..NLA_HDRLEN].copy_from_slice(&header(attr, len));
+        let place = bytes[NLA_HDRLEN..].get_mut(..value.len()).filter(|_| value.len() <= 16)?;
+        place.copy_from_slice(value);
+        Some(Self(bytes))
+    }
+
+    #[inline]
+    fn write(&self, buf: &mut Vec<u8>, len: usize) {
+        let end = buf.len() + len;
+        buf.extend_from_slice(&self.0);
+        buf.truncate(end);
+    }
+}
+
+#[inline]
+fn u32_attr(attr: u16, value: u32) -> [u8; 8] {
+    let ([a, b, c, d], [e, f, g, h]) = (header(attr, 8), order::be_u32(value));
+    [a, b, c, d, e, f, g, h]
+}
+
+#[inline]
 fn header(attr: u16, len: u16) -> [u8; 4] {
     let ([a, b], [c, d]) = (order::host_u16(len), order::host_u16(attr));
     [a, b, c, d]
