@@ -113,7 +113,8 @@ impl Batch {
     }
 
     /// Adds a table, chain, set or object; one that is there already stays, and so does what is
-    /// in it. A chain's policy and comment-free properties are brought up to date.
+    /// in it. Of one that is there, a table's dormancy and a chain's policy change to what is given;
+    /// a set or object of another type, or a chain at another hook, makes the commit fail.
     pub fn add(&mut self, what: &impl Declare) -> &mut Self {
         self.declare(what, NLM_F_CREATE)
     }

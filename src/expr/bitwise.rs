@@ -91,10 +91,11 @@ impl Wire for Bitwise {
     fn encode(&self, w: &mut AttrWriter) {
         self.sreg.write(w, NFTA_BITWISE_SREG);
         self.dreg.write(w, NFTA_BITWISE_DREG);
-        w.u32(NFTA_BITWISE_LEN, self.len);
+        // Absent it is `MASK_XOR`; Linux before 5.6 knows no other. nft sends it or not.
         if self.op != BitwiseOp::MASK_XOR {
             w.u32(NFTA_BITWISE_OP, self.op.get());
         }
+        w.u32(NFTA_BITWISE_LEN, self.len);
         if let Some(mask) = &self.mask {
             mask.write(w, NFTA_BITWISE_MASK);
         }
@@ -137,7 +138,7 @@ impl Wire for Bitwise {
             ),
             (
                 Self { len: 4, op: BitwiseOp::RSHIFT, data: Some([8, 0, 0, 0].into()), ..Self::empty(Reg::R1) },
-                b"\x08\0\x01\0\0\0\0\x01\x08\0\x02\0\0\0\0\x01\x08\0\x03\0\0\0\0\x04\x08\0\x06\0\0\0\0\x02\
+                b"\x08\0\x01\0\0\0\0\x01\x08\0\x02\0\0\0\0\x01\x08\0\x06\0\0\0\0\x02\x08\0\x03\0\0\0\0\x04\
                   \x0c\0\x07\x80\x08\0\x01\0\x08\0\0\0",
             ),
         ]

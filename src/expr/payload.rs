@@ -103,12 +103,11 @@ impl Wire for Payload {
             (NFTA_PAYLOAD_OFFSET, self.offset),
             (NFTA_PAYLOAD_LEN, self.len),
         ]);
-        if self.sreg.is_some() {
-            w.u32(NFTA_PAYLOAD_CSUM_TYPE, self.checksum_type);
-            w.u32(NFTA_PAYLOAD_CSUM_OFFSET, self.checksum_offset);
-            if self.checksum_flags != 0 {
-                w.u32(NFTA_PAYLOAD_CSUM_FLAGS, self.checksum_flags);
-            }
+        if self.checksum_type != 0 {
+            w.u32s([(NFTA_PAYLOAD_CSUM_TYPE, self.checksum_type), (NFTA_PAYLOAD_CSUM_OFFSET, self.checksum_offset)]);
+        }
+        if self.checksum_flags != 0 {
+            w.u32(NFTA_PAYLOAD_CSUM_FLAGS, self.checksum_flags);
         }
     }
 
