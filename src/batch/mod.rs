@@ -4,6 +4,7 @@ mod explain;
 mod show;
 mod verbs;
 
+use std::collections::HashSet;
 use std::fmt;
 
 pub(crate) use verbs::write_rule_chain;
@@ -288,13 +289,16 @@ impl Batch {
     }
 
     /// Adds elements to a set; those that are there already get the new timeout and comment, and
-    /// their time begins anew, on every kernel.
+    /// their time begins anew, on every kernel. Of an element given twice the last counts.
     pub fn refresh_elements<K: Key, E: IntoElement<K>>(
         &mut self,
         set: &Set<K>,
         elements: impl IntoIterator<Item = E>,
     ) -> &mut Self {
-        let elements: Vec<Element<K>> = elements.into_iter().map(E::into_element).collect();
+        let mut elements: Vec<Element<K>> = elements.into_iter().map(E::into_element).collect();
+        if elements.len() > 1 {
+            without_repetition(&mut elements);
+        }
         self.op(K::TYPE.get(), |batch| {
             let all = || elements.iter().cloned();
             batch.split(set.at(), NFT_MSG_NEWSETELEM, NLM_F_CREATE, all());
@@ -413,6 +417,19 @@ impl Batch {
     fn key_type(&self, op: Op) -> DataType {
         DataType::from_raw(self.ops.get(op.index()).map_or(0, |entry| entry.detail))
     }
+}
+
+/// Keeps the last of equal keys: none can be deleted twice.
+fn without_repetition<K: Key>(elements: &mut Vec<Element<K>>) {
+    let (mut seen, mut key) = (HashSet::new(), AttrWriter::new());
+    elements.reverse();
+    elements.retain(|element| {
+        key.buffer().clear();
+        K::encode(element, WhatOfElement::Key, &mut key);
+        // What cannot be encoded is told when it is written.
+        key.take_error().is_some() || seen.insert(key.bytes_written().to_vec())
+    });
+    elements.reverse();
 }
 
 impl PartialEq for Batch {

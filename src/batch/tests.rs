@@ -117,6 +117,16 @@ fn refreshed_elements_are_added_deleted_and_added() {
 }
 
 #[test]
+fn of_elements_refreshed_twice_the_last_counts() {
+    let set = Set::<Mark>::new(fw(), "marks").timeouts();
+    let element = |mark, seconds| Element::<Mark>::new(mark).timeout(Duration::from_secs(seconds));
+    let (mut twice, mut once) = (Batch::new(), Batch::new());
+    twice.refresh_elements(&set, [element(1u32, 5), element(2, 5), element(1, 9)]);
+    once.refresh_elements(&set, [element(2, 5), element(1, 9)]);
+    assert_eq!(twice, once);
+}
+
+#[test]
 fn rules_of_the_batch_are_referred_to_by_ids_given_late() {
     let c = fw().chain("c");
     let mut batch = Batch::new();
