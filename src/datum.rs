@@ -121,7 +121,26 @@ impl DataType {
     /// Bits that each type of a concatenation takes.
     const BITS: u32 = 6;
 
-    /// Writes a value of this type as nft does; what it does not know, as hexadecimal bytes.
+    /// Displays a value of this type as nft does; of a type without words for its values, the
+    /// bytes in hexadecimal.
+    ///
+    /// ```
+    /// use nftlink::datum::DataType;
+    /// assert_eq!(DataType::IPV4_ADDR.display(&[192, 0, 2, 1]).to_string(), "192.0.2.1");
+    /// ```
+    pub fn display(self, bytes: &[u8]) -> impl fmt::Display + '_ {
+        struct Shown<'a>(DataType, &'a [u8]);
+
+        impl fmt::Display for Shown<'_> {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                self.0.show(self.1, f)
+            }
+        }
+
+        Shown(self, bytes)
+    }
+
+    /// Writes a value of this type as [`display`](Self::display) does.
     pub(crate) fn show(self, bytes: &[u8], f: &mut impl fmt::Write) -> fmt::Result {
         if let (Self::IPV4_ADDR, Some(address)) = (self, Ipv4Addr::from_data(bytes)) {
             return write!(f, "{address}");
@@ -145,8 +164,9 @@ impl DataType {
         bytes.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
     }
 
-    /// Writes a type with the words of its parts: `ipv4_addr . inet_service`.
-    pub(crate) fn describe(self) -> String {
+    /// Returns nft's words for the type, of a concatenation those of its parts:
+    /// `ipv4_addr . inet_service`.
+    pub fn describe(self) -> String {
         if self == Self::SET_VERDICT || self.get() < 1 << Self::BITS {
             return self.to_string();
         }
@@ -271,6 +291,14 @@ pub(crate) fn sortable<V: Ordered>(value: &V) -> Result<Data, BuildErrorKind> {
         ByteOrder::Host => reversed_if_little(&data),
         _ => data,
     })
+}
+
+/// The bytes of a value whose [`sortable`] bytes these are, by the number of its type.
+pub(crate) fn unsorted(kind: DataType, bytes: &Data) -> Data {
+    match kind {
+        DataType::MARK => reversed_if_little(bytes),
+        _ => bytes.clone(),
+    }
 }
 
 /// The value whose [`sortable`] bytes these are.

@@ -175,13 +175,13 @@ impl BuildError {
 #[non_exhaustive]
 pub enum BuildErrorKind {
     /// A name has no bytes.
-    #[error("the name of a {what} must not be empty")]
+    #[error("the {what} name must not be empty")]
     NameEmpty {
         /// The kind of object.
         what: &'static str,
     },
     /// A name is longer than the kernel keeps.
-    #[error("the name of a {what} may have {max} bytes, not {len}")]
+    #[error("the {what} name may have {max} bytes, not {len}")]
     NameTooLong {
         /// The kind of object.
         what: &'static str,
@@ -191,13 +191,13 @@ pub enum BuildErrorKind {
         max: usize,
     },
     /// A name has a NUL in it.
-    #[error("the name of a {what} must not have a NUL in it")]
+    #[error("the {what} name must not have a NUL in it")]
     NameHasNul {
         /// The kind of object.
         what: &'static str,
     },
     /// A set's name has a `%`, which the kernel would replace by a number, or refuse.
-    #[error("the name of a set must not have a `%` in it: the kernel would replace it")]
+    #[error("the set name must not have a `%` in it: the kernel would replace it")]
     NameHasPercent,
     /// A comment is longer than nft keeps.
     #[error("a comment may have 127 bytes, not {len}")]
@@ -336,18 +336,24 @@ impl<'a> IntoIterator for &'a Rejections {
 const SHOWN: usize = 10;
 
 impl fmt::Display for Rejections {
+    /// Writes one refusal on the line, several on a line each.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (n, rejection) in self.list.iter().take(SHOWN).enumerate() {
-            let separator = if n == 0 { "" } else { "; " };
+        let separator = match &self.list[..] {
+            [one] if !self.truncated => return one.fmt(f),
+            _ => "\n  ",
+        };
+        write!(f, "{} operations refused:", self.list.len())?;
+        for rejection in self.list.iter().take(SHOWN) {
             write!(f, "{separator}{rejection}")?;
         }
         let more = self.list.len().saturating_sub(SHOWN);
-        match (more, self.truncated) {
-            (0, false) => Ok(()),
-            (0, true) => f.write_str("; and more that the kernel could not tell"),
-            (more, false) => write!(f, "; and {more} more"),
-            (more, true) => write!(f, "; and {more} more, and others that the kernel could not tell"),
+        if more > 0 {
+            write!(f, "{separator}and {more} more")?;
         }
+        if self.truncated {
+            write!(f, "{separator}and others that did not fit the receive queue")?;
+        }
+        Ok(())
     }
 }
 
@@ -723,7 +729,8 @@ mod tests {
         assert_eq!(mixed.errno(), Some(Errno::EEXIST));
         assert_eq!(
             mixed.to_string(),
-            "operation 0 (add table inet fw): file exists; operation 1 (add table inet fw): no such file or directory"
+            "2 operations refused:\n  operation 0 (add table inet fw): file exists\n  \
+             operation 1 (add table inet fw): no such file or directory"
         );
     }
 }

@@ -130,3 +130,8 @@ pub use rule::{AsRule, IntoStep, NatTarget, PortTarget, Rule, RuleBuilder, RuleH
 pub use set::{Element, ElementInfo, IntoElement, Key, KeyFor, Set, SetFlags, SetHandle, SetInfo, SetPolicy, SetRef};
 pub use table::{Table, TableFlags, TableHandle, TableInfo, TableRef};
 pub use wire::{Family, Name};
+
+/// The README's examples, to be compiled.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

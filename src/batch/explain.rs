@@ -4,7 +4,7 @@ use super::Batch;
 use super::show::Part;
 use crate::error::{AttrPath, Errno, Rejection};
 use crate::expr::Exprs;
-use crate::set::{first_entries, show_entry};
+use crate::set::{first_entries, show_entries};
 use crate::wire::AttrReader;
 use crate::wire::message::{ExtAck, HEADER_LEN};
 use crate::wire::path::{Schema, locate};
@@ -22,10 +22,15 @@ impl Batch {
             if let Some(at) = path.expression() {
                 return expression(&part, at);
             }
-            let entry = first_entries(part.attrs, path.element()? + 1).pop()?;
-            let mut text = String::new();
-            show_entry(&entry, self.key_type(op), &mut text).ok()?;
-            Some(text)
+            let at = path.element()?;
+            // The entry that ends an interval comes behind the one that is at fault.
+            let (kind, intervals) = self.key_type(op);
+            let mut before = 0;
+            let elements = show_entries(&first_entries(part.attrs, at + 2), kind, intervals);
+            elements.into_iter().find_map(|(element, count)| {
+                before += count;
+                (at < before).then_some(element)
+            })
         });
         let message = match (&extended.text, &extended.policy) {
             (Some(text), Some(policy)) => Some(format!("{text}: {policy}").into()),
@@ -34,6 +39,12 @@ impl Batch {
         };
         let operation = part.command().into();
         Some(Rejection { op, errno, operation, path, part: text.map(Into::into), step, message })
+    }
+
+    /// Whether what the kernel refused is unknown to it: before Linux 6.3 it has no `destroy`.
+    pub(crate) fn lacks_destroy(&self, rejection: &Rejection) -> bool {
+        let destroys = Part::all(self.bytes_of(rejection.op)).next().is_some_and(|(_, part)| part.destroys());
+        destroys && rejection.errno == Errno::EINVAL && rejection.path.is_none()
     }
 
     /// The step of a rule that made an expression.

@@ -18,7 +18,7 @@ use crate::rule::{
     NFTA_RULE_POSITION_ID, RuleHandle,
 };
 use crate::set::{
-    Element, IntoElement, Key, NFT_MSG_DELSETELEM, NFT_MSG_DESTROYSETELEM, NFT_MSG_NEWSETELEM, Set, SetRef,
+    Element, IntoElement, Key, NFT_MSG_DELSETELEM, NFT_MSG_DESTROYSETELEM, NFT_MSG_NEWSETELEM, Set, SetFlags, SetRef,
     SplitEntries, WhatOfElement,
 };
 use crate::table::{NFT_MSG_DELTABLE, NFT_MSG_NEWTABLE, TableRef};
@@ -69,8 +69,16 @@ struct Entry {
     offset: usize,
     /// The sequence of its first message.
     sequence: u32,
-    /// Of elements, the data type of their keys; of a rule, where its steps begin.
+    /// Of elements, the data type of their keys and whether they are intervals; of a rule, where
+    /// its steps begin.
     detail: u32,
+}
+
+/// Marks that an operation's elements are intervals, above all type numbers of keys.
+const INTERVALS: u32 = 1 << 31;
+
+fn detail_of<K: Key>() -> u32 {
+    K::TYPE.get() | if K::FLAGS.contains(SetFlags::INTERVAL) { INTERVALS } else { 0 }
 }
 
 impl Batch {
@@ -299,7 +307,7 @@ impl Batch {
         if elements.len() > 1 {
             without_repetition(&mut elements);
         }
-        self.op(K::TYPE.get(), |batch| {
+        self.op(detail_of::<K>(), |batch| {
             let all = || elements.iter().cloned();
             batch.split(set.at(), NFT_MSG_NEWSETELEM, NLM_F_CREATE, all());
             batch.split(set.at(), NFT_MSG_DELSETELEM, 0, all());
@@ -315,7 +323,7 @@ impl Batch {
         elements: impl IntoIterator<Item = E>,
     ) -> &mut Self {
         let elements = elements.into_iter().map(E::into_element);
-        self.op(K::TYPE.get(), |batch| batch.split(set.at(), kind, flags, elements))
+        self.op(detail_of::<K>(), |batch| batch.split(set.at(), kind, flags, elements))
     }
 
     fn split<K: Key>(&mut self, set: &SetRef, kind: u16, flags: u16, elements: impl Iterator<Item = Element<K>>) {
@@ -413,9 +421,10 @@ impl Batch {
         after.checked_sub(1).map(|at| Op(at as u32))
     }
 
-    /// The data type of the keys, of an operation on elements.
-    fn key_type(&self, op: Op) -> DataType {
-        DataType::from_raw(self.ops.get(op.index()).map_or(0, |entry| entry.detail))
+    /// The data type of the keys, of an operation on elements, and whether they are intervals.
+    fn key_type(&self, op: Op) -> (DataType, bool) {
+        let detail = self.ops.get(op.index()).map_or(0, |entry| entry.detail);
+        (DataType::from_raw(detail & !INTERVALS), detail & INTERVALS != 0)
     }
 }
 

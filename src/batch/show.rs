@@ -8,7 +8,7 @@ use crate::datum::DataType;
 use crate::error::Op;
 use crate::object::{self, NFTA_OBJ_NAME, NFTA_OBJ_TYPE, ObjectKind};
 use crate::rule::{self, Bytecode, NFTA_RULE_CHAIN, NFTA_RULE_EXPRESSIONS, NFTA_RULE_HANDLE, NFTA_RULE_POSITION};
-use crate::set::{self, NFTA_SET_ELEM_LIST_ELEMENTS, NFTA_SET_NAME, first_entries, show_entry};
+use crate::set::{self, NFTA_SET_ELEM_LIST_ELEMENTS, NFTA_SET_NAME, first_entries, show_entries};
 use crate::table;
 use crate::wire::message::{Content, Messages, NLM_F_APPEND, NLM_F_EXCL, NLM_F_REPLACE};
 use crate::wire::reader::Notes;
@@ -105,7 +105,7 @@ impl<'a> Part<'a> {
     }
 
     /// The whole message as a line.
-    fn show(&self, key_type: DataType, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    fn show(&self, (kind, intervals): (DataType, bool), f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.command())?;
         for (word, number) in [("position", NFTA_RULE_POSITION), ("handle", NFTA_RULE_HANDLE)] {
             if self.is_rule() {
@@ -119,12 +119,12 @@ impl<'a> Part<'a> {
             code.lines().try_for_each(|line| write!(f, " {}", line.trim()))?;
         }
         if self.is_elements() {
-            let entries = first_entries(self.attrs, SHOWN + 1);
-            for (n, entry) in entries.iter().take(SHOWN).enumerate() {
-                f.write_str(if n == 0 { " { " } else { ", " })?;
-                show_entry(entry, key_type, f)?;
+            // An interval has two entries.
+            let elements = show_entries(&first_entries(self.attrs, 2 * SHOWN + 2), kind, intervals);
+            for (n, (element, _)) in elements.iter().take(SHOWN).enumerate() {
+                write!(f, "{}{element}", if n == 0 { " { " } else { ", " })?;
             }
-            match entries.len() {
+            match elements.len() {
                 0 => {}
                 n if n > SHOWN => f.write_str(", … }")?,
                 _ => f.write_str(" }")?,
@@ -135,6 +135,10 @@ impl<'a> Part<'a> {
 
     fn is_rule(&self) -> bool {
         matches!(self.kind, rule::NFT_MSG_NEWRULE | rule::NFT_MSG_DELRULE | rule::NFT_MSG_DESTROYRULE)
+    }
+
+    pub(super) fn destroys(&self) -> bool {
+        (table::NFT_MSG_DESTROYTABLE..=object::NFT_MSG_DESTROYOBJ).contains(&self.kind)
     }
 
     pub(super) fn is_elements(&self) -> bool {

@@ -45,7 +45,7 @@ fn operations_read_like_nfts_commands() {
          insert rule inet fw input [ objref type 1 name web ]\n\
          replace rule inet fw input handle 7 [ immediate reg 0 accept ]\n\
          delete rule inet fw input handle 9\nflush chain inet fw input\nflush table inet fw\n\
-         flush set inet fw blocked\nadd element inet fw blocked { 1.2.3.4, 1.2.3.6 }\n\
+         flush set inet fw blocked\nadd element inet fw blocked { 1.2.3.4/31 }\n\
          create element inet fw blocked { 255.255.255.255 }\n\
          delete element inet fw blocked { 255.255.255.255 }\n\
          destroy element inet fw blocked { 255.255.255.255 }\n\
@@ -169,7 +169,7 @@ fn the_first_mistake_is_kept_with_its_operation() {
     batch.add(&fw()).add(&fw().chain("")).add(&Table::inet("a\0b"));
     let mistake = batch.mistake().unwrap();
     assert_eq!(mistake.op().index(), 1);
-    assert_eq!(mistake.to_string(), "operation 1 (add chain inet fw ): the name of a chain must not be empty");
+    assert_eq!(mistake.to_string(), "operation 1 (add chain inet fw ): the chain name must not be empty");
     batch.clear();
     assert!(batch.mistake().is_none());
 }
@@ -204,6 +204,23 @@ fn refusals_name_attribute_expression_step_and_element() {
         "operation 1 (add element inet fw absent): file exists at elements[1]: 10.0.0.2 (why)"
     );
     assert!(batch.explain(3, Errno::EEXIST, &ack).is_none());
+}
+
+#[test]
+fn refused_intervals_are_shown_whole() {
+    let marks = Set::<Interval<Mark>>::new(fw(), "marks");
+    let mut batch = Batch::new();
+    batch.add_elements(&marks, [1..=5u32, 7..=9]);
+    let part = |entry: u32| {
+        // Names, the list's header, and the entries before: a start has 16 bytes, an end 24.
+        let offset = 20 + 8 + 12 + 4 + (entry / 2) * 40 + (entry % 2) * 16;
+        let ack = ExtAck { offset: Some(offset), ..ExtAck::default() };
+        batch.explain(1, Errno::EEXIST, &ack).unwrap().part().unwrap().to_owned()
+    };
+    assert_eq!(part(0), "0x00000001-0x00000005");
+    assert_eq!(part(1), "0x00000001-0x00000005");
+    assert_eq!(part(2), "0x00000007-0x00000009");
+    assert_eq!(part(3), "0x00000007-0x00000009");
 }
 
 #[test]

@@ -7,9 +7,7 @@ use crate::chain::Chain;
 use crate::chain::{ChainInfo, ChainRef, NFT_MSG_GETCHAIN, NFT_MSG_NEWCHAIN};
 use crate::engine::Query;
 use crate::error::{DecodeError, Errno, Error, QueryError, TypeError};
-use crate::object::{
-    Counter, NFT_MSG_GETOBJ, NFT_MSG_GETOBJ_RESET, NFT_MSG_NEWOBJ, Named, Object, ObjectInfo, ObjectRef,
-};
+use crate::object::{Counter, NFT_MSG_GETOBJ, NFT_MSG_GETOBJ_RESET, NFT_MSG_NEWOBJ, Object, ObjectInfo, ObjectRef};
 use crate::rule::{NFT_MSG_GETRULE, NFT_MSG_NEWRULE, RuleInfo};
 use crate::set::{
     self, ElementInfo, Key, NFT_MSG_GETSET, NFT_MSG_GETSETELEM, NFT_MSG_NEWSET, NFT_MSG_NEWSETELEM, Set, SetInfo,
@@ -304,9 +302,11 @@ impl Conn {
     ///
     /// # Errors
     ///
-    /// See [Reading](#reading).
-    pub fn counter(&mut self, counter: &Named<Counter>) -> Result<Counter, Error> {
-        let info = self.object(counter)?;
+    /// [`Error::WrongType`] for the name of an object of another kind, and see
+    /// [Reading](#reading).
+    pub fn counter(&mut self, counter: impl AsRef<ObjectRef>) -> Result<Counter, Error> {
+        let at = of_kind::<Counter>(counter.as_ref())?;
+        let info = self.object(at)?;
         value(&info)
     }
 
@@ -316,8 +316,8 @@ impl Conn {
     /// # Errors
     ///
     /// See [Reading](#reading). If the answer is lost, so is what was counted.
-    pub fn reset_counter(&mut self, counter: &Named<Counter>) -> Result<Counter, Error> {
-        let at = counter.at();
+    pub fn reset_counter(&mut self, counter: impl AsRef<ObjectRef>) -> Result<Counter, Error> {
+        let at = of_kind::<Counter>(counter.as_ref())?;
         let query = object_query(NFT_MSG_GETOBJ_RESET, at);
         let what = || format!("{} {at}", at.kind);
         let mut found = None;
@@ -381,6 +381,15 @@ impl Conn {
 
 fn object_query(kind: u16, object: &ObjectRef) -> Query {
     Query::new(kind, NFT_MSG_NEWOBJ, object.table.family, false, |w| object.write(w))
+}
+
+/// Refuses the name of an object of another kind.
+fn of_kind<T: Object>(at: &ObjectRef) -> Result<&ObjectRef, Error> {
+    if at.kind == T::KIND {
+        return Ok(at);
+    }
+    let (what, has) = (format!("object {at}").into(), at.kind.to_string().into());
+    Err(Error::WrongType(Box::new(TypeError { what, has, wants: T::KIND.to_string().into() })))
 }
 
 fn value<T: Object>(info: &ObjectInfo) -> Result<T, Error> {

@@ -4,7 +4,7 @@ use std::io::IoSlice;
 
 use crate::batch::Batch;
 use crate::chain::{ChainHandle, NFT_MSG_NEWCHAIN, NFTA_CHAIN_HANDLE};
-use crate::error::{CommitError, Errno, Op, Rejections, Stage};
+use crate::error::{CommitError, Errno, Op, Rejection, Rejections, Stage};
 use crate::object::{NFT_MSG_NEWOBJ, NFTA_OBJ_HANDLE, ObjectHandle};
 use crate::rule::{NFT_MSG_NEWRULE, NFTA_RULE_HANDLE, RuleHandle};
 use crate::set::{NFT_MSG_NEWSET, NFTA_SET_HANDLE, SetHandle};
@@ -282,8 +282,18 @@ impl<'a> Replies<'a> {
                 }
             }
             self.errors.sort_by_key(|(sequence, ..)| *sequence);
-            let list = self.errors.iter().filter_map(|(n, errno, extended)| self.batch.explain(*n, *errno, extended));
-            return Fate::Rejected(Rejections { list: list.collect(), truncated: self.lost.is_some() });
+            let mut list: Vec<Rejection> = Vec::with_capacity(self.errors.len());
+            for (sequence, errno, extended) in &self.errors {
+                // Of an operation of several messages the first refusal is the cause of others.
+                let known = list.last().is_some_and(|last| self.batch.op_of(*sequence) == Some(last.op));
+                let rejection = self.batch.explain(*sequence, *errno, extended);
+                list.extend(rejection.filter(|new| !known || is_another(list.last(), new)));
+            }
+            if list.is_empty() {
+                let errno = self.errors[0].1;
+                return Fate::Refused(CommitError { errno, message: None, stage: Stage::Begin });
+            }
+            return Fate::Rejected(Rejections { list, truncated: self.lost.is_some() });
         }
         if self.options.dry_run {
             return match (self.last_acked, self.lost) {
@@ -302,6 +312,12 @@ impl<'a> Replies<'a> {
             None => aborted(),
         }
     }
+}
+
+/// Whether a later refusal within an operation is no consequence of an earlier one: the same verb
+/// was refused for something else.
+fn is_another(last: Option<&Rejection>, new: &Rejection) -> bool {
+    last.is_none_or(|last| last.operation == new.operation && last.part != new.part)
 }
 
 fn aborted() -> Fate {

@@ -4,7 +4,7 @@ use super::Transport;
 use super::commit::{Applied, Fate, Options, Replies, Request, commit_failed};
 use super::query::{Answers, Progress, Query};
 use crate::batch::Batch;
-use crate::error::{CommitError, Errno, Error, IoError, QueryError, Stage};
+use crate::error::{CommitError, Errno, Error, IoError, QueryError, Rejections, Stage};
 use crate::wire::message::{NFT_MSG_GETGEN, NFT_MSG_NEWGEN, NFTA_GEN_ID};
 use crate::wire::reader::Notes;
 use crate::wire::{AttrReader, Family};
@@ -70,13 +70,13 @@ impl<T: Transport> Link<T> {
                 Ok(applied)
             }
             Fate::Valid => Ok(Applied::nothing()),
-            Fate::Rejected(rejections) => Err(Error::Rejected(Box::new(rejections))),
+            Fate::Rejected(rejections) => Err(rejected(batch, rejections)),
             Fate::Refused(error) => Err(Error::Commit(error)),
             Fate::Stale => Err(Error::Stale { expected: options.generation.unwrap_or_default() }),
             Fate::Ambiguous { errno, extended } => {
                 let dry = Options { dry_run: true, first_ack: true, last_ack: true, ..options };
                 match self.exchange(batch, Options { generation: None, handles: false, ..dry })? {
-                    Fate::Rejected(rejections) => Err(Error::Rejected(Box::new(rejections))),
+                    Fate::Rejected(rejections) => Err(rejected(batch, rejections)),
                     _ => match commit_failed(errno, extended) {
                         Fate::Refused(error) => Err(Error::Commit(error)),
                         _ => Err(Error::FateUnknown { reason: errno }),
@@ -249,6 +249,13 @@ impl<T: Transport> Link<T> {
             }
         }
         Err(Error::Inconsistent { attempts: ATTEMPTS })
+    }
+}
+
+fn rejected(batch: &Batch, rejections: Rejections) -> Error {
+    match rejections.iter().all(|rejection| batch.lacks_destroy(rejection)) {
+        true => Error::Unsupported { feature: "destroy", since: "6.3" },
+        false => Error::Rejected(Box::new(rejections)),
     }
 }
 

@@ -1,11 +1,11 @@
 //! Elements of sets.
 
-use std::fmt;
+use std::fmt::Write;
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::{IntoElement, Key, millis};
-use crate::datum::DataType;
+use crate::datum::{DataType, predecessor, show_interval, unsorted};
 use crate::error::DecodeError;
 use crate::expr::{self, DATA_SCHEMA, Data};
 use crate::userdata::{self, Comment};
@@ -79,7 +79,8 @@ impl<K: Key> Element<K> {
         key.into_element()
     }
 
-    pub(super) fn of(key: K) -> Self {
+    /// An element with that key, of whatever type it is.
+    pub fn of(key: K) -> Self {
         Self { key, timeout: None, expires: None, comment: None }
     }
 
@@ -296,12 +297,29 @@ pub(crate) fn first_entries(attrs: &[u8], count: usize) -> Vec<ElementInfo> {
         .collect()
 }
 
-/// Writes an entry's key as nft would.
-pub(crate) fn show_entry(entry: &ElementInfo, kind: DataType, f: &mut impl fmt::Write) -> fmt::Result {
-    match &entry.key {
-        Some(key) => kind.show(key.as_bytes(), f),
-        None => f.write_str("*"),
+/// The elements that the entries of a list stand for, each as nft would write it, with how many
+/// entries it has.
+pub(crate) fn show_entries(entries: &[ElementInfo], kind: DataType, intervals: bool) -> Vec<(String, usize)> {
+    let mut shown = Vec::new();
+    let mut rest = entries;
+    while let [entry, after @ ..] = rest {
+        rest = after;
+        let mut text = String::new();
+        let mut count = 1;
+        // What is written to a string does not fail.
+        let _ = match (&entry.key, after) {
+            (None, _) => text.write_str("*"),
+            (Some(key), [end, others @ ..]) if intervals && !entry.is_interval_end() && end.is_interval_end() => {
+                (rest, count) = (others, 2);
+                let last = end.key.as_ref().and_then(|key| predecessor(key.as_bytes())).unwrap_or_else(|| key.clone());
+                show_interval(kind, unsorted(kind, key).as_bytes(), unsorted(kind, &last).as_bytes(), &mut text)
+            }
+            (Some(key), _) if intervals => kind.show(unsorted(kind, key).as_bytes(), &mut text),
+            (Some(key), _) => kind.show(key.as_bytes(), &mut text),
+        };
+        shown.push((text, count));
     }
+    shown
 }
 
 #[cfg(test)]
