@@ -115,6 +115,8 @@ pub mod object;
 mod rule;
 mod set;
 mod table;
+#[cfg(test)]
+mod tests;
 mod userdata;
 mod wire;
 

@@ -1,0 +1,146 @@
+//! The kernel's bytes are hostile input: whatever they are, reading them ends, in a value or an
+//! error.
+
+use std::fs;
+use std::net::Ipv4Addr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::chain::{ChainInfo, NFT_MSG_NEWCHAIN};
+use crate::field::{ip, tcp};
+use crate::object::{Counter, NFT_MSG_NEWOBJ, ObjectInfo};
+use crate::rule::{NFT_MSG_NEWRULE, RuleInfo};
+use crate::set::{NFT_MSG_NEWSET, NFT_MSG_NEWSETELEM, read_element_list};
+use crate::table::{NFT_MSG_NEWTABLE, TableInfo};
+use crate::wire::message::{Content, Messages};
+use crate::*;
+
+/// Reads all messages as the queries would, and uses what comes out. Returns how many were read
+/// without an error.
+fn read(bytes: &[u8]) -> usize {
+    let mut whole = 0;
+    let mut last = None;
+    for message in Messages::new(bytes).map_while(Result::ok) {
+        let Ok(Content::Nft { kind, family, attrs, .. }) = message.content() else { continue };
+        let mut entries = Vec::new();
+        let read = match kind {
+            NFT_MSG_NEWTABLE => TableInfo::decode(family, attrs).map(|info| {
+                Batch::new().add(&info).delete(&info);
+                info.at().to_string().len()
+            }),
+            NFT_MSG_NEWCHAIN => ChainInfo::decode(family, attrs).map(|info| {
+                Batch::new().add(&info).flush(&info);
+                format!("{:?}", info).len()
+            }),
+            NFT_MSG_NEWRULE => RuleInfo::decode(family, attrs, &mut last).map(|info| {
+                let exprs = info.exprs().filter_map(Result::ok);
+                exprs.for_each(|expr| _ = Batch::new().append(&info, Rule::new().expr(expr)));
+                Batch::new().append(&info, &info).to_string();
+                info.bytecode().len() + info.comment().map_or(0, str::len)
+            }),
+            NFT_MSG_NEWSET => SetInfo::decode(family, attrs).map(|info| {
+                Batch::new().add(&info);
+                info.describe().len() + usize::from(info.typed::<Interval<Ipv4Addr>>().is_some())
+            }),
+            NFT_MSG_NEWSETELEM => read_element_list(attrs, &mut entries).map(|()| {
+                let mut _typed = <Interval<Ipv4Addr>>::assemble(entries.clone()).map(|all| {
+                    all.iter().for_each(|element| _ = element.key().to_string());
+                });
+                entries.len()
+            }),
+            NFT_MSG_NEWOBJ => ObjectInfo::decode(family, attrs).map(|info| {
+                Batch::new().add(&info);
+                info.value::<Counter>().map_or(0, |_| 1)
+            }),
+            _ => Ok(0),
+        };
+        whole += usize::from(read.is_ok());
+    }
+    whole
+}
+
+/// Messages of each kind.
+fn messages() -> Vec<u8> {
+    let fw = Table::inet("fw").comment("all of it");
+    let input = fw.chain("input").filter(Hook::INPUT, Priority::FILTER).policy(Policy::DROP).comment("in");
+    let blocked = Set::<Interval<Ipv4Addr>>::new(&fw, "blocked").timeout(Duration::from_secs(9)).size(5);
+    let mut batch = Batch::new();
+    batch.add(&fw).add(&input).add(&blocked).add(&Counter::named(&fw, "web"));
+    batch.append(
+        &input,
+        Rule::new().when(ip::saddr().in_set(&blocked)).when(tcp::dport().eq(1)).dnat(Ipv4Addr::LOCALHOST),
+    );
+    batch.append(&input, Rule::new().when(ip::saddr().in_prefix(Ipv4Addr::LOCALHOST, 9)).jump(&fw.chain("other")));
+    batch.add_elements(&blocked, [Interval::prefix(Ipv4Addr::LOCALHOST, 8), Ipv4Addr::BROADCAST.into()]);
+    assert!(batch.mistake().is_none());
+    batch.as_bytes().to_vec()
+}
+
+/// A cheap source of numbers that is the same each time.
+struct Dice(u64);
+
+impl Dice {
+    fn below(&mut self, bound: usize) -> usize {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        (self.0 >> 16) as usize % bound
+    }
+
+    /// Spoils a few bytes; lengths are favoured, which is where it hurts.
+    fn spoil(&mut self, bytes: &mut Vec<u8>) {
+        for _ in 0..=self.below(4) {
+            let at = self.below(bytes.len());
+            match self.below(5) {
+                0 => bytes[at] = self.below(256) as u8,
+                1 => bytes[at] = [0, 1, 3, 4, 5, 0x7f, 0x80, 0xff][self.below(8)],
+                2 => bytes[at] ^= 1 << self.below(8),
+                3 => bytes[at & !3] = self.below(64) as u8,
+                _ if bytes.len() > 64 && self.below(8) == 0 => bytes.truncate(at.max(32)),
+                _ => {}
+            }
+        }
+    }
+}
+
+#[test]
+fn spoiled_messages_are_read_to_a_value_or_an_error() {
+    let good = messages();
+    assert_eq!(read(&good), 7);
+    let mut dice = Dice(0x9e37_79b9_7f4a_7c15);
+    let mut spoiled = 0;
+    for _ in 0..5_000 {
+        let mut bytes = good.clone();
+        dice.spoil(&mut bytes);
+        spoiled += usize::from(read(&bytes) < 7);
+    }
+    assert!(spoiled > 500, "most of the damage is noticed, some cannot be: {spoiled}");
+    for cut in 0..good.len() {
+        read(&good[..cut]);
+    }
+}
+
+#[test]
+fn the_corpus_is_read_without_an_error() {
+    let Some(dir) = std::env::var_os("NFTLINK_CORPUS") else {
+        return eprintln!("NFTLINK_CORPUS is not set: nothing was read");
+    };
+    let mut dice = Dice(1);
+    let (mut files, mut count) = (0, 0);
+    for entry in fs::read_dir(PathBuf::from(dir).join("rulesets")).unwrap() {
+        let path = entry.unwrap().path();
+        if path.extension().is_none_or(|end| end != "nl") {
+            continue;
+        }
+        let mut bytes = fs::read(&path).unwrap();
+        let all = Messages::new(&bytes).map(Result::unwrap);
+        let ours = all.filter(|message| matches!(message.content(), Ok(Content::Nft { .. }))).count();
+        assert_eq!(read(&bytes), ours, "{}", path.display());
+        (files, count) = (files + 1, count + ours);
+        // And spoiled, without a panic.
+        dice.spoil(&mut bytes);
+        read(&bytes);
+    }
+    println!("{count} messages in {files} files");
+    assert!(files >= 200, "the corpus is there: {files} files");
+}
