@@ -696,7 +696,12 @@ impl From<nix::errno::Errno> for Errno {
 
 impl From<&std::io::Error> for Errno {
     fn from(error: &std::io::Error) -> Self {
-        error.raw_os_error().map_or(Self::EIO, Self)
+        match (error.raw_os_error(), error.kind()) {
+            (Some(raw), _) => Self(raw),
+            // std found the mistake itself, as a NUL in a path.
+            (None, std::io::ErrorKind::InvalidInput) => Self::EINVAL,
+            (None, _) => Self::EIO,
+        }
     }
 }
 

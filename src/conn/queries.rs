@@ -1,6 +1,7 @@
 //! Reading the ruleset.
 
 use std::ops::RangeFull;
+use std::time::Instant;
 
 use super::Conn;
 use crate::chain::Chain;
@@ -11,7 +12,7 @@ use crate::object::{Counter, NFT_MSG_GETOBJ, NFT_MSG_GETOBJ_RESET, NFT_MSG_NEWOB
 use crate::rule::{NFT_MSG_GETRULE, NFT_MSG_NEWRULE, RuleInfo};
 use crate::set::{
     self, ElementInfo, Key, NFT_MSG_GETSET, NFT_MSG_GETSETELEM, NFT_MSG_NEWSET, NFT_MSG_NEWSETELEM, Set, SetInfo,
-    SetRef, read_element_list,
+    SetRef, agree, read_element_list,
 };
 use crate::table::{NFT_MSG_GETTABLE, NFT_MSG_NEWTABLE, Table, TableInfo, TableRef};
 use crate::wire::{AttrWriter, Family};
@@ -150,8 +151,8 @@ type Decode<R> = fn(Family, &[u8]) -> Result<R, DecodeError>;
 
 /// # Reading
 ///
-/// A listing is of one generation: it is begun again when the ruleset changes meanwhile. What a
-/// program asks for by name and is not there is an error (`is_not_found`), never an empty list.
+/// A listing is of one generation: it waits for the commits of others to end, and is begun again
+/// when the ruleset changes meanwhile. What a program asks for by name and is not there is an error (`is_not_found`), never an empty list.
 ///
 /// All of these fail with [`Error::Query`] if the kernel refuses to answer (`is_not_found`,
 /// `is_permission_denied`), with [`Error::Inconsistent`] if the ruleset changes during each of
@@ -252,7 +253,8 @@ impl Conn {
         self.one(&query, &|| format!("set {set}"), SetInfo::decode)
     }
 
-    /// Lists the elements of a set.
+    /// Lists the elements of a set. One that is larger than a datagram (some 32 KiB) is read
+    /// twice, until two readings agree: the kernel moves elements without telling.
     ///
     /// # Errors
     ///
@@ -265,14 +267,23 @@ impl Conn {
         let elements = Query::new(NFT_MSG_GETSETELEM, NFT_MSG_NEWSETELEM, at.table.family, true, |w| at.write(w));
         let (entries, _) = self.link.consistent(|link| {
             let mut right = Ok(());
-            let whole = link.query(&of, &|| format!("set {at}"), &mut |family, attrs| {
+            let mut whole = link.query(&of, &|| format!("set {at}"), &mut |family, attrs| {
                 right = set.check(&SetInfo::decode(family, attrs)?);
                 Ok(())
             })?;
             right?;
+            let begin = Instant::now();
             let mut entries = Vec::new();
-            let rest = link.query(&elements, &what, &mut |_, attrs| Ok(read_element_list(attrs, &mut entries)?))?;
-            Ok((entries, whole && rest))
+            whole &= link.query(&elements, &what, &mut |_, attrs| Ok(read_element_list(attrs, &mut entries)?))?;
+            if link.parts() > 1 {
+                // Between two datagrams the kernel may rebuild its hash table, remove what has
+                // expired, or take back a batch that it refused: each moves entries, and none
+                // makes a generation. What two readings agree on was not moved.
+                let first = std::mem::take(&mut entries);
+                whole &= link.query(&elements, &what, &mut |_, attrs| Ok(read_element_list(attrs, &mut entries)?))?;
+                whole &= agree(&first, &entries, begin.elapsed());
+            }
+            Ok((entries, whole))
         })?;
         Ok(set.assemble(entries)?)
     }

@@ -5,7 +5,7 @@ use super::commit::{Applied, Fate, Options, Replies, Request, commit_failed};
 use super::query::{Answers, Progress, Query};
 use crate::batch::Batch;
 use crate::error::{CommitError, Errno, Error, IoError, QueryError, Rejections, Stage};
-use crate::wire::message::{NFT_MSG_GETGEN, NFT_MSG_NEWGEN, NFTA_GEN_ID};
+use crate::wire::message::{Content, Envelope, Messages, NFT_MSG_GETGEN, NFT_MSG_NEWGEN, NFTA_GEN_ID};
 use crate::wire::reader::Notes;
 use crate::wire::{AttrReader, Family};
 
@@ -34,11 +34,21 @@ pub(crate) struct Link<T> {
     /// The generation of the last reading, while this connection has committed nothing since.
     generation: Option<u32>,
     sequence: u32,
+    /// How many datagrams the answers to the last query took.
+    parts: u32,
 }
 
 impl<T: Transport> Link<T> {
     pub(crate) fn new(transport: T) -> Self {
-        Self { transport, buffer: vec![0; BUFFER], dirty: true, acks_end: None, generation: None, sequence: QUERIES }
+        Self {
+            transport,
+            buffer: vec![0; BUFFER],
+            dirty: true,
+            acks_end: None,
+            generation: None,
+            sequence: QUERIES,
+            parts: 0,
+        }
     }
 
     pub(crate) fn transport(&self) -> &T {
@@ -184,6 +194,7 @@ impl<T: Transport> Link<T> {
                     Progress::Pending => {}
                     Progress::Done => {
                         self.dirty = false;
+                        self.parts = answers.parts();
                         return Ok(!answers.torn());
                     }
                     Progress::Failed(_) if answers.torn() => return Ok(false),
@@ -198,6 +209,12 @@ impl<T: Transport> Link<T> {
                 Err(errno) => return Err(failed(errno)),
             }
         }
+    }
+
+    /// How many datagrams the answers to the last query took. The kernel finds its place again by
+    /// counting: what moves between two of them is told twice or not at all.
+    pub(crate) fn parts(&self) -> u32 {
+        self.parts
     }
 
     /// Asks for one thing, again if the answer was lost.
@@ -232,20 +249,62 @@ impl<T: Transport> Link<T> {
         Ok(generation)
     }
 
+    /// Waits until no transaction is under way, and returns whether the ruleset then is of that
+    /// generation.
+    ///
+    /// The kernel makes the new generation known when a commit *begins* to change things, and its
+    /// dumps find their place again by counting entries, those of a transaction under way
+    /// included: a listing may be torn although its beginning and end have one generation. But a
+    /// batch has to have the ruleset for itself, so one that demands a generation and then does
+    /// nothing tells the truth.
+    fn settled(&mut self, generation: u32) -> Result<bool, Error> {
+        let failed = |errno| Error::Query(Box::new(QueryError { what: "generation".into(), errno }));
+        self.drain()?;
+        self.dirty = true;
+        let envelope = Envelope::new(Some(generation), 0, false);
+        send(&mut self.transport, &[std::io::IoSlice::new(envelope.begin())]).map_err(failed)?;
+        let mut settled = true;
+        for _ in 0..QUEUE_MAX {
+            match receive(&mut self.transport, &mut self.buffer) {
+                Ok(received) => {
+                    let len = received.len.min(self.buffer.len());
+                    for message in Messages::new(&self.buffer[..len]).map_while(Result::ok) {
+                        let ours = message.port == self.transport.port() && message.sequence == 0;
+                        match message.content() {
+                            Ok(Content::Ack { errno: Some(Errno::ERESTART), .. }) if ours => settled = false,
+                            Ok(Content::Ack { errno: Some(errno), .. }) if ours => return Err(failed(errno)),
+                            _ => {}
+                        }
+                    }
+                }
+                Err(Errno::EAGAIN) => {
+                    self.dirty = false;
+                    return Ok(settled);
+                }
+                Err(Errno::ENOBUFS) => settled = false,
+                Err(errno) => return Err(failed(errno)),
+            }
+        }
+        Err(failed(Errno::EBUSY))
+    }
+
     /// Reads by `read` until all of it is of one generation, which is returned with it. `read`
-    /// tells whether what it returns is.
+    /// tells whether what it returns is, as far as it can see.
     pub(crate) fn consistent<R>(
         &mut self,
         mut read: impl FnMut(&mut Self) -> Result<(R, bool), Error>,
     ) -> Result<(R, u32), Error> {
-        let mut before = self.generation()?;
         for _ in 0..ATTEMPTS {
+            let generation = self.generation()?;
+            if !self.settled(generation)? {
+                continue;
+            }
             let result = read(self);
-            let after = self.generation()?;
+            let unchanged = self.settled(generation)?;
             match result {
-                Ok((value, true)) if before == after => return Ok((value, after)),
-                Err(error) if before == after => return Err(error),
-                _ => before = after,
+                Ok((value, true)) if unchanged => return Ok((value, generation)),
+                Err(error) if unchanged => return Err(error),
+                _ => {}
             }
         }
         Err(Error::Inconsistent { attempts: ATTEMPTS })

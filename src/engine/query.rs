@@ -51,16 +51,23 @@ pub(crate) struct Answers<'a> {
     /// The low bits of the generation that the answers are of.
     generation: Option<u16>,
     torn: bool,
+    /// How many datagrams had answers in them.
+    parts: u32,
 }
 
 impl<'a> Answers<'a> {
     pub(crate) fn new(query: &'a Query, sequence: u32, port: u32) -> Self {
-        Self { query, sequence, port, generation: None, torn: false }
+        Self { query, sequence, port, generation: None, torn: false, parts: 0 }
     }
 
     /// Whether the ruleset changed between two answers, or some were lost.
     pub(crate) fn torn(&self) -> bool {
         self.torn
+    }
+
+    /// How many datagrams had answers in them.
+    pub(crate) fn parts(&self) -> u32 {
+        self.parts
     }
 
     /// Notes that answers were lost.
@@ -74,6 +81,7 @@ impl<'a> Answers<'a> {
         bytes: &[u8],
         take: &mut impl FnMut(Family, &[u8]) -> Result<(), E>,
     ) -> Result<Progress, E> {
+        let mut counted = false;
         for message in Messages::new(bytes) {
             let Ok(message) = message else {
                 self.torn = true;
@@ -88,6 +96,8 @@ impl<'a> Answers<'a> {
                 Ok(Content::Nft { kind, family, res_id, attrs }) if kind == self.query.answer => {
                     // It never marks the elements of a set; their generation tells.
                     self.torn |= *self.generation.get_or_insert(res_id) != res_id;
+                    self.parts += u32::from(!counted);
+                    counted = true;
                     take(family, attrs)?;
                     if !self.query.dump {
                         return Ok(Progress::Done);

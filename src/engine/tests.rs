@@ -90,6 +90,8 @@ struct Fake {
     queue: VecDeque<Answer>,
     /// Messages of a dump, each with its flags and generation.
     dump: Vec<(u16, u32)>,
+    /// How many commits are under way that nobody knows of yet.
+    under_way: u32,
 }
 
 impl Fake {
@@ -105,11 +107,19 @@ impl Fake {
             send_errors: VecDeque::new(),
             queue: VecDeque::new(),
             dump: Vec::new(),
+            under_way: 0,
         }
     }
 
     fn batch(&mut self, datagram: &[u8]) -> Vec<Vec<u8>> {
         let messages: Vec<_> = Messages::new(datagram).map(Result::unwrap).collect();
+        if messages.len() == 1 {
+            // Nothing but a generation that is demanded: a commit under way is over by then.
+            self.generation += std::mem::take(&mut self.under_way);
+            let demanded = u32::from_be_bytes(*datagram.last_chunk().unwrap());
+            let stale = (demanded != self.generation).then(|| forge::ack(0, PORT, 85, None));
+            return stale.into_iter().collect();
+        }
         let end = messages.last().filter(|last| last.is_batch_end());
         let ops = &messages[1..messages.len() - usize::from(end.is_some())];
         let acks = |refused: &[u32]| -> Vec<Vec<u8>> {
@@ -439,6 +449,24 @@ fn a_torn_listing_is_begun_again_and_not_for_ever() {
         link.transport_mut().dump = vec![(2, 7); 2];
         assert_eq!(list(&mut link).unwrap(), [0, 1]);
     }
+}
+
+#[test]
+fn a_listing_made_while_a_commit_is_under_way_does_not_count() {
+    let mut fake = Fake::new(Kernel::Applies, true, Fault::None);
+    fake.dump = vec![(2, 7)];
+    fake.under_way = 1;
+    let mut link = Link::new(fake);
+    let mut readings = 0;
+    let (_, generation) = link
+        .consistent(|link| {
+            readings += 1;
+            // Another commit begins during the first reading, and is known only when it is over.
+            link.transport_mut().under_way = u32::from(readings == 1);
+            Ok(((), true))
+        })
+        .unwrap();
+    assert_eq!((readings, generation), (2, 9));
 }
 
 #[test]

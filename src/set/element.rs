@@ -297,6 +297,21 @@ pub(crate) fn first_entries(attrs: &[u8], count: usize) -> Vec<ElementInfo> {
         .collect()
 }
 
+/// How long before its end an element may be missing without anybody's doing.
+const ABOUT_TO_EXPIRE: Duration = Duration::from_secs(1);
+
+/// Whether two readings of a set, `apart` from the beginning of the first to the end of the
+/// second, are of the same entries, but for those whose time was up.
+pub(crate) fn agree(first: &[ElementInfo], second: &[ElementInfo], apart: Duration) -> bool {
+    let mut second = second.iter().peekable();
+    let stays = |entry: &ElementInfo| entry.expires().is_none_or(|left| left > apart + ABOUT_TO_EXPIRE);
+    let all_found = first.iter().all(|entry| {
+        let found = second.next_if(|other| entry.key == other.key && entry.flags == other.flags).is_some();
+        found || !stays(entry)
+    });
+    all_found && second.next().is_none()
+}
+
 /// The elements that the entries of a list stand for, each as nft would write it, with how many
 /// entries it has.
 pub(crate) fn show_entries(entries: &[ElementInfo], kind: DataType, intervals: bool) -> Vec<(String, usize)> {
@@ -379,6 +394,19 @@ mod tests {
             assert_eq!(found, ["10.0.0.0/8", "11.0.0.0/31", "255.0.0.0/8"]);
             raw.reverse();
         }
+    }
+
+    #[test]
+    fn readings_agree_but_for_what_expired() {
+        let [a, b, c] = [1, 2, 3].map(|n| entry([n, 0, 0, 0], false));
+        let now = Duration::ZERO;
+        assert!(agree(&[], &[], now) && agree(&[a.clone(), b.clone()], &[a.clone(), b.clone()], now));
+        for other in [vec![a.clone()], vec![b.clone(), a.clone()], vec![a.clone(), b.clone(), c.clone()]] {
+            assert!(!agree(&[a.clone(), b.clone()], &other, now), "{other:?}");
+        }
+        let expires = |left| ElementInfo { expires: Some(left), ..b.clone() };
+        assert!(agree(&[a.clone(), expires(1500), c.clone()], &[a.clone(), c.clone()], Duration::from_millis(600)));
+        assert!(!agree(&[a.clone(), expires(9000), c.clone()], &[a, c], Duration::from_millis(600)));
     }
 
     #[test]

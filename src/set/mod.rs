@@ -77,7 +77,7 @@ pub(crate) const SCHEMA: Schema = Schema(&[
     AttrName::value(NFTA_SET_COUNT, "count"),
 ]);
 pub(crate) use element::{
-    LIST_SCHEMA, NFTA_SET_ELEM_LIST_ELEMENTS, SplitEntries, WhatOfElement, first_entries, read_element_list,
+    LIST_SCHEMA, NFTA_SET_ELEM_LIST_ELEMENTS, SplitEntries, WhatOfElement, agree, first_entries, read_element_list,
     show_entries,
 };
 

@@ -1,0 +1,222 @@
+//! The library on a real kernel: each verb, each query, each refusal, and what happens at the limits.
+
+use std::process::ExitCode;
+
+use nftlink::field::tcp;
+use nftlink::{
+    Batch, Chain, ChainInfo, Conn, Error, Generation, Hook, Hooked, Interval, Priority, Rule, RuleBuilder, RuleInfo,
+    SetInfo, Table, TableInfo, object,
+};
+
+#[macro_use]
+mod support;
+#[path = "kernel/bad_input.rs"]
+mod bad_input;
+#[path = "kernel/beside.rs"]
+mod beside;
+#[path = "kernel/commits.rs"]
+mod commits;
+#[path = "kernel/connections.rs"]
+mod connections;
+#[path = "kernel/elements.rs"]
+mod elements;
+#[path = "kernel/limits.rs"]
+mod limits;
+#[path = "kernel/process.rs"]
+mod process;
+#[path = "kernel/queries.rs"]
+mod queries;
+#[path = "kernel/refusals.rs"]
+mod refusals;
+#[path = "kernel/verbs.rs"]
+mod verbs;
+
+fn main() -> ExitCode {
+    if let Some(done) = process::run_errand(&[
+        ("without_privilege", bad_input::without_privilege),
+        ("with_a_high_descriptor", connections::with_a_high_descriptor),
+        ("closes_its_descriptor_on_exec", connections::closes_its_descriptor_on_exec),
+    ]) {
+        return done;
+    }
+    support::main(&[
+        test!(verbs::add_makes_what_is_missing_and_keeps_what_is_there),
+        test!(verbs::adding_a_chain_again_changes_its_policy),
+        test!(verbs::create_refuses_what_is_there),
+        test!(verbs::delete_removes_each_kind_of_object),
+        test!(verbs::delete_refuses_what_is_in_use),
+        test!(verbs::destroy_removes_what_is_there_and_accepts_its_absence).requires(linux_6_3),
+        test!(verbs::destroy_is_refused_by_kernels_before_linux_6_3).requires(before_linux_6_3),
+        test!(verbs::flush_empties_a_chain_a_table_or_a_set),
+        test!(verbs::reset_leaves_an_empty_table_whether_it_was_there_or_not),
+        test!(verbs::flush_ruleset_deletes_the_tables_of_all_families),
+        test!(verbs::append_and_insert_put_rules_at_the_ends),
+        test!(verbs::rules_go_before_and_after_a_handle),
+        test!(verbs::rules_go_before_and_after_an_operation_of_the_same_batch),
+        test!(verbs::replace_keeps_handle_and_place),
+        test!(verbs::rules_are_deleted_by_handle_by_operation_and_as_read),
+        test!(verbs::what_was_read_can_be_written_back),
+        test!(elements::values_ranges_prefixes_and_open_ends_are_read_as_written),
+        test!(elements::intervals_at_the_ends_of_the_address_space),
+        test!(elements::adjacent_intervals_stay_apart),
+        test!(elements::intervals_of_numbers_in_host_order_sort_as_numbers),
+        test!(elements::timeouts_and_comments_are_read_as_written),
+        test!(elements::an_element_leaves_when_its_time_is_over),
+        test!(elements::adding_what_is_there_changes_nothing),
+        test!(elements::create_names_the_element_that_is_there),
+        test!(elements::overlapping_interval_is_refused),
+        test!(elements::deleted_elements_are_gone_and_absent_ones_are_refused),
+        test!(elements::destroy_accepts_absent_elements).requires(linux_6_3),
+        test!(elements::refresh_restarts_timeouts_and_adds_what_is_missing),
+        test!(elements::refresh_restarts_the_timeouts_of_intervals),
+        test!(elements::a_full_set_takes_no_more),
+        test!(elements::no_elements_are_no_operation),
+        test!(commits::each_commit_makes_the_next_generation),
+        test!(commits::stale_generation_changes_nothing),
+        test!(commits::check_changes_nothing),
+        test!(commits::check_finds_what_the_kernel_would_refuse),
+        test!(commits::handles_of_all_kinds_agree_with_the_listing),
+        test!(commits::one_bad_operation_undoes_all_others),
+        test!(commits::refused_batch_can_be_committed_once_the_obstacle_is_gone),
+        test!(commits::cleared_batch_is_a_new_one),
+        test!(commits::empty_batch_does_nothing),
+        test!(commits::what_fails_only_at_the_commit_is_never_success),
+        test!(queries::listings_are_of_a_scope),
+        test!(queries::rules_are_listed_in_their_order),
+        test!(queries::one_of_each_kind_is_read_by_name),
+        test!(queries::elements_of_any_set_can_be_read_untyped),
+        test!(queries::elements_of_another_type_are_refused),
+        test!(queries::what_is_absent_is_an_error_for_every_query),
+        test!(queries::counter_is_read_and_reset),
+        test!(queries::names_that_are_not_utf8_are_listed_and_deleted),
+        test!(refusals::two_bad_rules_of_a_hundred_are_both_named),
+        test!(refusals::absent_table_chain_set_and_object_are_named),
+        test!(refusals::refusals_read_well),
+        test!(refusals::mistakes_read_well),
+        test!(bad_input::bad_names_are_refused_before_anything_is_sent),
+        test!(bad_input::longest_names_and_comments_are_taken),
+        test!(bad_input::comment_of_128_bytes_is_refused),
+        test!(bad_input::rule_of_129_expressions_is_refused_and_128_are_taken),
+        test!(bad_input::address_of_another_family_is_refused),
+        test!(bad_input::reversed_range_and_overlong_prefix_are_refused),
+        test!(bad_input::bad_names_in_queries_are_errors),
+        test!(bad_input::nothing_works_without_privilege),
+        test!(limits::ten_thousand_operations_fit_one_commit),
+        test!(limits::five_thousand_elements_arrive),
+        test!(limits::seventy_thousand_elements_of_one_call_arrive),
+        test!(limits::batch_of_ten_megabytes_is_applied_or_refused_with_the_limit),
+        test!(limits::options_leave_room_for_large_batches),
+        test!(limits::more_refusals_than_the_queue_holds_are_told_as_such),
+        test!(limits::more_handles_than_the_queue_holds_are_no_failure),
+        test!(beside::rules_listed_beside_a_writer_are_never_torn),
+        test!(beside::elements_listed_beside_a_writer_are_never_torn),
+        test!(beside::intervals_listed_beside_a_writer_are_never_torn),
+        test!(beside::rules_listed_beside_batches_that_are_not_applied_are_never_torn),
+        test!(beside::elements_listed_beside_batches_that_are_not_applied_are_never_torn),
+        test!(beside::intervals_listed_beside_batches_that_are_not_applied_are_never_torn),
+        test!(beside::eight_connections_read_what_they_asked_for_while_others_write),
+        test!(connections::namespace_is_entered_by_path_by_descriptor_and_by_name),
+        test!(connections::absent_or_bad_namespace_is_told),
+        test!(connections::connection_keeps_its_namespace_on_other_threads),
+        test!(connections::descriptor_above_1024_works),
+        test!(connections::descriptor_is_closed_on_exec),
+    ])
+}
+
+// ---- what the tests have in common ----
+
+fn conn() -> Conn {
+    Conn::open().expect("a netlink socket")
+}
+
+fn fw() -> Table {
+    Table::inet("fw")
+}
+
+/// A base chain of [`fw`].
+fn input() -> Chain<Hooked> {
+    fw().chain("input").filter(Hook::INPUT, Priority::FILTER)
+}
+
+/// A rule that is known by its comment.
+fn rule(comment: &str) -> RuleBuilder {
+    Rule::new().when(tcp::dport().eq(22)).counter().comment(comment)
+}
+
+/// Appends to [`input`] a rule of each name.
+fn append<'a>(batch: &'a mut Batch, names: &[&str]) -> &'a mut Batch {
+    names.iter().fold(batch, |batch, name| batch.append(input(), rule(name)))
+}
+
+/// The comments of a chain's rules, in their order.
+#[track_caller]
+fn comments(conn: &mut Conn, chain: &Chain<Hooked>) -> Vec<String> {
+    let rules = conn.rules(chain).unwrap();
+    rules.iter().map(|rule| rule.comment().unwrap_or_default().to_owned()).collect()
+}
+
+/// Commits what `fill` puts into a batch.
+#[track_caller]
+fn commit(conn: &mut Conn, fill: impl FnOnce(&mut Batch) -> &mut Batch) {
+    let mut batch = Batch::new();
+    fill(&mut batch);
+    conn.commit(&batch).unwrap();
+}
+
+/// Has a commit fail, makes sure that it changed nothing, and returns the error.
+#[track_caller]
+fn refused(conn: &mut Conn, fill: impl FnOnce(&mut Batch) -> &mut Batch) -> Error {
+    let mut batch = Batch::new();
+    fill(&mut batch);
+    let before = Ruleset::read(conn);
+    let error = conn.commit(&batch).expect_err("the batch is refused");
+    assert_eq!(Ruleset::read(conn), before, "changed, in spite of: {error}");
+    error
+}
+
+/// All there is in a namespace, but for the elements of sets.
+#[derive(Debug, PartialEq)]
+struct Ruleset {
+    generation: Generation,
+    tables: Vec<TableInfo>,
+    chains: Vec<ChainInfo>,
+    rules: Vec<RuleInfo>,
+    sets: Vec<SetInfo>,
+    objects: Vec<object::ObjectInfo>,
+}
+
+impl Ruleset {
+    #[track_caller]
+    fn read(conn: &mut Conn) -> Self {
+        Self {
+            generation: conn.generation().unwrap(),
+            tables: conn.tables(..).unwrap(),
+            chains: conn.chains(..).unwrap(),
+            rules: conn.rules(..).unwrap(),
+            sets: conn.sets(..).unwrap(),
+            objects: conn.objects(..).unwrap(),
+        }
+    }
+}
+
+/// Reads an address, a prefix or a range.
+fn interval<V>(text: &str) -> Interval<V>
+where
+    Interval<V>: std::str::FromStr<Err: std::fmt::Debug>,
+{
+    text.parse().expect(text)
+}
+
+fn linux() -> (u32, u32) {
+    let release = std::fs::read_to_string("/proc/sys/kernel/osrelease").expect("/proc/sys/kernel/osrelease");
+    let mut numbers = release.split(|c: char| !c.is_ascii_digit()).map_while(|number| number.parse().ok());
+    numbers.next().zip(numbers.next()).unwrap_or_else(|| panic!("no version: {release}"))
+}
+
+fn linux_6_3() -> Result<(), String> {
+    if linux() >= (6, 3) { Ok(()) } else { Err("no destroy before Linux 6.3".to_owned()) }
+}
+
+fn before_linux_6_3() -> Result<(), String> {
+    if linux() < (6, 3) { Ok(()) } else { Err("Linux 6.3 knows destroy".to_owned()) }
+}
