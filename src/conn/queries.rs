@@ -265,7 +265,7 @@ impl Conn {
         let what = || format!("elements of set {at}");
         let of = Query::new(NFT_MSG_GETSET, NFT_MSG_NEWSET, at.table.family, false, |w| at.write(w));
         let elements = Query::new(NFT_MSG_GETSETELEM, NFT_MSG_NEWSETELEM, at.table.family, true, |w| at.write(w));
-        let (entries, _) = self.link.consistent(|link| {
+        let (entries, _) = self.link.consistent(|link, strict| {
             let mut right = Ok(());
             let mut whole = link.query(&of, &|| format!("set {at}"), &mut |family, attrs| {
                 right = set.check(&SetInfo::decode(family, attrs)?);
@@ -275,7 +275,7 @@ impl Conn {
             let begin = Instant::now();
             let mut entries = Vec::new();
             whole &= link.query(&elements, &what, &mut |_, attrs| Ok(read_element_list(attrs, &mut entries)?))?;
-            if link.parts() > 1 {
+            if strict && link.parts() > 1 {
                 // Between two datagrams the kernel may rebuild its hash table, remove what has
                 // expired, or take back a batch that it refused: each moves entries, and none
                 // makes a generation. What two readings agree on was not moved.
@@ -374,7 +374,7 @@ impl Conn {
                 format!("chain {chain}"),
             )),
         };
-        let (found, _) = self.link.consistent(|link| {
+        let (found, _) = self.link.consistent(|link, _| {
             let mut whole = true;
             if let Some((query, what)) = &container {
                 whole &= link.query(query, &|| what.clone(), &mut |_, _| Ok(()))?;

@@ -34,8 +34,10 @@ pub(crate) struct Link<T> {
     /// The generation of the last reading, while this connection has committed nothing since.
     generation: Option<u32>,
     sequence: u32,
-    /// How many datagrams the answers to the last query took.
+    /// How many datagrams the answers to a query took, since a listing began.
     parts: u32,
+    /// Whether the last listing was larger than a datagram.
+    large: bool,
 }
 
 impl<T: Transport> Link<T> {
@@ -48,6 +50,7 @@ impl<T: Transport> Link<T> {
             generation: None,
             sequence: QUERIES,
             parts: 0,
+            large: false,
         }
     }
 
@@ -194,7 +197,7 @@ impl<T: Transport> Link<T> {
                     Progress::Pending => {}
                     Progress::Done => {
                         self.dirty = false;
-                        self.parts = answers.parts();
+                        self.parts = self.parts.max(answers.parts());
                         return Ok(!answers.torn());
                     }
                     Progress::Failed(_) if answers.torn() => return Ok(false),
@@ -211,8 +214,8 @@ impl<T: Transport> Link<T> {
         }
     }
 
-    /// How many datagrams the answers to the last query took. The kernel finds its place again by
-    /// counting: what moves between two of them is told twice or not at all.
+    /// How many datagrams the answers to a query took, since the listing began. The kernel finds
+    /// its place again by counting: what moves between two of them is told twice or not at all.
     pub(crate) fn parts(&self) -> u32 {
         self.parts
     }
@@ -290,17 +293,27 @@ impl<T: Transport> Link<T> {
 
     /// Reads by `read` until all of it is of one generation, which is returned with it. `read`
     /// tells whether what it returns is, as far as it can see.
+    ///
+    /// What fits a datagram the kernel tells in one go: there it is enough that the generation
+    /// stands still. Else the ruleset has to be [settled](Self::settled) before and after, and
+    /// `read`, which is told so, has to make sure that nothing moved meanwhile.
     pub(crate) fn consistent<R>(
         &mut self,
-        mut read: impl FnMut(&mut Self) -> Result<(R, bool), Error>,
+        mut read: impl FnMut(&mut Self, bool) -> Result<(R, bool), Error>,
     ) -> Result<(R, u32), Error> {
         for _ in 0..ATTEMPTS {
+            let strict = self.large;
             let generation = self.generation()?;
-            if !self.settled(generation)? {
+            if strict && !self.settled(generation)? {
                 continue;
             }
-            let result = read(self);
-            let unchanged = self.settled(generation)?;
+            self.parts = 0;
+            let result = read(self, strict);
+            self.large = self.parts > 1;
+            if self.large && !strict {
+                continue;
+            }
+            let unchanged = if strict { self.settled(generation)? } else { self.generation()? == generation };
             match result {
                 Ok((value, true)) if unchanged => return Ok((value, generation)),
                 Err(error) if unchanged => return Err(error),

@@ -398,7 +398,7 @@ fn a_mistake_is_told_before_anything_is_sent() {
 /// Lists the numbers of the fake tables.
 fn list(link: &mut Link<Fake>) -> Result<Vec<u64>, Error> {
     let query = Query::new(NFT_MSG_GETTABLE, NFT_MSG_NEWTABLE, Family::INET, true, |_| {});
-    let (list, _) = link.consistent(|link| {
+    let (list, _) = link.consistent(|link, _| {
         let mut list = Vec::new();
         let whole = link.query(&query, &|| "tables".to_owned(), &mut |_, attrs| {
             let notes = crate::wire::reader::Notes::default();
@@ -454,19 +454,25 @@ fn a_torn_listing_is_begun_again_and_not_for_ever() {
 #[test]
 fn a_listing_made_while_a_commit_is_under_way_does_not_count() {
     let mut fake = Fake::new(Kernel::Applies, true, Fault::None);
-    fake.dump = vec![(2, 7)];
+    // Larger than a datagram: what a commit under way moves is not seen.
+    fake.dump = vec![(2, 7); 2];
     fake.under_way = 1;
     let mut link = Link::new(fake);
-    let mut readings = 0;
+    let query = Query::new(NFT_MSG_GETTABLE, NFT_MSG_NEWTABLE, Family::INET, true, |_| {});
+    let mut readings = Vec::new();
     let (_, generation) = link
-        .consistent(|link| {
-            readings += 1;
-            // Another commit begins during the first reading, and is known only when it is over.
-            link.transport_mut().under_way = u32::from(readings == 1);
-            Ok(((), true))
+        .consistent(|link, strict| {
+            readings.push(strict);
+            // Another commit begins during the first strict reading, and shows when it is over.
+            link.transport_mut().under_way += u32::from(readings.len() == 2);
+            let whole = link.query(&query, &String::new, &mut |_, _| Ok(()))?;
+            Ok(((), whole))
         })
         .unwrap();
-    assert_eq!((readings, generation), (2, 9));
+    assert_eq!((&readings[..], generation), (&[false, true, true][..], 9));
+    // The next listing is strict from the beginning, and the one after a small one is not.
+    link.consistent(|_, strict| Ok((assert!(strict), true))).unwrap();
+    link.consistent(|_, strict| Ok((assert!(!strict), true))).unwrap();
 }
 
 #[test]
