@@ -537,7 +537,7 @@ mod tests {
     fn bad_intervals_are_kept_for_the_batch_to_tell() {
         let long = Interval::prefix(Ipv4Addr::LOCALHOST, 33);
         assert_eq!(long.bounds(), Err(BuildErrorKind::PrefixTooLong { len: 33, max: 32 }));
-        let reversed = Interval::<Port>::range(20..=10);
+        let reversed = Interval::<Port>::range(RangeInclusive::new(20u16, 10));
         assert_eq!(reversed.bounds(), Err(BuildErrorKind::RangeReversed { start: "20".into(), end: "10".into() }));
     }
 

@@ -70,7 +70,7 @@ fn messages() -> Vec<u8> {
         &input,
         Rule::new().when(ip::saddr().in_set(&blocked)).when(tcp::dport().eq(1)).dnat(Ipv4Addr::LOCALHOST),
     );
-    batch.append(&input, Rule::new().when(ip::saddr().in_prefix(Ipv4Addr::LOCALHOST, 9)).jump(&fw.chain("other")));
+    batch.append(&input, Rule::new().when(ip::saddr().in_prefix(Ipv4Addr::LOCALHOST, 9)).jump(fw.chain("other")));
     batch.add_elements(&blocked, [Interval::prefix(Ipv4Addr::LOCALHOST, 8), Ipv4Addr::BROADCAST.into()]);
     assert!(batch.mistake().is_none());
     batch.as_bytes().to_vec()

@@ -314,7 +314,7 @@ fn expect(kernel: Kernel, options: Options, result: &Result<Applied, Error>, cas
     let ops = |error: &Error| error.rejections().map(|r| r.op().index()).collect::<Vec<_>>();
     match (kernel, result) {
         (Kernel::Applies, Ok(applied)) => {
-            assert_eq!(applied.is_complete(), true, "{case}");
+            assert!(applied.is_complete(), "{case}");
             let handles = (0..3).filter_map(|n| applied.handle(crate::Op(n))).count();
             assert_eq!(handles, if options.handles { 3 } else { 0 }, "{case}");
         }

@@ -1,4 +1,5 @@
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddrV4};
+use std::ops::RangeInclusive;
 
 use super::*;
 use crate::datum::{IfName, L4Proto, Mark, Port};
@@ -181,7 +182,7 @@ fn translations_are_nfts() {
 fn mistakes_are_told() {
     let one = |matching| code(Family::IP, Rule::new().when(matching));
     assert_eq!(one(ip::saddr().in_range(V4..=Ipv4Addr::LOCALHOST)).lines().count(), 3);
-    assert_eq!(one(tcp::dport().in_range(9..=5)), "the range 9-5 ends before it starts");
+    assert_eq!(one(tcp::dport().in_range(RangeInclusive::new(9, 5))), "the range 9-5 ends before it starts");
     assert_eq!(one(ip::saddr().in_prefix(V4, 33)), "a prefix length of 33 bits: the address has 32");
     assert_eq!(
         one(meta::iifname().eq("a-name-that-is-too-long")),
