@@ -400,7 +400,8 @@ impl Chain {
     }
 
     /// Attaches the chain to `hook` to translate the first packet of each connection. The
-    /// priority has to be above -200, where connections are tracked.
+    /// priority has to be above -200, where connections are tracked. The kernel tracks them only
+    /// if some rule translates or asks for their state: a chain that merely counts sees nothing.
     pub fn nat(self, hook: Hook, priority: impl Into<Priority>) -> Chain<Hooked> {
         self.hooked(ChainKind::Nat, hook, priority.into())
     }

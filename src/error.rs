@@ -648,6 +648,7 @@ errnos! {
     ENFILE = 23, "too many open files in system";
     EMLINK = 31, "too many links";
     ERANGE = 34, "numerical result out of range";
+    ELOOP = 40, "too many levels of symbolic links";
     ENODATA = 61, "no data available";
     EOVERFLOW = 75, "value too large for defined data type";
     ERESTART = 85, "interrupted system call should be restarted";

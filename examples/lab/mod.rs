@@ -91,7 +91,7 @@ pub fn enter() -> Result<(), LabError> {
     match isolate() {
         // Not privileged, or root of a container only. In a user namespace we have all rights.
         Err(Errno::EPERM) => enter_user_namespace()?,
-        Err(errno) => return Err(LabError::new("unshare(CLONE_NEWNET)", errno)),
+        Err(errno) => return Err(forbidden("unshare(CLONE_NEWNET)", &errno)),
         Ok(()) => {}
     }
     Namespace::current()?.up("lo")

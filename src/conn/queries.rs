@@ -6,7 +6,7 @@ use std::time::Instant;
 use super::Conn;
 use crate::chain::Chain;
 use crate::chain::{ChainInfo, ChainRef, NFT_MSG_GETCHAIN, NFT_MSG_NEWCHAIN};
-use crate::engine::Query;
+use crate::engine::{GENERATION, Query};
 use crate::error::{DecodeError, Errno, Error, QueryError, TypeError};
 use crate::object::{Counter, NFT_MSG_GETOBJ, NFT_MSG_GETOBJ_RESET, NFT_MSG_NEWOBJ, Object, ObjectInfo, ObjectRef};
 use crate::rule::{NFT_MSG_GETRULE, NFT_MSG_NEWRULE, RuleInfo};
@@ -265,7 +265,7 @@ impl Conn {
         let what = || format!("elements of set {at}");
         let of = Query::new(NFT_MSG_GETSET, NFT_MSG_NEWSET, at.table.family, false, |w| at.write(w));
         let elements = Query::new(NFT_MSG_GETSETELEM, NFT_MSG_NEWSETELEM, at.table.family, true, |w| at.write(w));
-        let (entries, _) = self.link.consistent(|link, strict| {
+        let reading = self.link.consistent(|link, strict| {
             let mut right = Ok(());
             let mut whole = link.query(&of, &|| format!("set {at}"), &mut |family, attrs| {
                 right = set.check(&SetInfo::decode(family, attrs)?);
@@ -284,7 +284,8 @@ impl Conn {
                 whole &= agree(&first, &entries, begin.elapsed());
             }
             Ok((entries, whole))
-        })?;
+        });
+        let (entries, _) = reading.map_err(|error| about(error, &what))?;
         Ok(set.assemble(entries)?)
     }
 
@@ -322,7 +323,8 @@ impl Conn {
     }
 
     /// Reads a named counter and sets it to zero, in one step: nothing is counted twice or not at
-    /// all.
+    /// all. Of a packet that passes meanwhile the bytes may be in this reading and the packet in
+    /// the next.
     ///
     /// # Errors
     ///
@@ -374,7 +376,7 @@ impl Conn {
                 format!("chain {chain}"),
             )),
         };
-        let (found, _) = self.link.consistent(|link, _| {
+        let reading = self.link.consistent(|link, _| {
             let mut whole = true;
             if let Some((query, what)) = &container {
                 whole &= link.query(query, &|| what.clone(), &mut |_, _| Ok(()))?;
@@ -385,8 +387,18 @@ impl Conn {
                 Ok(())
             })?;
             Ok((found, whole))
-        })?;
-        Ok(found)
+        });
+        reading.map(|(found, _)| found).map_err(|error| about(error, &|| scope.describe(what)))
+    }
+}
+
+/// Says what was asked for, where it was the generation that could not be read.
+fn about(error: Error, what: &dyn Fn() -> String) -> Error {
+    match error {
+        Error::Query(error) if &*error.what == GENERATION => {
+            Error::Query(Box::new(QueryError { what: what().into(), ..*error }))
+        }
+        error => error,
     }
 }
 

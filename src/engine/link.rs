@@ -19,6 +19,8 @@ const INTERRUPTIONS: u32 = 100;
 pub(crate) const ATTEMPTS: u32 = 64;
 /// More datagrams than a queue can hold.
 const QUEUE_MAX: u32 = 1 << 20;
+/// What an error says that was asked for, when it was the generation.
+pub(crate) const GENERATION: &str = "generation";
 /// Sequences of queries begin here, above those of batches.
 const QUERIES: u32 = 1 << 31;
 
@@ -239,7 +241,7 @@ impl<T: Transport> Link<T> {
     pub(crate) fn generation(&mut self) -> Result<u32, Error> {
         let query = Query::new(NFT_MSG_GETGEN, NFT_MSG_NEWGEN, Family::UNSPEC, false, |_| {});
         let mut generation = 0;
-        self.one(&query, &|| "generation".to_owned(), &mut |_, attrs| {
+        self.one(&query, &|| GENERATION.to_owned(), &mut |_, attrs| {
             let notes = Notes::default();
             for attr in AttrReader::new(attrs, &notes) {
                 if let (NFTA_GEN_ID, value) = attr? {
@@ -261,7 +263,7 @@ impl<T: Transport> Link<T> {
     /// batch has to have the ruleset for itself, so one that demands a generation and then does
     /// nothing tells the truth.
     fn settled(&mut self, generation: u32) -> Result<bool, Error> {
-        let failed = |errno| Error::Query(Box::new(QueryError { what: "generation".into(), errno }));
+        let failed = |errno| Error::Query(Box::new(QueryError { what: GENERATION.into(), errno }));
         self.drain()?;
         self.dirty = true;
         let envelope = Envelope::new(Some(generation), 0, false);

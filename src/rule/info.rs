@@ -13,6 +13,8 @@ use crate::wire::{AttrReader, Family, Name};
 ///
 /// It keeps the kernel's bytes and reads its expressions from them when asked. A batch takes it
 /// as a rule: what is written then is those bytes, attributes unknown to this library included.
+/// (The kernel does not take back everything that it tells: of some expressions, as a TCP option
+/// that is set, it refuses attributes of its own dump.)
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RuleInfo {
     chain: ChainRef,

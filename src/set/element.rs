@@ -158,6 +158,15 @@ pub struct ElementInfo<K = Option<Data>> {
     more: Option<Box<More>>,
 }
 
+/// An element that was read can be put back: with its timeout, and what was left of that.
+impl<K: Key> IntoElement<K> for ElementInfo<K> {
+    fn into_element(self) -> Element<K> {
+        let (timeout, expires) = (self.timeout(), self.expires());
+        let comment = self.comment().map(Comment::new);
+        Element { key: self.key, timeout, expires, comment }
+    }
+}
+
 /// What few elements have.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 struct More {
