@@ -669,6 +669,11 @@ impl Errno {
     pub const fn get(self) -> i32 {
         self.0
     }
+
+    /// Not `From`: no dependency's type is in the public interface.
+    pub(crate) fn from_nix(errno: nix::errno::Errno) -> Self {
+        Self(errno as i32)
+    }
 }
 
 impl fmt::Display for Errno {
@@ -686,12 +691,6 @@ impl fmt::Debug for Errno {
             Some(name) => f.write_str(name),
             None => write!(f, "Errno({})", self.0),
         }
-    }
-}
-
-impl From<nix::errno::Errno> for Errno {
-    fn from(errno: nix::errno::Errno) -> Self {
-        Self(errno as i32)
     }
 }
 

@@ -127,7 +127,7 @@ fn in_namespace(namespace: Namespace) -> Result<NetlinkSocket, Error> {
         .spawn(move || {
             setns(fd, CloneFlags::CLONE_NEWNET).map_err(|errno| {
                 let doing = format!("entering {text}").into();
-                Error::Io(IoError { doing, errno: errno.into() })
+                Error::Io(IoError { doing, errno: Errno::from_nix(errno) })
             })?;
             socket()
         })

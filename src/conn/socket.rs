@@ -40,15 +40,15 @@ impl NetlinkSocket {
 
 impl Transport for NetlinkSocket {
     fn send(&mut self, parts: &[IoSlice<'_>]) -> Result<(), Errno> {
-        sendmsg::<()>(self.socket.as_raw_fd(), parts, &[], MsgFlags::MSG_DONTWAIT, None)?;
-        Ok(())
+        let sent = sendmsg::<()>(self.socket.as_raw_fd(), parts, &[], MsgFlags::MSG_DONTWAIT, None);
+        sent.map(drop).map_err(Errno::from_nix)
     }
 
     fn receive(&mut self, buffer: &mut [u8]) -> Result<Received, Errno> {
         let mut parts = [IoSliceMut::new(buffer)];
         // MSG_TRUNC makes the call return the datagram's true length.
         let flags = MsgFlags::MSG_DONTWAIT | MsgFlags::MSG_TRUNC;
-        let message = recvmsg::<()>(self.socket.as_raw_fd(), &mut parts, None, flags)?;
+        let message = recvmsg::<()>(self.socket.as_raw_fd(), &mut parts, None, flags).map_err(Errno::from_nix)?;
         Ok(Received { len: message.bytes })
     }
 
