@@ -29,6 +29,8 @@ pub(crate) struct Options {
     pub(crate) first_ack: bool,
     /// Ask for an ack of the last operation, for kernels that do not ack the batch's end.
     pub(crate) last_ack: bool,
+    /// The kernel is known not to ack the batch's end.
+    pub(crate) end_unacked: bool,
 }
 
 /// A batch with all that goes around it.
@@ -164,6 +166,9 @@ pub(crate) struct Replies<'a> {
     echoed: bool,
     handles: Vec<(Op, Handle)>,
     lost: Option<Errno>,
+    /// A later request, whose answer comes after all others.
+    mark: Option<u32>,
+    marked: bool,
 }
 
 impl<'a> Replies<'a> {
@@ -180,12 +185,26 @@ impl<'a> Replies<'a> {
             echoed: false,
             handles: Vec::new(),
             lost: None,
+            mark: None,
+            marked: false,
         }
     }
 
-    /// Whether nothing can follow: the kernel acks the end after all else.
+    /// Whether nothing can follow: the kernel acks the end after all else, or where it does not,
+    /// or there is no end, the last operation.
     pub(crate) fn complete(&self) -> bool {
-        self.end_acked
+        let last_is_all = self.options.dry_run || self.options.end_unacked;
+        self.end_acked || self.marked || (last_is_all && self.last_acked)
+    }
+
+    /// Makes the answer to a later request, by its sequence, the end of all answers.
+    pub(crate) fn end_with(&mut self, sequence: u32) {
+        self.mark = Some(sequence);
+    }
+
+    /// Whether it is known what comes last.
+    pub(crate) fn has_end(&self) -> bool {
+        self.mark.is_some()
     }
 
     /// Whether the kernel acks the end of a batch (Linux 6.10).
@@ -214,6 +233,7 @@ impl<'a> Replies<'a> {
 
     fn message(&mut self, message: &Message<'_>) {
         let last = self.batch.last_sequence();
+        self.marked |= message.port == self.port && self.mark == Some(message.sequence);
         // What was meant for somebody else, or answers something else, does not count.
         if message.port != self.port || message.sequence > last + 1 {
             return;

@@ -78,6 +78,7 @@ impl<T: Transport> Link<T> {
             };
         }
         options.last_ack = options.dry_run || self.acks_end != Some(true);
+        options.end_unacked = self.acks_end == Some(false);
         let known = options.generation.or(self.generation);
         match self.exchange(batch, options)? {
             Fate::Applied(applied) => {
@@ -136,10 +137,17 @@ impl<T: Transport> Link<T> {
                     let whole = received.len <= self.buffer.len();
                     replies.datagram(&self.buffer[..received.len.min(self.buffer.len())], whole);
                 }
-                Err(Errno::EAGAIN) => {
-                    self.dirty = false;
-                    break;
+                // That there is nothing more is not taken from silence: what the kernel says to a
+                // further request comes behind all that it had to say to the batch.
+                Err(Errno::EAGAIN) if !replies.has_end() => {
+                    self.sequence = QUERIES | self.sequence.wrapping_add(1);
+                    replies.end_with(self.sequence);
+                    let request = generation_query().encode(self.sequence);
+                    if send(&mut self.transport, &[std::io::IoSlice::new(&request)]).is_err() {
+                        break;
+                    }
                 }
+                Err(Errno::EAGAIN) => break,
                 Err(Errno::ENOBUFS) if count < QUEUE_MAX => replies.lose(Errno::ENOBUFS),
                 Err(errno) => {
                     replies.lose(errno);
@@ -239,7 +247,7 @@ impl<T: Transport> Link<T> {
 
     /// Returns the ruleset's generation, which each commit of anybody increases.
     pub(crate) fn generation(&mut self) -> Result<u32, Error> {
-        let query = Query::new(NFT_MSG_GETGEN, NFT_MSG_NEWGEN, Family::UNSPEC, false, |_| {});
+        let query = generation_query();
         let mut generation = 0;
         self.one(&query, &|| GENERATION.to_owned(), &mut |_, attrs| {
             let notes = Notes::default();
@@ -324,6 +332,10 @@ impl<T: Transport> Link<T> {
         }
         Err(Error::Inconsistent { attempts: ATTEMPTS })
     }
+}
+
+fn generation_query() -> Query {
+    Query::new(NFT_MSG_GETGEN, NFT_MSG_NEWGEN, Family::UNSPEC, false, |_| {})
 }
 
 fn rejected(batch: &Batch, rejections: Rejections) -> Error {

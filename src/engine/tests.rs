@@ -56,6 +56,8 @@ enum Fault {
     Foreign(usize),
     /// This answer comes twice.
     Twice(usize),
+    /// This answer is late: at first there is nothing.
+    Late(usize),
     /// The receive fails for good.
     Broken(usize),
     /// All answers are in one datagram.
@@ -71,6 +73,7 @@ fn faults(answers: usize) -> impl Iterator<Item = Fault> {
         .chain(at(Fault::Truncated))
         .chain(at(Fault::Foreign))
         .chain(at(Fault::Twice))
+        .chain(at(Fault::Late))
         .chain(at(Fault::Broken))
 }
 
@@ -199,6 +202,7 @@ impl Fake {
             match fault {
                 Fault::Interrupted(at) if at == n => queue.push(Err(Errno::EINTR)),
                 Fault::Broken(at) if at == n => queue.push(Err(Errno::EIO)),
+                Fault::Late(at) if at == n => queue.push(Err(Errno::EAGAIN)),
                 Fault::Foreign(at) if at == n => {
                     queue.push(Ok(forge::ack(sequence.wrapping_add(50), PORT, 1, None)));
                     queue.push(Ok(forge::ack(sequence, PORT + 1, 1, None)));
