@@ -1,7 +1,4 @@
-//! A blacklist: packets from the addresses in two sets, one of IPv4 and one of IPv6, are dropped and counted.
-//!
-//! Without arguments it shows itself, in a network namespace of its own, on real packets. With `--host` it blocks
-//! addresses where it is run.
+//! A blacklist: packets from the addresses in two sets, of IPv4 and of IPv6, are dropped and counted. See `--help`.
 
 mod lab;
 #[path = "lab/show.rs"]
@@ -88,8 +85,7 @@ impl Blacklist {
         }
     }
 
-    /// Sets the firewall up. What is there stays, but for the rules, which are made anew; no packet slips through
-    /// meanwhile, as a batch is applied as a whole.
+    /// Sets the firewall up. What is there stays, but for the rules, which are made anew in the same atomic step.
     fn set_up(&self, batch: &mut Batch) {
         batch.add(&self.table).add(&self.ipv4).add(&self.ipv6).add(&self.dropped).add(&self.chain);
         batch.flush(&self.chain);
@@ -120,8 +116,8 @@ impl Blacklist {
     }
 
     fn list(&self, conn: &mut Conn) -> Result<(), nftlink::Error> {
-        conn.elements(&self.ipv4)?.iter().for_each(|element| println!("{}", show::element(element)));
-        conn.elements(&self.ipv6)?.iter().for_each(|element| println!("{}", show::element(element)));
+        conn.elements(&self.ipv4)?.iter().map(show::element).for_each(|line| println!("{line}"));
+        conn.elements(&self.ipv6)?.iter().map(show::element).for_each(|line| println!("{line}"));
         println!("dropped: {}", show::counter(&conn.counter(&self.dropped)?));
         Ok(())
     }
