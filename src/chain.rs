@@ -97,9 +97,10 @@ impl Hook {
     pub const OUTPUT: Self = Self(3);
     /// Packets that go out, after routing.
     pub const POSTROUTING: Self = Self(4);
-    /// Frames as a device receives them (family netdev; inet from Linux 5.10 on).
+    /// Frames as a device receives them (family netdev; inet from Linux 5.10 on). A chain there
+    /// needs a device, which cannot be named yet: a batch refuses it.
     pub const INGRESS: Self = Self(5);
-    /// Frames as a device sends them (family netdev, Linux 5.16).
+    /// Frames as a device sends them (family netdev, Linux 5.16). A batch refuses it, too.
     pub const EGRESS: Self = Self(6);
 
     /// Marks a number that has no name in its family.
@@ -418,7 +419,8 @@ impl Chain {
 }
 
 impl Chain<Hooked> {
-    /// Sets what becomes of packets that no rule decides on; without it they pass.
+    /// Sets what becomes of packets that no rule decides on. Without it a new chain lets them
+    /// pass, and one that is there keeps its policy.
     pub fn policy(mut self, policy: Policy) -> Self {
         self.state.policy = Some(policy);
         self
@@ -461,6 +463,9 @@ impl State for Hooked {
         w.string(NFTA_CHAIN_TYPE, self.kind.as_bytes());
         if let Some(policy) = self.policy {
             w.u32(NFTA_CHAIN_POLICY, policy.get());
+        }
+        if matches!(self.hook, Hook::INGRESS | Hook::EGRESS) {
+            w.fail(BuildErrorKind::NoDevice { hook: self.hook.to_string().into() });
         }
         let number = self.hook.number(family).unwrap_or_else(|| {
             let (hook, family) = (self.hook.to_string().into(), family.to_string().into());
@@ -662,6 +667,15 @@ mod tests {
         Table::netdev("t").chain("c").filter(Hook::FORWARD, Priority::FILTER).encode(&mut w);
         let error = w.take_error().unwrap();
         assert_eq!(error.to_string(), "family netdev has no hook forward");
+    }
+
+    #[test]
+    fn a_chain_that_would_see_nothing_is_a_mistake() {
+        for chain in [Table::netdev("t").chain("c"), Table::inet("t").chain("c")] {
+            let mut w = AttrWriter::new();
+            chain.filter(Hook::INGRESS, Priority::FILTER).encode(&mut w);
+            assert!(matches!(w.take_error(), Some(BuildErrorKind::NoDevice { .. })));
+        }
     }
 
     #[test]

@@ -90,6 +90,8 @@ impl Error {
     }
 
     /// Whether all that failed did so for want of something: a table, chain, set, element …
+    /// Where refusals did not fit the receive queue nobody knows, and this, like
+    /// [`is_exists`](Self::is_exists) and [`is_busy`](Self::is_busy), is false.
     pub fn is_not_found(&self) -> bool {
         self.all(Errno::ENOENT)
     }
@@ -117,7 +119,8 @@ impl Error {
 
     fn all(&self, errno: Errno) -> bool {
         match self {
-            Self::Rejected(rejections) => rejections.list.iter().all(|r| r.errno == errno),
+            // Of what did not fit the receive queue nothing is known.
+            Self::Rejected(rejections) => !rejections.truncated && rejections.list.iter().all(|r| r.errno == errno),
             Self::Stale { .. } | Self::FateUnknown { .. } => false,
             _ => self.errno() == Some(errno),
         }
@@ -272,6 +275,12 @@ pub enum BuildErrorKind {
         /// The family, in nft's words.
         family: Box<str>,
     },
+    /// A chain is at a hook that belongs to a device, and names none: no packet would meet it.
+    #[error("a chain at hook {hook} needs a device, which cannot be named yet")]
+    NoDevice {
+        /// The hook, in nft's words.
+        hook: Box<str>,
+    },
     /// A rule refers to a set or object of another table.
     #[error("the {what} {name} is in table {has}, the rule in table {wants}: a rule sees its own table's only")]
     OtherTable {
@@ -296,6 +305,9 @@ pub enum BuildErrorKind {
     /// An expression was edited that has attributes this library does not know.
     #[error("the edited {0} expression has attributes that are not known here: `forget_unknown` drops them")]
     UnknownAttributes(Box<str>),
+    /// An element is put back that had attributes this library cannot write.
+    #[error("the element was read with attributes that cannot be written yet, as expressions: they would be lost")]
+    UnknownOfElement,
     /// A duration does not fit the kernel's field.
     #[error("a duration of {millis} ms does not fit the kernel's field")]
     DurationTooLong {

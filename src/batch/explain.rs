@@ -50,16 +50,13 @@ impl Batch {
     /// The step of a rule that made an expression.
     fn step_of(&self, op: usize, expression: usize) -> Option<usize> {
         let start = self.ops.get(op)?.detail as usize;
-        let mut before = 0;
         for (step, &count) in self.steps.get(start..)?.iter().enumerate() {
-            // Counts only grow within a rule.
-            if count < before {
+            if count == 0 {
                 return None;
             }
             if expression < usize::from(count) {
                 return Some(step);
             }
-            before = count;
         }
         None
     }

@@ -122,8 +122,9 @@ impl Batch {
     }
 
     /// Adds a table, chain, set or object; one that is there already stays, and so does what is
-    /// in it. Of one that is there, a table's dormancy and a chain's policy change to what is given;
-    /// a set or object of another type, or a chain at another hook, makes the commit fail.
+    /// in it. Of one that is there, a table's dormancy, a chain's policy if one is given and, on
+    /// newer kernels, a set's timeout change to what is given; comments do not. A set or object of
+    /// another type, or a chain at another hook, makes the commit fail.
     pub fn add(&mut self, what: &impl Declare) -> &mut Self {
         self.declare(what, NLM_F_CREATE)
     }
@@ -239,6 +240,8 @@ impl Batch {
                 place(w);
                 rule.encode(chain, w, steps);
             });
+            // No step has no expressions: this ends the rule's.
+            steps.push(0);
         })
     }
 
@@ -297,7 +300,9 @@ impl Batch {
     }
 
     /// Adds elements to a set; those that are there already get the new timeout and comment, and
-    /// their time begins anew, on every kernel. Of an element given twice the last counts.
+    /// their time begins anew, on every kernel. Of an element given twice the last counts. An
+    /// interval that overlaps another one, in the set or given here, makes the commit fail
+    /// (`EEXIST`) unless it is the same.
     pub fn refresh_elements<K: Key, E: IntoElement<K>>(
         &mut self,
         set: &Set<K>,

@@ -207,6 +207,18 @@ fn refusals_name_attribute_expression_step_and_element() {
 }
 
 #[test]
+fn a_rule_without_steps_is_not_told_those_of_the_next() {
+    let c = fw().chain("c");
+    let mut batch = Batch::new();
+    batch.append(&c, (crate::expr::Counter::default(), crate::expr::Verdict::DROP));
+    batch.append(&c, Rule::new().counter().drop());
+    // The first expression comes behind the names and the list's header.
+    let ack = ExtAck { offset: Some(20 + 8 + 8 + 4), ..ExtAck::default() };
+    assert_eq!(batch.explain(1, Errno::ENOENT, &ack).unwrap().step(), None);
+    assert_eq!(batch.explain(2, Errno::ENOENT, &ack).unwrap().step(), Some(0));
+}
+
+#[test]
 fn refused_intervals_are_shown_whole() {
     let marks = Set::<Interval<Mark>>::new(fw(), "marks");
     let mut batch = Batch::new();

@@ -53,12 +53,12 @@ impl Transport for NetlinkSocket {
     }
 
     fn reserve_send(&mut self, len: usize) -> Result<(), TooLarge> {
-        let needed = len + OVERHEAD;
+        let needed = len.saturating_add(OVERHEAD);
         if needed <= self.send_buffer {
             return Ok(());
         }
         // The kernel doubles what it is given.
-        let half = needed.div_ceil(2);
+        let half = needed.div_ceil(2).min(i32::MAX as usize / 2);
         if setsockopt(&self.socket, sockopt::SndBufForce, &half).is_err() {
             // Without CAP_NET_ADMIN over the machine the system's limit holds.
             let _ = setsockopt(&self.socket, sockopt::SndBuf, &half);

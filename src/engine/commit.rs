@@ -296,7 +296,7 @@ impl<'a> Replies<'a> {
                 if placeless(error) && !self.options.dry_run {
                     let (_, errno, extended) = self.errors.remove(0);
                     return match self.first_acked {
-                        true => commit_failed(errno, extended),
+                        true => Fate::Refused(commit_failed(errno, extended)),
                         false => Fate::Ambiguous { errno, extended },
                     };
                 }
@@ -345,8 +345,8 @@ fn aborted() -> Fate {
 }
 
 /// The operations were valid, and the commit failed.
-pub(crate) fn commit_failed(errno: Errno, extended: ExtAck) -> Fate {
-    Fate::Refused(CommitError { errno, message: extended.text, stage: Stage::Commit })
+pub(crate) fn commit_failed(errno: Errno, extended: ExtAck) -> CommitError {
+    CommitError { errno, message: extended.text, stage: Stage::Commit }
 }
 
 /// What the kernel gave the operations of a batch that it applied.

@@ -93,10 +93,9 @@ impl<T: Transport> Link<T> {
                 let dry = Options { dry_run: true, first_ack: true, last_ack: true, ..options };
                 match self.exchange(batch, Options { generation: None, handles: false, ..dry })? {
                     Fate::Rejected(rejections) => Err(rejected(batch, rejections)),
-                    _ => match commit_failed(errno, extended) {
-                        Fate::Refused(error) => Err(Error::Commit(error)),
-                        _ => Err(Error::FateUnknown { reason: errno }),
-                    },
+                    Fate::Valid => Err(Error::Commit(commit_failed(errno, extended))),
+                    // The dry run had troubles of its own: whose error it was stays open.
+                    _ => Err(Error::Commit(CommitError { errno, message: extended.text, stage: Stage::Begin })),
                 }
             }
             Fate::Unknown(reason) if options.dry_run => Err(io("checking the batch", reason)),
@@ -121,7 +120,8 @@ impl<T: Transport> Link<T> {
         }
         if options.handles {
             // Each answer is as long as what it answers, and the kernel counts its own overhead.
-            self.transport.reserve_receive(request.len() * 4 + batch.len() * 1024);
+            let answers = request.len().saturating_mul(4).saturating_add(batch.len().saturating_mul(1024));
+            self.transport.reserve_receive(answers);
         }
         self.drain()?;
         self.dirty = true;
@@ -143,11 +143,11 @@ impl<T: Transport> Link<T> {
                     self.sequence = QUERIES | self.sequence.wrapping_add(1);
                     replies.end_with(self.sequence);
                     let request = generation_query().encode(self.sequence);
-                    if send(&mut self.transport, &[std::io::IoSlice::new(&request)]).is_err() {
+                    if let Err(errno) = send(&mut self.transport, &[std::io::IoSlice::new(&request)]) {
+                        replies.lose(errno);
                         break;
                     }
                 }
-                Err(Errno::EAGAIN) => break,
                 Err(Errno::ENOBUFS) if count < QUEUE_MAX => replies.lose(Errno::ENOBUFS),
                 Err(errno) => {
                     replies.lose(errno);

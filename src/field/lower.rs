@@ -40,7 +40,8 @@ impl<'a> Context<'a> {
 
     /// Whether the packet may have ports at this place.
     pub(crate) fn may_have_ports(&self) -> bool {
-        self.opaque || self.transport.is_some()
+        const WITH_PORTS: [L4Proto; 5] = [L4Proto::TCP, L4Proto::UDP, L4Proto::UDPLITE, L4Proto::SCTP, L4Proto::DCCP];
+        self.opaque || self.transport.is_some_and(|protocol| WITH_PORTS.contains(&protocol))
     }
 
     /// Notes that the rule has an expression of its author's.
@@ -157,7 +158,6 @@ impl<'a> Context<'a> {
                     _ => {}
                 }
             }
-            Load::Meta(MetaKey::L4PROTO) => self.opaque = true,
             Load::Meta(MetaKey::NFPROTO) if op == CmpOp::EQ => {
                 let wants = Family::from_raw(value);
                 match self.network.replace(wants) {

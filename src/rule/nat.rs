@@ -174,6 +174,10 @@ impl PortTarget {
         if !context.may_have_ports() {
             sink.fail(BuildErrorKind::NoTransport { statement });
         }
+        if min == 0 {
+            let (value, reason) = ("0".into(), "it is the absence of one");
+            sink.fail(BuildErrorKind::BadValue { what: "port to translate to", value, reason });
+        }
         match Interval::<Port>::range(min..=max).bounds() {
             Ok((min, max)) => load((&min, &max), regs, sink),
             Err(mistake) => {

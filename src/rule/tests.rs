@@ -172,6 +172,12 @@ fn translations_are_nfts() {
         code(Family::INET, Rule::new().dnat(SocketAddrV4::new(V4, 80))),
         "dnat with a port needs a match on tcp or udp before it"
     );
+    let icmp = Rule::new().when(meta::l4proto().eq(L4Proto::ICMP)).dnat(SocketAddrV4::new(V4, 80));
+    assert_eq!(code(Family::INET, icmp), "dnat with a port needs a match on tcp or udp before it");
+    assert_eq!(
+        code(Family::INET, web().dnat(SocketAddrV4::new(V4, 0))),
+        "\"0\" is no port to translate to: it is the absence of one"
+    );
     assert_eq!(
         code(Family::INET, web().dnat(Ipv4Addr::BROADCAST..=V4)),
         "the range 255.255.255.255-10.0.0.1 ends before it starts"

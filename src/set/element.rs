@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::{IntoElement, Key, millis};
 use crate::datum::{DataType, predecessor, show_interval, unsorted};
-use crate::error::DecodeError;
+use crate::error::{BuildErrorKind, DecodeError};
 use crate::expr::{self, DATA_SCHEMA, Data};
 use crate::userdata::{self, Comment};
 use crate::wire::path::{AttrName, Schema};
@@ -71,6 +71,8 @@ pub struct Element<K> {
     timeout: Option<Duration>,
     expires: Option<Duration>,
     comment: Option<Comment>,
+    /// It was read with more than can be written.
+    incomplete: bool,
 }
 
 impl<K: Key> Element<K> {
@@ -81,7 +83,7 @@ impl<K: Key> Element<K> {
 
     /// An element with that key, of whatever type it is.
     pub fn of(key: K) -> Self {
-        Self { key, timeout: None, expires: None, comment: None }
+        Self { key, timeout: None, expires: None, comment: None, incomplete: false }
     }
 
     /// Sets after which time it leaves the set, which has to be one
@@ -109,6 +111,9 @@ impl<K: Key> Element<K> {
         let entry = w.open(NFTA_LIST_ELEM);
         let full = what == WhatOfElement::Full;
         if full {
+            if self.incomplete {
+                w.fail(BuildErrorKind::UnknownOfElement);
+            }
             if let Some(timeout) = self.timeout {
                 let timeout = millis(timeout, w);
                 w.u64(NFTA_SET_ELEM_TIMEOUT, timeout);
@@ -158,12 +163,15 @@ pub struct ElementInfo<K = Option<Data>> {
     more: Option<Box<More>>,
 }
 
-/// An element that was read can be put back: with its timeout, and what was left of that.
+/// An element that was read can be put back: with its timeout, what was left of that, and its
+/// comment. A batch refuses one that has more, as a counter of its own.
 impl<K: Key> IntoElement<K> for ElementInfo<K> {
     fn into_element(self) -> Element<K> {
-        let (timeout, expires) = (self.timeout(), self.expires());
-        let comment = self.comment().map(Comment::new);
-        Element { key: self.key, timeout, expires, comment }
+        // To the kernel nothing left would mean all of it.
+        let expires = self.expires().map(|left| left.max(Duration::from_millis(1)));
+        let (timeout, comment) = (self.timeout(), self.comment().map(Comment::new));
+        let incomplete = self.more.is_some_and(|more| !more.raw.is_empty());
+        Element { key: self.key, timeout, expires, comment, incomplete }
     }
 }
 

@@ -79,12 +79,14 @@ impl SetInfo {
     }
 
     /// Returns the set with its Rust type, if its keys are of that type, and so are intervals;
-    /// a map is none.
+    /// a map is none. It names the set; to make it again with all that it has, as its policy,
+    /// add the `SetInfo` itself.
     pub fn typed<K: Key>(&self) -> Option<Set<K>> {
         let shape = SetFlags::INTERVAL | SetFlags::MAP | SetFlags::OBJECT | SetFlags::CONCAT;
         let same =
             self.key_type == K::TYPE && self.key_len as usize == K::LEN && self.flags & shape == K::FLAGS & shape;
-        same.then(|| Set::known(self.at.clone(), self.flags, self.timeout, self.size))
+        let comment = || self.comment.as_deref().map(Comment::new);
+        same.then(|| Set::known(self.at.clone(), self.flags, self.timeout, self.size, comment()))
     }
 
     /// Describes the type of its elements, for errors.

@@ -59,7 +59,8 @@ impl<V: Datum> Key for V {
         entries
             .into_iter()
             .map(|entry| {
-                let key = entry.key.as_ref().and_then(|key| V::from_data(key.as_bytes())).ok_or(wrong.clone())?;
+                let data = entry.key.as_ref().ok_or(CATCH_ALL)?;
+                let key = V::from_data(data.as_bytes()).ok_or(wrong.clone())?;
                 Ok(entry.with_key(key))
             })
             .collect()
@@ -94,7 +95,7 @@ impl<V: Ordered> Key for Interval<V> {
         let mut intervals: Vec<ElementInfo<Self>> = Vec::with_capacity(entries.len().div_ceil(2));
         let mut open: Option<(ElementInfo, Data)> = None;
         for entry in entries {
-            let Some(key) = entry.key.clone() else { return Err(wrong()) };
+            let key = entry.key.clone().ok_or(CATCH_ALL)?;
             if let Some((start, from)) = open.take() {
                 let last = predecessor(key.as_bytes()).ok_or_else(wrong)?;
                 intervals.push(start.with_key(interval(&from, &last).ok_or_else(wrong)?));
@@ -110,6 +111,10 @@ impl<V: Ordered> Key for Interval<V> {
         Ok(intervals)
     }
 }
+
+/// A typed listing would have to leave it out.
+const CATCH_ALL: DecodeError =
+    DecodeError::new("element", "a catch-all element has no key: list the set untyped, by its `SetRef`");
 
 fn interval<V: Ordered>(start: &Data, end: &Data) -> Option<Interval<V>> {
     Some(Interval::range(from_sortable::<V>(start.as_bytes())?..=from_sortable::<V>(end.as_bytes())?))

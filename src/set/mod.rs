@@ -270,8 +270,14 @@ impl<K: Key> Set<K> {
     }
 
     /// What [`SetInfo::typed`] knows of a set.
-    fn known(at: SetRef, flags: SetFlags, timeout: Option<Duration>, size: Option<u32>) -> Self {
-        Self { at, flags, timeout, size, comment: None, key: PhantomData }
+    fn known(
+        at: SetRef,
+        flags: SetFlags,
+        timeout: Option<Duration>,
+        size: Option<u32>,
+        comment: Option<Comment>,
+    ) -> Self {
+        Self { at, flags, timeout, size, comment, key: PhantomData }
     }
 }
 

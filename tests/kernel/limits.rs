@@ -138,7 +138,8 @@ pub(crate) fn more_refusals_than_the_queue_holds_are_told_as_such() {
         let told = rejections.iter().count();
         assert!((1..5000).contains(&told), "{told}");
         assert!(rejections.iter().enumerate().all(|(n, rejection)| rejection.op().index() == n), "the first ones");
-        assert!(error.is_not_found());
+        // What was not told may be of another kind.
+        assert!(!error.is_not_found());
         assert!(error.to_string().ends_with("and others that did not fit the receive queue"), "{error}");
         // What is left of it confuses nobody.
         assert_eq!(conn.tables(..).unwrap(), []);
