@@ -140,9 +140,9 @@ impl<T: Transport> Link<T> {
                 // That there is nothing more is not taken from silence: what the kernel says to a
                 // further request comes behind all that it had to say to the batch.
                 Err(Errno::EAGAIN) if !replies.has_end() => {
-                    self.sequence = QUERIES | self.sequence.wrapping_add(1);
-                    replies.end_with(self.sequence);
-                    let request = generation_query().encode(self.sequence);
+                    let sequence = self.next_sequence();
+                    replies.end_with(sequence);
+                    let request = generation_query().encode(sequence);
                     if let Err(errno) = send(&mut self.transport, &[std::io::IoSlice::new(&request)]) {
                         replies.lose(errno);
                         break;
@@ -162,6 +162,12 @@ impl<T: Transport> Link<T> {
             self.acks_end = Some(end_acked);
         }
         Ok(fate)
+    }
+
+    /// A sequence for a query that no other answer carries, of a batch or of an earlier query.
+    fn next_sequence(&mut self) -> u32 {
+        self.sequence = QUERIES | self.sequence.wrapping_add(1);
+        self.sequence
     }
 
     /// Throws away what is left of earlier exchanges, so that it never counts for a new one.
@@ -190,10 +196,10 @@ impl<T: Transport> Link<T> {
         let failed = |errno| Error::Query(Box::new(QueryError { what: what().into(), errno }));
         self.drain()?;
         self.dirty = true;
-        self.sequence = QUERIES | self.sequence.wrapping_add(1);
-        let request = query.encode(self.sequence);
+        let sequence = self.next_sequence();
+        let request = query.encode(sequence);
         send(&mut self.transport, &[std::io::IoSlice::new(&request)]).map_err(failed)?;
-        let mut answers = Answers::new(query, self.sequence, self.transport.port());
+        let mut answers = Answers::new(query, sequence, self.transport.port());
         loop {
             match receive(&mut self.transport, &mut self.buffer) {
                 Ok(received) if received.len > self.buffer.len() => {
