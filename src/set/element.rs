@@ -427,6 +427,30 @@ mod tests {
     }
 
     #[test]
+    fn an_element_is_put_back_whole_or_refused() {
+        let read = |expires, raw: &[u8]| {
+            let more = Some(Box::new(More { raw: raw.into(), ..More::default() }));
+            let info = ElementInfo { key: Port::new(80), flags: 0, timeout: Some(9000), expires: Some(expires), more };
+            let mut w = AttrWriter::new();
+            Port::encode(&info.into_element(), WhatOfElement::Full, &mut w);
+            (w.bytes_written().to_vec(), w.take_error())
+        };
+        // Nothing left is a millisecond: zero would be all of it.
+        assert_eq!(read(0, b""), read(1, b""));
+        assert_ne!(read(0, b""), read(2, b""));
+        assert_eq!(read(1, b"").1, None);
+        assert_eq!(read(1, b"an expression").1, Some(BuildErrorKind::UnknownOfElement));
+    }
+
+    #[test]
+    fn a_catch_all_element_is_not_left_out_in_silence() {
+        let all = || vec![entry([1, 2, 3, 4], false), ElementInfo { key: None, ..entry([0; 4], false) }];
+        for error in [Ipv4Addr::assemble(all()).err(), <Interval<Ipv4Addr>>::assemble(all()).err()] {
+            assert!(error.unwrap().to_string().contains("catch-all"));
+        }
+    }
+
+    #[test]
     fn keys_of_another_length_are_errors() {
         let raw = vec![ElementInfo { key: Some([1, 2].into()), flags: 0, timeout: None, expires: None, more: None }];
         assert!(Ipv4Addr::assemble(raw.clone()).is_err());
