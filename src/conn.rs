@@ -1,16 +1,20 @@
 //! [`Conn`]: the connection over which batches are committed and the ruleset is read.
 
+mod find;
+mod merged;
 mod options;
 mod queries;
+mod resets;
 mod socket;
 
 use std::fmt;
 
+pub use find::RuleLike;
 pub use options::ConnOptions;
-pub use queries::{ElementSource, RuleScope, TableScope};
+pub use queries::{ElementSource, ElementsOf, RuleScope, TableScope};
 
 use crate::batch::Batch;
-use crate::engine::{Applied, Link, commit};
+use crate::engine::{Applied, Link, Query, commit};
 use crate::error::Error;
 use socket::NetlinkSocket;
 

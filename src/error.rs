@@ -211,6 +211,34 @@ pub enum BuildErrorKind {
     /// A comment has a NUL in it.
     #[error("a comment must not have a NUL in it")]
     CommentHasNul,
+    /// A log prefix is longer than the kernel takes.
+    #[error("a log prefix may have 127 bytes, not {len}")]
+    LogPrefixTooLong {
+        /// Bytes it has.
+        len: usize,
+    },
+    /// A log prefix has a NUL in it.
+    #[error("a log prefix must not have a NUL in it")]
+    LogPrefixHasNul,
+    /// A register of 32 bits is shifted by more than 31.
+    #[error("a shift by {bits} bits: 31 is the most that the kernel takes")]
+    ShiftTooFar {
+        /// Bits given.
+        bits: u32,
+    },
+    /// A comment or the prefix of a log has what nft cannot quote: it would list what it could not
+    /// read, or would read as something else.
+    #[error("{what} must not have a quotation mark or a control character in it: nft cannot quote them")]
+    Unquotable {
+        /// `a comment` or `a log's prefix`.
+        what: &'static str,
+    },
+    /// The owner of a rule is longer than fits beside a comment.
+    #[error("the owner of a rule may have 100 bytes, not {len}")]
+    OwnerTooLong {
+        /// Bytes it has.
+        len: usize,
+    },
     /// An attribute is longer than its 16-bit length can say.
     #[error("an attribute of {len} bytes: 65535 is the most")]
     AttributeTooLong {
@@ -276,8 +304,14 @@ pub enum BuildErrorKind {
         family: Box<str>,
     },
     /// A chain is at a hook that belongs to a device, and names none: no packet would meet it.
-    #[error("a chain at hook {hook} needs a device, which cannot be named yet")]
+    #[error("a chain at hook {hook} needs a device: name it with `device`")]
     NoDevice {
+        /// The hook, in nft's words.
+        hook: Box<str>,
+    },
+    /// A chain names a device, and is at a hook that does not belong to devices.
+    #[error("a chain at hook {hook} has no device: only those at ingress and egress have")]
+    DeviceNotAtHook {
         /// The hook, in nft's words.
         hook: Box<str>,
     },
@@ -293,12 +327,28 @@ pub enum BuildErrorKind {
         /// The table that the rule is in.
         wants: Box<str>,
     },
-    /// A port is translated in a rule that does not test for a protocol with ports.
-    #[error("{statement} with a port needs a match on tcp or udp before it")]
+    /// A port is translated or compared in a rule that does not test for a protocol with ports.
+    #[error("{statement} needs a match on tcp or udp before it")]
     NoTransport {
-        /// The statement, in nft's words.
+        /// The statement or field, in nft's words.
         statement: &'static str,
     },
+    /// A field that shares a word of a checksum with its neighbour is set to what is not constant.
+    #[error("{field} can only be set to a constant")]
+    NotConstant {
+        /// The field, in nft's words.
+        field: &'static str,
+    },
+    /// A concatenation does not fit the registers.
+    #[error("the fields of a concatenation do not fit the 64 bytes of the registers")]
+    TooManyFields,
+    /// Elements overlap: those of a map of a rule's own, or intervals of which one ends with the
+    /// highest value, which the kernel would not notice.
+    #[error("two of the elements overlap")]
+    Overlap,
+    /// An element of a rule's own set has what only those of named sets have.
+    #[error("an element of a set of a rule's own has neither timeout nor comment nor stateful expressions")]
+    AnonymousElement,
     /// A place in a chain was given as an operation that does not add a rule.
     #[error("{0} of this batch does not add a rule")]
     NotARule(Op),

@@ -83,10 +83,11 @@
 //!
 //! | module | what is in it |
 //! |---|---|
-//! | the root | [`Conn`], [`Batch`], and what is put into one: [`Table`], [`Chain`], [`Set`], [`Element`], [`Rule`] |
-//! | [`field`] | what a rule compares: `ip::saddr()`, `tcp::dport()`, `meta::iifname()` … |
+//! | [`guide`] | whole programs for whole tasks, which the tests run with real packets: begin here |
+//! | the root | [`Conn`], [`Batch`], and what is put into one: [`Table`], [`Chain`], [`Set`], [`Map`], [`Element`], [`Rule`] |
+//! | [`field`] | what a rule compares: `ip::saddr()`, `tcp::dport()`, `ct::state()` … |
 //! | [`object`] | named stateful objects: counters |
-//! | [`datum`] | nft's data types: ports, marks, interface names, intervals |
+//! | [`datum`] | nft's data types: ports, marks, interface names, ICMP types, TCP flags, intervals … |
 //! | [`expr`] | the kernel's own expressions, below the typed language |
 //! | [`error`](mod@error) | what can go wrong |
 //!
@@ -111,6 +112,7 @@ mod engine;
 pub mod error;
 pub mod expr;
 pub mod field;
+pub mod guide;
 pub mod object;
 mod rule;
 mod set;
@@ -120,16 +122,22 @@ mod tests;
 mod userdata;
 mod wire;
 
-pub use batch::{Batch, Declare, Delete, Flush, Position};
+pub use batch::{Batch, Declare, Delete, Flush, Position, Rename};
 pub use chain::{
-    Chain, ChainFlags, ChainHandle, ChainInfo, ChainKind, ChainRef, Hook, Hooked, Policy, Priority, Regular,
+    Chain, ChainFlags, ChainHandle, ChainInfo, ChainKind, ChainRef, Device, Hook, Hooked, Policy, Priority, Regular,
 };
-pub use conn::{Conn, ConnOptions, ElementSource, Generation, RuleScope, TableScope};
+pub use conn::{Conn, ConnOptions, ElementSource, ElementsOf, Generation, RuleLike, RuleScope, TableScope};
 pub use datum::Interval;
 pub use engine::{Applied, Handle};
 pub use error::{Errno, Error, Op};
-pub use rule::{AsRule, IntoStep, NatTarget, PortTarget, Rule, RuleBuilder, RuleHandle, RuleInfo};
-pub use set::{Element, ElementInfo, IntoElement, Key, KeyFor, Set, SetFlags, SetHandle, SetInfo, SetPolicy, SetRef};
+pub use rule::{
+    AsRule, DynamicElement, IntoStep, NatTarget, NormalizedRule, PortTarget, RejectWith, Rule, RuleBuilder, RuleHandle,
+    RuleInfo,
+};
+pub use set::{
+    Element, ElementInfo, IntoElement, Key, KeyFor, KeyPart, Map, MapValue, Mapped, Set, SetFlags, SetHandle, SetInfo,
+    SetPolicy, SetRef,
+};
 pub use table::{Table, TableFlags, TableHandle, TableInfo, TableRef};
 pub use wire::{Family, Name};
 

@@ -7,10 +7,12 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::chain::{ChainInfo, NFT_MSG_NEWCHAIN};
+use crate::datum::Port;
+use crate::expr::Verdict;
 use crate::field::{ip, tcp};
 use crate::object::{Counter, NFT_MSG_NEWOBJ, ObjectInfo};
 use crate::rule::{NFT_MSG_NEWRULE, RuleInfo};
-use crate::set::{NFT_MSG_NEWSET, NFT_MSG_NEWSETELEM, read_element_list};
+use crate::set::{NFT_MSG_NEWSET, NFT_MSG_NEWSETELEM, assemble, read_element_list};
 use crate::table::{NFT_MSG_NEWTABLE, TableInfo};
 use crate::wire::message::{Content, Messages};
 use crate::*;
@@ -29,8 +31,13 @@ fn read(bytes: &[u8]) -> usize {
                 info.at().to_string().len()
             }),
             NFT_MSG_NEWCHAIN => ChainInfo::decode(family, attrs).map(|info| {
-                Batch::new().add(&info).flush(&info);
-                format!("{:?}", info).len()
+                Batch::new()
+                    .add(&info)
+                    .flush(&info)
+                    .rename(&info, "new")
+                    .delete_devices(&info, info.devices())
+                    .to_string();
+                format!("{:?} {:?}", info, info.named_priority()).len()
             }),
             NFT_MSG_NEWRULE => RuleInfo::decode(family, attrs, &mut last).map(|info| {
                 let exprs = info.exprs().filter_map(Result::ok);
@@ -43,9 +50,10 @@ fn read(bytes: &[u8]) -> usize {
                 info.describe().len() + usize::from(info.typed::<Interval<Ipv4Addr>>().is_some())
             }),
             NFT_MSG_NEWSETELEM => read_element_list(attrs, &mut entries).map(|()| {
-                let mut _typed = <Interval<Ipv4Addr>>::assemble(entries.clone()).map(|all| {
-                    all.iter().for_each(|element| _ = element.key().to_string());
+                let mut _typed = assemble::<Interval<Ipv4Addr>, ()>(entries.clone()).map(|all| {
+                    all.iter().for_each(|element| _ = element.key().map(ToString::to_string));
                 });
+                let mut _typed = assemble::<(Interval<Ipv4Addr>, Port), Verdict>(entries.clone());
                 entries.len()
             }),
             NFT_MSG_NEWOBJ => ObjectInfo::decode(family, attrs).map(|info| {
@@ -65,7 +73,8 @@ fn messages() -> Vec<u8> {
     let input = fw.chain("input").filter(Hook::INPUT, Priority::FILTER).policy(Policy::DROP).comment("in");
     let blocked = Set::<Interval<Ipv4Addr>>::new(&fw, "blocked").timeout(Duration::from_secs(9)).size(5);
     let mut batch = Batch::new();
-    batch.add(&fw).add(&input).add(&blocked).add(&Counter::named(&fw, "web"));
+    let wan = Table::netdev("fw").chain("wan").filter(Hook::INGRESS, 0).devices(["eth0", "eth1"]).counters();
+    batch.add(&wan).add(&fw).add(&input).add(&blocked).add(&Counter::named(&fw, "web"));
     batch.append(
         &input,
         Rule::new().when(ip::saddr().in_set(&blocked)).when(tcp::dport().eq(1)).dnat(Ipv4Addr::LOCALHOST),
@@ -106,13 +115,13 @@ impl Dice {
 #[test]
 fn spoiled_messages_are_read_to_a_value_or_an_error() {
     let good = messages();
-    assert_eq!(read(&good), 7);
+    assert_eq!(read(&good), 8);
     let mut dice = Dice(0x9e37_79b9_7f4a_7c15);
     let mut spoiled = 0;
     for _ in 0..5_000 {
         let mut bytes = good.clone();
         dice.spoil(&mut bytes);
-        spoiled += usize::from(read(&bytes) < 7);
+        spoiled += usize::from(read(&bytes) < 8);
     }
     assert!(spoiled > 500, "most of the damage is noticed, some cannot be: {spoiled}");
     for cut in 0..good.len() {

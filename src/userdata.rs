@@ -10,10 +10,32 @@ use crate::wire::{AttrWriter, order};
 
 const NFTNL_UDATA_COMMENT: u8 = 0;
 const NFTNL_UDATA_SET_KEYBYTEORDER: u8 = 0;
+const NFTNL_UDATA_SET_DATABYTEORDER: u8 = 1;
+const NFTNL_UDATA_SET_MERGE_ELEMENTS: u8 = 2;
+const NFTNL_UDATA_SET_KEY_TYPEOF: u8 = 3;
+const NFTNL_UDATA_SET_DATA_TYPEOF: u8 = 4;
+const NFTNL_UDATA_SET_DATA_INTERVAL: u8 = 6;
 const NFTNL_UDATA_SET_COMMENT: u8 = 7;
+
+const NFTNL_UDATA_SET_TYPEOF_EXPR: u8 = 0;
+const NFTNL_UDATA_SET_TYPEOF_DATA: u8 = 1;
+
+// nft's numbers for its own kinds of expression (`enum expr_types`).
+const EXPR_VERDICT: u32 = 1;
+const EXPR_PAYLOAD: u32 = 7;
+const EXPR_META: u32 = 9;
+const EXPR_CT: u32 = 12;
+const EXPR_CONCAT: u32 = 13;
+
 const NFTNL_UDATA_SET_ELEM_FLAGS: u8 = 1;
 /// The interval of an element is open: it ends with the highest value.
 const SET_ELEM_F_INTERVAL_OPEN: u32 = 1;
+
+/// Whose rule it is: a number that nft does not use, and shows nothing of.
+const NFTLINK_UDATA_RULE_OWNER: u8 = 64;
+
+/// The longest owner: beside the longest comment it fits the 256 bytes that the kernel takes.
+const OWNER_MAX: usize = 100;
 
 /// The longest comment, without the NUL.
 const COMMENT_MAX: usize = 127;
@@ -22,29 +44,64 @@ const COMMENT_MAX: usize = 127;
 ///
 /// It is kept as given; a batch refuses one that nft could not read.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub(crate) struct Comment(Arc<str>);
+pub(crate) struct Comment {
+    text: Arc<str>,
+    /// It was read: what the kernel has may be put back.
+    was_read: bool,
+}
 
 impl Comment {
     pub(crate) fn new(text: impl Into<Arc<str>>) -> Self {
-        Self(text.into())
+        Self { text: text.into(), was_read: false }
+    }
+
+    /// A comment that was read.
+    pub(crate) fn kept(text: impl Into<Arc<str>>) -> Self {
+        Self { text: text.into(), was_read: true }
     }
 
     fn check(&self) -> Result<(), BuildErrorKind> {
-        match self.0.len() {
+        match self.text.len() {
             len if len > COMMENT_MAX => Err(BuildErrorKind::CommentTooLong { len }),
-            _ if self.0.contains('\0') => Err(BuildErrorKind::CommentHasNul),
+            _ if self.text.contains('\0') => Err(BuildErrorKind::CommentHasNul),
+            _ if !self.was_read && is_unquotable(&self.text) => Err(BuildErrorKind::Unquotable { what: "a comment" }),
             _ => Ok(()),
         }
     }
 
     fn put(&self, w: &mut AttrWriter, number: u8) {
         w.check(self.check());
-        let text = self.0.as_bytes();
+        let text = self.text.as_bytes();
         let text = &text[..text.len().min(COMMENT_MAX)];
         let out = w.buffer();
         out.extend_from_slice(&[number, text.len() as u8 + 1]);
         out.extend_from_slice(text);
         out.push(0);
+    }
+}
+
+/// Whether nft cannot write a text between quotation marks.
+pub(crate) fn is_unquotable(text: &str) -> bool {
+    text.contains(|c: char| c == '"' || (c.is_control() && c != '\t'))
+}
+
+/// Who a rule belongs to, for programs.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) struct Owner(Arc<str>);
+
+impl Owner {
+    pub(crate) fn new(text: impl Into<Arc<str>>) -> Self {
+        Self(text.into())
+    }
+
+    fn put(&self, w: &mut AttrWriter) {
+        let len = self.0.len();
+        if len > OWNER_MAX {
+            return w.fail(BuildErrorKind::OwnerTooLong { len });
+        }
+        let out = w.buffer();
+        out.extend_from_slice(&[NFTLINK_UDATA_RULE_OWNER, len as u8]);
+        out.extend_from_slice(self.0.as_bytes());
     }
 }
 
@@ -54,21 +111,157 @@ fn put_u32(w: &mut AttrWriter, number: u8, value: u32) {
     out.extend_from_slice(&order::host_u32(value));
 }
 
-/// Writes the userdata of a table, chain, rule or object, if there is a comment.
+/// Writes the userdata of a rule, if there is anything to say.
+pub(crate) fn write_rule(w: &mut AttrWriter, attr: u16, comment: Option<&Comment>, owner: Option<&Owner>) {
+    let Some(owner) = owner else { return write_comment(w, attr, comment) };
+    w.value(attr, |w| {
+        if let Some(comment) = comment {
+            comment.put(w, NFTNL_UDATA_COMMENT);
+        }
+        owner.put(w);
+    });
+}
+
+/// Writes the userdata of a table, chain or object, if there is a comment.
 pub(crate) fn write_comment(w: &mut AttrWriter, attr: u16, comment: Option<&Comment>) {
     if let Some(comment) = comment {
         w.value(attr, |w| comment.put(w, NFTNL_UDATA_COMMENT));
     }
 }
 
+/// Which field of a packet the keys of a set are values of, in nft's numbers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum Typeof {
+    /// nft has no number for it: it is computed, of values in that order.
+    Unknown(Option<ByteOrder>),
+    /// A field of a header; its length in bits, where the type of its values does not tell it.
+    Payload {
+        header: u8,
+        field: u8,
+        bits: Option<u8>,
+    },
+    Meta(u32),
+    Ct {
+        key: u32,
+        direction: Option<u8>,
+    },
+}
+
+impl Typeof {
+    /// The order that nft says a field's values are in, also where they are one byte.
+    pub(crate) fn order(self) -> Option<ByteOrder> {
+        const NFT_CT_PROTOCOL: u32 = 10;
+        match self {
+            Self::Payload { .. } | Self::Ct { key: NFT_CT_PROTOCOL, .. } => Some(ByteOrder::Network),
+            Self::Meta(_) | Self::Ct { .. } => Some(ByteOrder::Host),
+            Self::Unknown(order) => order,
+        }
+    }
+
+    fn put(self, w: &mut AttrWriter) {
+        let (expr, numbers): (u32, &[(u8, u32)]) = match self {
+            Self::Unknown(_) => return,
+            Self::Payload { header, field, bits: None } => (EXPR_PAYLOAD, &[(0, header.into()), (1, field.into())]),
+            Self::Payload { header, field, bits: Some(bits) } => {
+                (EXPR_PAYLOAD, &[(0, header.into()), (1, field.into()), (4, bits.into())])
+            }
+            Self::Meta(key) => (EXPR_META, &[(0, key)]),
+            Self::Ct { key, direction } => (EXPR_CT, &[(0, key), (1, direction.map_or(u32::MAX, u32::from))]),
+        };
+        put_u32(w, NFTNL_UDATA_SET_TYPEOF_EXPR, expr);
+        put_nest(w, NFTNL_UDATA_SET_TYPEOF_DATA, |w| {
+            numbers.iter().for_each(|&(number, value)| put_u32(w, number, value))
+        });
+    }
+}
+
+/// What nft wants to know of a set beside what the kernel does.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct OfSet<'a> {
+    pub(crate) key_order: ByteOrder,
+    /// Of a map.
+    pub(crate) data_order: Option<ByteOrder>,
+    pub(crate) merge: bool,
+    /// The fields that the parts of the key are of, if they are known.
+    pub(crate) key_typeof: &'a [Typeof],
+    pub(crate) key_is_concatenation: bool,
+    pub(crate) data: OfData,
+    pub(crate) comment: Option<&'a Comment>,
+}
+
+/// What the values of a map are of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum OfData {
+    /// Nothing is said of them.
+    Plain,
+    Concatenation,
+    Verdict,
+}
+
+/// The most bytes that the kernel keeps (`NFT_USERDATA_MAXLEN`).
+const USERDATA_MAX: usize = 256;
+
 /// Writes the userdata of a set.
-pub(crate) fn write_set(w: &mut AttrWriter, attr: u16, key: ByteOrder, comment: Option<&Comment>) {
+pub(crate) fn write_set(w: &mut AttrWriter, attr: u16, set: &OfSet<'_>) {
     w.value(attr, |w| {
-        put_u32(w, NFTNL_UDATA_SET_KEYBYTEORDER, key.number());
-        if let Some(comment) = comment {
-            comment.put(w, NFTNL_UDATA_SET_COMMENT);
+        let start = w.len();
+        put_set(w, set);
+        if w.len() - start > USERDATA_MAX {
+            // Which fields they are nft can do without.
+            w.buffer().truncate(start);
+            put_set(w, &OfSet { key_typeof: &[], ..*set });
         }
     });
+}
+
+fn put_set(w: &mut AttrWriter, set: &OfSet<'_>) {
+    put_u32(w, NFTNL_UDATA_SET_KEYBYTEORDER, set.key_order.number());
+    if let Some(order) = set.data_order {
+        put_u32(w, NFTNL_UDATA_SET_DATABYTEORDER, order.number());
+    }
+    if set.merge {
+        put_u32(w, NFTNL_UDATA_SET_MERGE_ELEMENTS, 1);
+    }
+    let known = !set.key_typeof.iter().any(|part| matches!(part, Typeof::Unknown(_)));
+    if set.key_is_concatenation || (known && !set.key_typeof.is_empty()) {
+        put_nest(w, NFTNL_UDATA_SET_KEY_TYPEOF, |w| match set.key_typeof {
+            [one] => one.put(w),
+            parts => put_concatenation(w, if known { parts } else { &[] }),
+        });
+    }
+    match set.data {
+        OfData::Plain => {}
+        OfData::Concatenation => put_nest(w, NFTNL_UDATA_SET_DATA_TYPEOF, |w| put_concatenation(w, &[])),
+        OfData::Verdict => put_nest(w, NFTNL_UDATA_SET_DATA_TYPEOF, |w| {
+            put_u32(w, NFTNL_UDATA_SET_TYPEOF_EXPR, EXPR_VERDICT);
+            put_nest(w, NFTNL_UDATA_SET_TYPEOF_DATA, |_| {});
+        }),
+    }
+    if set.data_order.is_some() {
+        put_u32(w, NFTNL_UDATA_SET_DATA_INTERVAL, 0);
+    }
+    if let Some(comment) = set.comment {
+        comment.put(w, NFTNL_UDATA_SET_COMMENT);
+    }
+}
+
+fn put_concatenation(w: &mut AttrWriter, parts: &[Typeof]) {
+    put_u32(w, NFTNL_UDATA_SET_TYPEOF_EXPR, EXPR_CONCAT);
+    put_nest(w, NFTNL_UDATA_SET_TYPEOF_DATA, |w| {
+        parts.iter().zip(0..).for_each(|(part, n)| put_nest(w, n, |w| part.put(w)));
+    });
+}
+
+/// An entry that holds entries; left out if they are longer than an entry can be.
+fn put_nest(w: &mut AttrWriter, number: u8, content: impl FnOnce(&mut AttrWriter)) {
+    let start = w.len();
+    w.buffer().extend_from_slice(&[number, 0]);
+    content(w);
+    let len = w.len() - start - 2;
+    match u8::try_from(len) {
+        Ok(len) => w.buffer()[start + 1] = len,
+        Err(_) => w.buffer().truncate(start),
+    }
 }
 
 /// Writes the userdata of an element, if there is anything to say.
@@ -91,9 +284,22 @@ pub(crate) fn comment(userdata: &[u8]) -> Option<&str> {
     text(userdata, NFTNL_UDATA_COMMENT)
 }
 
+/// Returns who the rule belongs to.
+pub(crate) fn owner(userdata: &[u8]) -> Option<&str> {
+    // Its length tells its end: a NUL in it is a part of it.
+    let (_, value) = entries(userdata).find(|(n, _)| *n == NFTLINK_UDATA_RULE_OWNER)?;
+    std::str::from_utf8(value).ok()
+}
+
 /// Returns the comment in the userdata of a set.
 pub(crate) fn set_comment(userdata: &[u8]) -> Option<&str> {
     text(userdata, NFTNL_UDATA_SET_COMMENT)
+}
+
+/// Whether the userdata of a set says that its intervals are merged.
+pub(crate) fn merges(userdata: &[u8]) -> bool {
+    let mut entries = entries(userdata).filter(|(number, _)| *number == NFTNL_UDATA_SET_MERGE_ELEMENTS);
+    entries.any(|(_, value)| value.iter().any(|&byte| byte != 0))
 }
 
 fn text(userdata: &[u8], number: u8) -> Option<&str> {
@@ -126,10 +332,16 @@ mod tests {
     fn userdata_is_nfts() {
         let comment = Comment::new("hello");
         assert_eq!(written(|w| write_comment(w, 6, Some(&comment))).0, b"\x0c\0\x06\0\0\x06hello\0");
-        assert_eq!(
-            written(|w| write_set(w, 13, ByteOrder::Network, Some(&comment))).0,
-            b"\x12\0\x0d\0\0\x04\x02\0\0\0\x07\x06hello\0\0\0"
-        );
+        let plain = OfSet {
+            key_order: ByteOrder::Network,
+            data_order: None,
+            merge: false,
+            key_typeof: &[],
+            key_is_concatenation: false,
+            data: OfData::Plain,
+            comment: Some(&comment),
+        };
+        assert_eq!(written(|w| write_set(w, 13, &plain)).0, b"\x12\0\x0d\0\0\x04\x02\0\0\0\x07\x06hello\0\0\0");
         assert_eq!(written(|w| write_element(w, 6, None, true)).0, b"\x0a\0\x06\0\x01\x04\x01\0\0\0\0\0");
         assert_eq!(written(|w| write_element(w, 6, None, false)).0, b"");
     }
@@ -140,6 +352,11 @@ mod tests {
         assert_eq!(error(&"x".repeat(127)), None);
         assert_eq!(error(&"x".repeat(128)), Some(BuildErrorKind::CommentTooLong { len: 128 }));
         assert_eq!(error("a\0b"), Some(BuildErrorKind::CommentHasNul));
+        // These would end the quotation in nft's listing, and what follows be read as rules.
+        for text in ["x\" accept", "a\nb", "\x1b[1m"] {
+            assert_eq!(error(text), Some(BuildErrorKind::Unquotable { what: "a comment" }), "{text:?}");
+            assert_eq!(written(|w| write_comment(w, 6, Some(&Comment::kept(text)))).1, None);
+        }
     }
 
     #[test]
@@ -148,5 +365,32 @@ mod tests {
         for garbage in [&b""[..], b"\0", b"\0\x05hi", b"\x01", b"\0\x02\xff\0"] {
             assert_eq!(comment(garbage), None, "{garbage:?}");
         }
+    }
+
+    #[test]
+    fn fields_of_a_set_are_left_out_where_the_kernel_has_no_room() {
+        let userdata = |fields: usize| {
+            let parts = vec![Typeof::Payload { header: 8, field: 2, bits: Some(16) }; fields];
+            let set = OfSet {
+                key_order: ByteOrder::None,
+                data_order: Some(ByteOrder::Host),
+                merge: false,
+                key_typeof: &parts,
+                key_is_concatenation: true,
+                data: OfData::Verdict,
+                comment: None,
+            };
+            written(|w| write_set(w, 13, &set)).0
+        };
+        assert!(userdata(7).len() > 200);
+        for fields in 2..=16 {
+            assert!(userdata(fields).len() <= 4 + USERDATA_MAX, "{fields}");
+        }
+    }
+
+    #[test]
+    fn an_owner_is_read_as_it_was_written() {
+        let (bytes, mistake) = written(|w| write_rule(w, 7, None, Some(&Owner::new("a\0b"))));
+        assert_eq!((owner(&bytes[4..]), mistake), (Some("a\0b"), None));
     }
 }

@@ -14,22 +14,42 @@ mod support;
 mod bad_input;
 #[path = "kernel/beside.rs"]
 mod beside;
+#[path = "kernel/chains.rs"]
+mod chains;
 #[path = "kernel/commits.rs"]
 mod commits;
+#[path = "kernel/concatenations.rs"]
+mod concatenations;
 #[path = "kernel/connections.rs"]
 mod connections;
 #[path = "kernel/elements.rs"]
 mod elements;
+#[path = "kernel/exprs.rs"]
+mod exprs;
+#[path = "kernel/find.rs"]
+mod find;
 #[path = "kernel/limits.rs"]
 mod limits;
+#[path = "kernel/maps.rs"]
+mod maps;
+#[path = "kernel/merging.rs"]
+mod merging;
+#[path = "kernel/own_sets.rs"]
+mod own_sets;
+#[path = "kernel/ownership.rs"]
+mod ownership;
 #[path = "kernel/process.rs"]
 mod process;
 #[path = "kernel/queries.rs"]
 mod queries;
 #[path = "kernel/refusals.rs"]
 mod refusals;
+#[path = "kernel/resets.rs"]
+mod resets;
 #[path = "kernel/verbs.rs"]
 mod verbs;
+
+use support::linux;
 
 fn main() -> ExitCode {
     if let Some(done) = process::run_errand(&[
@@ -56,6 +76,20 @@ fn main() -> ExitCode {
         test!(verbs::replace_keeps_handle_and_place),
         test!(verbs::rules_are_deleted_by_handle_by_operation_and_as_read),
         test!(verbs::what_was_read_can_be_written_back),
+        test!(chains::chains_at_devices_are_read_as_written),
+        test!(chains::chains_at_egress_are_read_as_written).requires(support::linux_5_16),
+        test!(chains::device_that_is_not_there_is_waited_for_or_refused),
+        test!(chains::device_given_twice_is_refused_by_its_place),
+        test!(chains::chains_with_devices_can_be_put_back),
+        test!(chains::devices_are_added_and_deleted_and_the_rules_stay).requires(support::linux_6_4),
+        test!(chains::chain_is_never_deleted_for_its_devices).requires(support::linux_6_4),
+        test!(chains::other_devices_are_refused_by_kernels_before_linux_6_4).requires(chains::before_linux_6_4),
+        test!(chains::prefixes_of_devices_are_read_as_written).requires(support::linux_6_17),
+        test!(chains::prefixes_of_devices_are_refused_by_kernels_before_linux_6_17).requires(chains::before_linux_6_17),
+        test!(chains::renamed_chain_is_still_led_to),
+        test!(chains::name_that_is_taken_and_handle_that_is_absent_are_refused),
+        test!(chains::policy_counts_what_no_rule_decides_on),
+        test!(chains::each_family_has_its_hooks_and_priorities),
         test!(elements::values_ranges_prefixes_and_open_ends_are_read_as_written),
         test!(elements::intervals_at_the_ends_of_the_address_space),
         test!(elements::adjacent_intervals_stay_apart),
@@ -89,6 +123,20 @@ fn main() -> ExitCode {
         test!(queries::what_is_absent_is_an_error_for_every_query),
         test!(queries::counter_is_read_and_reset),
         test!(queries::names_that_are_not_utf8_are_listed_and_deleted),
+        test!(find::each_rule_finds_itself_and_no_other),
+        test!(find::all_rules_that_do_the_same_are_found_in_their_order),
+        test!(find::looking_in_an_absent_chain_is_an_error),
+        test!(find::elements_that_do_more_make_another_rule).needs_nft(),
+        test!(merging::overlap_that_the_kernel_does_not_notice_is_refused_before),
+        test!(maps::value_is_replaced_by_its_key),
+        test!(own_sets::they_come_and_go_with_their_rule),
+        test!(own_sets::rules_that_have_them_go_before_after_and_instead_of_others),
+        test!(own_sets::several_of_one_rule_stay_apart),
+        test!(own_sets::refusals_beside_them_name_the_operation_and_the_step),
+        test!(own_sets::empty_one_matches_nothing),
+        test!(ownership::owned_table_is_changed_by_its_owner_alone_and_dies_with_it).requires(linux_5_12),
+        test!(ownership::persistent_table_outlives_its_owner_and_is_adopted).requires(linux_6_9),
+        test!(ownership::table_of_nobodys_cannot_be_taken).requires(linux_5_12),
         test!(refusals::two_bad_rules_of_a_hundred_are_both_named),
         test!(refusals::absent_table_chain_set_and_object_are_named),
         test!(refusals::refusals_read_well),
@@ -101,6 +149,9 @@ fn main() -> ExitCode {
         test!(bad_input::reversed_range_and_overlong_prefix_are_refused),
         test!(bad_input::bad_names_in_queries_are_errors),
         test!(bad_input::nothing_works_without_privilege),
+        test!(exprs::what_is_written_comes_back).requires(support::linux_5_14),
+        test!(exprs::registers_are_combined).requires(linux_6_13),
+        test!(exprs::what_the_kernel_could_not_take_is_refused_before),
         test!(limits::ten_thousand_operations_fit_one_commit),
         test!(limits::five_thousand_elements_arrive),
         test!(limits::seventy_thousand_elements_of_one_call_arrive),
@@ -120,6 +171,37 @@ fn main() -> ExitCode {
         test!(connections::connection_keeps_its_namespace_on_other_threads),
         test!(connections::descriptor_above_1024_works),
         test!(connections::descriptor_is_closed_on_exec),
+        test!(commits::connection_works_after_each_kind_of_error),
+        test!(maps::values_of_each_type_are_read_as_written),
+        test!(maps::verdict_maps_lead_to_chains_and_hold_them).requires(linux_5_13),
+        test!(maps::catch_all_elements_are_in_sets_and_maps_of_every_kind).requires(linux_5_13),
+        test!(maps::value_of_a_key_is_changed_by_one_batch),
+        test!(maps::what_was_read_knows_its_types),
+        test!(maps::constant_set_is_not_changed_once_a_rule_looks_it_up),
+        test!(maps::dynamic_sets_have_stateful_expressions_of_their_own).requires(linux_5_11),
+        test!(maps::element_is_put_back_with_what_it_counted),
+        test!(concatenations::parts_of_every_length_are_read_as_written),
+        test!(concatenations::intervals_of_each_part_are_read_as_written),
+        test!(concatenations::beginnings_of_names_are_intervals_of_a_part),
+        test!(concatenations::overlap_and_repetition_name_the_element),
+        test!(concatenations::sixteen_parts_fill_the_registers),
+        test!(merging::adding_what_a_set_holds_changes_nothing),
+        test!(merging::interval_that_holds_others_replaces_them),
+        test!(merging::intervals_that_touch_become_one_and_others_keep_apart),
+        test!(merging::each_key_stays_as_long_as_the_longest_that_holds_it),
+        test!(merging::parts_of_a_cut_interval_are_as_it_was),
+        test!(merging::merging_is_refused_where_the_set_is_absent_or_another),
+        test!(merging::those_who_merge_at_once_lose_nothing),
+        test!(merging::elements_that_expire_meanwhile_are_no_hindrance),
+        test!(merging::any_sequence_of_merges_and_cuts_holds_what_it_should),
+        test!(resets::element_is_found_by_a_key_that_it_holds),
+        test!(resets::elements_of_maps_and_concatenations_are_found).requires(linux_5_13),
+        test!(resets::keys_that_make_no_sense_and_sets_of_another_type_are_refused),
+        test!(resets::counters_of_elements_are_read_and_reset).requires(linux_6_5),
+        test!(resets::rules_of_a_scope_are_read_and_reset).requires(linux_6_2),
+        test!(resets::reset_of_many_rules_loses_no_count).requires(linux_6_2),
+        test!(resets::resets_are_refused_by_kernels_before_linux_6_2).requires(before_linux_6_2),
+        test!(resets::resets_of_elements_are_refused_by_kernels_before_linux_6_5).requires(before_linux_6_5),
     ])
 }
 
@@ -207,14 +289,47 @@ where
     text.parse().expect(text)
 }
 
-fn linux() -> (u32, u32) {
-    let release = std::fs::read_to_string("/proc/sys/kernel/osrelease").expect("/proc/sys/kernel/osrelease");
-    let mut numbers = release.split(|c: char| !c.is_ascii_digit()).map_while(|number| number.parse().ok());
-    numbers.next().zip(numbers.next()).unwrap_or_else(|| panic!("no version: {release}"))
-}
-
 fn linux_6_3() -> Result<(), String> {
     if linux() >= (6, 3) { Ok(()) } else { Err("no destroy before Linux 6.3".to_owned()) }
+}
+
+/// For tables with an owner.
+fn linux_5_12() -> Result<(), String> {
+    if linux() >= (5, 12) { Ok(()) } else { Err("no owners of tables before Linux 5.12".to_owned()) }
+}
+
+fn linux_6_9() -> Result<(), String> {
+    if linux() >= (6, 9) { Ok(()) } else { Err("no persistent tables before Linux 6.9".to_owned()) }
+}
+
+/// For two stateful expressions of an element.
+fn linux_5_11() -> Result<(), String> {
+    if linux() >= (5, 11) { Ok(()) } else { Err("no second expression of elements before Linux 5.11".to_owned()) }
+}
+
+/// For catch-all elements.
+fn linux_5_13() -> Result<(), String> {
+    if linux() >= (5, 13) { Ok(()) } else { Err("no catch-all elements before Linux 5.13".to_owned()) }
+}
+
+fn linux_6_2() -> Result<(), String> {
+    if linux() >= (6, 2) { Ok(()) } else { Err("no reset of rules before Linux 6.2".to_owned()) }
+}
+
+fn before_linux_6_2() -> Result<(), String> {
+    if linux() < (6, 2) { Ok(()) } else { Err("Linux 6.2 resets rules".to_owned()) }
+}
+
+fn linux_6_5() -> Result<(), String> {
+    if linux() >= (6, 5) { Ok(()) } else { Err("no reset of elements before Linux 6.5".to_owned()) }
+}
+
+fn before_linux_6_5() -> Result<(), String> {
+    if linux() < (6, 5) { Ok(()) } else { Err("Linux 6.5 resets elements".to_owned()) }
+}
+
+fn linux_6_13() -> Result<(), String> {
+    if linux() >= (6, 13) { Ok(()) } else { Err("no operands in registers before Linux 6.13".to_owned()) }
 }
 
 fn before_linux_6_3() -> Result<(), String> {

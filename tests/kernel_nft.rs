@@ -7,8 +7,14 @@ use nftlink::{Conn, ElementInfo};
 #[macro_use]
 mod support;
 
+#[path = "kernel_nft/chains.rs"]
+mod chains;
+#[path = "kernel_nft/language.rs"]
+mod language;
 #[path = "kernel_nft/read.rs"]
 mod read;
+#[path = "kernel_nft/sets.rs"]
+mod sets;
 #[path = "kernel_nft/written.rs"]
 mod written;
 
@@ -30,6 +36,37 @@ fn main() -> ExitCode {
         test!(written::translations_of_family_ip6).needs_nft(),
         test!(written::rules_keep_the_places_that_they_were_given).needs_nft(),
         test!(written::what_was_deleted_is_gone).needs_nft(),
+        test!(chains::chains_at_devices).needs_nft(),
+        test!(chains::chains_at_devices_that_send).needs_nft().requires(support::linux_5_16),
+        test!(chains::devices_of_nfts_chains_are_read_and_put_back).needs_nft(),
+        test!(chains::priorities_have_nfts_names).needs_nft(),
+        test!(chains::renamed_chains_are_what_nft_makes_of_them).needs_nft(),
+        test!(chains::added_devices_are_what_nft_makes_of_them).needs_nft().requires(support::linux_6_4),
+        test!(language::matches::header_fields).needs_nft(),
+        test!(language::matches::fields_of_frames_and_arp).needs_nft(),
+        test!(language::matches::what_the_kernel_knows).needs_nft(),
+        test!(language::matches::connections).needs_nft(),
+        test!(language::matches::fields_side_by_side).needs_nft(),
+        test!(language::matches::bits).needs_nft(),
+        test!(language::sets::sets_of_rules_own).needs_nft(),
+        test!(language::sets::sets_and_maps_of_the_tables).needs_nft().requires(support::linux_5_13),
+        test!(language::sets::plain_numbers_are_turned_round_for_sets_of_intervals),
+        test!(language::sets::a_choice_of_nothing_is_kept).needs_nft(),
+        test!(language::sets::maps_of_rules_own).needs_nft().requires(support::linux_5_13),
+        test!(language::statements::statements).needs_nft(),
+        test!(language::statements::rejections).needs_nft(),
+        test!(language::statements::rejections_of_frames).needs_nft().requires(support::kernel_rejects_frames),
+        test!(language::statements::fields_that_are_set).needs_nft(),
+        test!(language::statements::sets_that_packets_change).needs_nft().requires(support::linux_5_11),
+        test!(language::statements::what_this_kernel_lacks_is_sent_as_nft_does).needs_nft(),
+        test!(language::mistakes::what_makes_no_sense_is_refused),
+        test!(language::mistakes::the_pairs_use_all_of_the_language),
+        test!(sets::options_of_sets).needs_nft().requires(support::linux_5_13),
+        test!(sets::maps).needs_nft().requires(support::linux_5_13),
+        test!(sets::concatenations).needs_nft().requires(support::linux_5_13),
+        test!(sets::stateful_sets).needs_nft().requires(support::linux_5_11),
+        test!(sets::typed_reading_of_what_nft_wrote).needs_nft().requires(support::linux_5_13),
+        test!(sets::nft_merges_as_we_do).needs_nft(),
         test!(read::listing_says_what_nfts_says).needs_nft(),
         test!(read::elements_are_typed).needs_nft(),
         test!(read::maps_and_unknown_objects_are_listed_too).needs_nft(),
@@ -99,7 +136,9 @@ fn elements(conn: &mut Conn) -> Vec<String> {
         };
         all.extend(elements.iter().filter(|element| !is_end_at_zero(element)).map(|element| {
             let key = (element.key(), element.key_end(), element.flags());
-            format!("{}: {key:?} timeout {:?} comment {:?}", set.at(), element.timeout(), element.comment())
+            let (value, exprs) = (element.data(), element.stateful().iter().map(|expr| expr.get()).collect::<Vec<_>>());
+            let has = (element.timeout(), element.comment(), value, exprs);
+            format!("{}: {key:?} timeout, comment, value, expressions {has:?}", set.at())
         }));
     }
     all.sort();

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use nftlink::datum::{Address, L4Proto, Mark, Port};
 use nftlink::expr::{Counter, Expr};
-use nftlink::field::{Field, Match, ip, ip6, meta, tcp, udp};
+use nftlink::field::{Field, Match, Write, ip, ip6, meta, tcp, udp};
 use nftlink::{
     Batch, Chain, ChainRef, Conn, Element, Family, Hook, Hooked, Interval, NatTarget, Policy, PortTarget, Priority,
     Rule, Set, Table, TableFlags, object,
@@ -19,10 +19,22 @@ use nftlink::{
 #[macro_use]
 mod support;
 
+#[path = "kernel_packets/conntrack.rs"]
+mod conntrack;
+#[path = "kernel_packets/control.rs"]
+mod control;
+#[path = "kernel_packets/frames.rs"]
+mod frames;
 #[path = "kernel_packets/matches.rs"]
 mod matches;
 #[path = "kernel_packets/nat.rs"]
 mod nat;
+#[path = "kernel_packets/packet.rs"]
+mod packet;
+#[path = "kernel_packets/sets.rs"]
+mod sets;
+#[path = "kernel_packets/statements.rs"]
+mod statements;
 
 use support::lab::{self, Answer, Client, Namespace, PATIENCE, Server};
 
@@ -50,6 +62,11 @@ fn main() -> ExitCode {
         test!(dropped_output_is_refused_at_once),
         test!(nat::router_forwards_what_its_interfaces_allow),
         test!(arp_table_cuts_off_ipv4_only),
+        test!(frames::ingress_drops_what_its_devices_receive),
+        test!(frames::other_devices_are_seen_at_once).requires(support::linux_6_4),
+        test!(frames::prefix_of_devices_covers_those_to_come).requires(support::linux_6_17),
+        test!(frames::egress_drops_what_its_devices_send).requires(support::linux_5_16),
+        test!(frames::bridge_filters_frames_between_its_ports),
         test!(nat::dnat_leads_to_an_address_a_port_or_both),
         test!(nat::dnat_leads_into_ranges),
         test!(nat::dnat_of_own_packets),
@@ -57,6 +74,59 @@ fn main() -> ExitCode {
         test!(nat::snat_of_packets_for_this_machine),
         test!(nat::masquerade_takes_the_address_of_the_way_out),
         test!(nat::redirect_leads_to_this_machine),
+        test!(conntrack::states_are_told_apart),
+        test!(conntrack::direction_and_status_follow_the_connection),
+        test!(conntrack::marks_go_from_packet_to_connection_and_back),
+        test!(conntrack::connection_marks_compare_as_numbers),
+        test!(conntrack::addresses_of_a_translated_connection_are_known_in_both_directions),
+        test!(conntrack::same_addresses_in_another_zone_are_another_connection),
+        test!(conntrack::packets_and_bytes_are_counted_for_each_direction),
+        test!(conntrack::expiration_is_what_is_left_of_the_timeout),
+        test!(conntrack::connection_over_the_limit_is_refused_until_another_ends),
+        test!(control::icmp_messages_match_by_type_code_id_and_sequence),
+        test!(control::icmpv6_messages_match_by_type_code_id_and_sequence),
+        test!(control::tcp_flags_match_as_bits),
+        test!(control::transport_headers_match_field_by_field),
+        test!(control::ip_headers_match_at_their_borders),
+        test!(control::users_and_groups_match_as_the_sockets_namespace_knows_them),
+        test!(control::processors_and_random_numbers_match_as_numbers),
+        test!(control::times_match_while_they_last),
+        test!(control::interfaces_match_by_index_group_and_type),
+        test!(control::frames_match_by_addresses_protocol_and_packet_type),
+        test!(control::arp_matches_field_by_field),
+        test!(control::neighbour_whose_requests_are_refused_never_resolves),
+        test!(control::tcp_opens_with_syn_alone),
+        test!(sets::orders_hold_at_their_borders),
+        test!(sets::bits_of_marks_are_computed),
+        test!(sets::one_of_and_none_of_hold_at_their_edges),
+        test!(sets::concatenations_hold_at_the_edges_of_each_field),
+        test!(sets::verdict_maps_decide_by_value_range_and_the_rest).requires(support::linux_5_13),
+        test!(sets::marks_come_from_maps_of_ports).requires(support::linux_5_13),
+        test!(sets::dnat_goes_where_a_map_leads),
+        test!(sets::snat_comes_from_where_a_map_says),
+        test!(sets::flags_choose_a_mark_from_a_map),
+        test!(statements::limit_lets_its_burst_pass_and_over_the_rest),
+        test!(statements::limit_fills_again),
+        test!(statements::quota_passes_until_it_is_used_up),
+        test!(statements::last_tells_when_the_last_packet_came).requires(support::linux_5_14),
+        test!(statements::log_tells_a_group_and_the_rule_goes_on),
+        test!(statements::rejected_senders_are_told_how),
+        test!(statements::rejected_datagrams_and_own_packets_are_told_at_once),
+        test!(statements::rejected_frames_are_told_at_once).requires(support::kernel_rejects_frames),
+        test!(statements::written_addresses_and_ports_have_right_checksums),
+        test!(statements::written_tcp_headers_have_right_checksums),
+        test!(statements::written_icmp_headers_have_right_checksums),
+        test!(statements::written_ip_headers_are_received),
+        test!(statements::packets_for_others_are_taken_in_when_told_to),
+        test!(statements::tracing_events_classes_and_untracking_disturb_no_packet),
+        test!(statements::packets_add_to_sets_and_delete_from_them),
+        test!(statements::updates_begin_timeouts_anew_and_adding_does_not),
+        test!(statements::each_sender_has_a_limit_of_its_own),
+        test!(statements::maps_that_packets_fill_are_read_back),
+        test!(control::frames_have_what_a_field_implies),
+        test!(conntrack::each_client_has_a_number_of_connections_of_its_own),
+        test!(sets::rule_knows_of_a_packet_what_it_has_tested),
+        test!(sets::one_rule_translates_ports_of_two_protocols),
     ])
 }
 
@@ -88,9 +158,9 @@ trait Ip: Address + Copy + Ord + fmt::Display + Into<IpAddr> + Into<NatTarget> +
     /// A range of addresses to translate to.
     fn pool(from: Self, to: Self) -> NatTarget;
 
-    fn saddr() -> Field<Self>;
+    fn saddr() -> Field<Self, Write>;
 
-    fn daddr() -> Field<Self>;
+    fn daddr() -> Field<Self, Write>;
 }
 
 impl Ip for Ipv4Addr {
@@ -110,11 +180,11 @@ impl Ip for Ipv4Addr {
         (from..=to).into()
     }
 
-    fn saddr() -> Field<Self> {
+    fn saddr() -> Field<Self, Write> {
         ip::saddr()
     }
 
-    fn daddr() -> Field<Self> {
+    fn daddr() -> Field<Self, Write> {
         ip::daddr()
     }
 }
@@ -136,11 +206,11 @@ impl Ip for Ipv6Addr {
         (from..=to).into()
     }
 
-    fn saddr() -> Field<Self> {
+    fn saddr() -> Field<Self, Write> {
         ip6::saddr()
     }
 
-    fn daddr() -> Field<Self> {
+    fn daddr() -> Field<Self, Write> {
         ip6::daddr()
     }
 }

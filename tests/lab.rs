@@ -11,7 +11,7 @@ use std::time::Duration;
 #[macro_use]
 mod support;
 
-use support::lab::{self, Answer, Client, Namespace, Server};
+use support::lab::{self, Answer, Client, Namespace, Server, Stream};
 
 fn main() -> ExitCode {
     support::main(&[
@@ -20,6 +20,9 @@ fn main() -> ExitCode {
         test!(closed_port_refuses),
         test!(silent_host_drops),
         test!(late_udp_answer_is_not_taken_for_the_next),
+        test!(streams_tell_which_numbers_arrived),
+        test!(stream_tells_what_its_sender_was_refused),
+        test!(datagrams_of_another_stream_do_not_count),
         test!(namespaces_do_not_reach_each_other),
         test!(process_has_left_the_machines_namespace),
         test!(tests_have_namespaces_of_their_own_one),
@@ -68,6 +71,52 @@ fn veth_passes_udp_and_tcp_over_ipv4_and_ipv6() {
             assert_eq!(server.peers(), [from]);
         }
     }
+}
+
+/// How often streams send.
+const EVERY: Duration = Duration::from_millis(1);
+
+fn streams_tell_which_numbers_arrived() {
+    let (left, right) = two_hosts();
+    let streams =
+        FAMILIES.map(|(from, to, _)| Stream::start((&left, (ip(from), 0)), (&right, (ip(to), 4000)), EVERY).unwrap());
+    // Sent to the same machine, where nobody listens.
+    let nobody = (&right, (ip("10.0.0.2"), 4002));
+    let astray = Stream::translated((&left, (ip("10.0.0.1"), 0)), (ip("10.0.0.2"), 4001), nobody, EVERY).unwrap();
+    Stream::wait_for_all(streams.iter().chain([&astray]), 20);
+    for stream in streams {
+        let flow = stream.stop();
+        assert!(flow.sent >= 20);
+        assert_eq!((flow.lost(), &flow.refused), (vec![], &vec![]));
+        assert!(flow.arrived.is_sorted(), "numbers and times rise");
+        assert_eq!(flow.arrived.len() as u64, flow.sent);
+    }
+    let flow = astray.stop();
+    assert_eq!((flow.lost(), flow.arrived), ((0..flow.sent).collect(), vec![]));
+}
+
+fn stream_tells_what_its_sender_was_refused() {
+    let (left, right) = two_hosts();
+    // There is no route.
+    let elsewhere = (ip("192.0.2.1"), 4000);
+    let to = (&right, (ip("10.0.0.2"), 4000));
+    let stream = Stream::translated((&left, (ip("10.0.0.1"), 0)), elsewhere, to, EVERY).unwrap();
+    stream.wait_for(3);
+    let flow = stream.stop();
+    assert_eq!(flow.refused, (0..flow.sent).map(|n| (n, ErrorKind::NetworkUnreachable)).collect::<Vec<_>>());
+    assert_eq!(flow.lost().len() as u64, flow.sent);
+}
+
+fn datagrams_of_another_stream_do_not_count() {
+    let (left, right) = two_hosts();
+    let (from, to) = (ip("10.0.0.1"), ip("10.0.0.2"));
+    // The second one's go to the first one's receiver.
+    let right_one = Stream::start((&left, (from, 0)), (&right, (to, 4000)), EVERY).unwrap();
+    let wrong_one = Stream::translated((&left, (from, 0)), (to, 4000), (&right, (to, 4001)), EVERY).unwrap();
+    Stream::wait_for_all([&right_one, &wrong_one], 20);
+    let (right_one, wrong_one) = (right_one.stop(), wrong_one.stop());
+    assert_eq!(right_one.arrived.len() as u64, right_one.sent);
+    assert_eq!(wrong_one.arrived, []);
 }
 
 fn router_passes_what_is_not_its_own() {

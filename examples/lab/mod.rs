@@ -41,7 +41,12 @@ use nix::sys::time::{TimeVal, TimeValLike as _};
 use nix::unistd::{getegid, geteuid};
 use rtnetlink::packet_route::address::AddressHeaderFlags;
 use rtnetlink::packet_route::link::{InfoData, InfoVeth};
-use rtnetlink::{LinkUnspec, LinkVeth, RouteMessageBuilder};
+use rtnetlink::{LinkBridge, LinkUnspec, LinkVeth, RouteMessageBuilder};
+
+mod stream;
+
+#[allow(unused_imports, reason = "each program uses only a part of the laboratory")]
+pub use stream::{Flow, Stream};
 
 /// How long a [`Client`] waits for an answer unless told otherwise.
 pub const PATIENCE: Duration = Duration::from_millis(300);
@@ -335,6 +340,25 @@ pub fn veth(one: (&Namespace, &str), other: (&Namespace, &str)) -> Result<(), La
         namespace.wait_until(&what, || is_running(link) && is_ready_for_ipv6(link))?;
     }
     Ok(())
+}
+
+/// Makes a bridge of links that are there, as a switch with these ports; it forwards when this returns.
+///
+/// # Errors
+///
+/// If a link of the bridge's name is there already, or a port is not.
+pub fn bridge(namespace: &Namespace, name: &str, ports: &[&str]) -> Result<(), LabError> {
+    let what = format!("ip link add {name} type bridge");
+    let bridge = LinkBridge::new(name).up().build();
+    namespace.rtnetlink(&what, async |netlink| netlink.link().add(bridge).execute().await)?;
+    let index = namespace.run(|| if_nametoindex(name)).map_err(|errno| LabError::new(&what, errno))?;
+    for port in ports {
+        let message = LinkUnspec::new_with_name(port).controller(index).build();
+        namespace.rtnetlink(format_args!("ip link set {port} master {name}"), async |netlink| {
+            netlink.link().set(message).execute().await
+        })?;
+    }
+    namespace.wait_until(&what, || is_running(name))
 }
 
 /// Whether the link has noticed that its other end is up; until then it drops what is sent.

@@ -175,7 +175,8 @@ pub fn element<K: Display>(element: &ElementInfo<K>) -> String {
         (Some(left), None) => format!(", {} left", duration(left)),
         _ => String::new(),
     };
-    format!("{}{}{left}", element.key(), quoted(element.comment()))
+    let key = element.key().map_or("*".to_owned(), K::to_string);
+    format!("{key}{}{left}", quoted(element.comment()))
 }
 
 /// `1h 30m`; of a few seconds also the milliseconds.

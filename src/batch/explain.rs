@@ -2,6 +2,7 @@
 
 use super::Batch;
 use super::show::Part;
+use crate::chain::{Device, changed_devices, devices};
 use crate::error::{AttrPath, Errno, Rejection};
 use crate::expr::Exprs;
 use crate::set::{first_entries, show_entries};
@@ -15,7 +16,7 @@ impl Batch {
     /// Tells of the refused message with that sequence.
     pub(crate) fn explain(&self, sequence: u32, errno: Errno, extended: &ExtAck) -> Option<Rejection> {
         let op = self.op_of(sequence)?;
-        let (_, part) = Part::all(self.bytes_of(op)).find(|(number, _)| *number == sequence)?;
+        let (_, part, (kind, intervals)) = self.parts_of(op).find(|(number, ..)| *number == sequence)?;
         let path = path(&part, extended);
         let step = path.as_ref().and_then(AttrPath::expression).and_then(|at| self.step_of(op.index(), at));
         let text = path.as_ref().and_then(|path| {
@@ -24,7 +25,6 @@ impl Batch {
             }
             let at = path.element()?;
             // The entry that ends an interval comes behind the one that is at fault.
-            let (kind, intervals) = self.key_type(op);
             let mut before = 0;
             let elements = show_entries(&first_entries(part.attrs, at + 2), kind, intervals);
             elements.into_iter().find_map(|(element, count)| {
@@ -37,14 +37,23 @@ impl Batch {
             (Some(text), None) => Some(text.clone()),
             (None, policy) => policy.clone(),
         };
-        let operation = part.command().into();
+        let operation = if self.is_guarded(op) { self.describe(op) } else { part.command() }.into();
         Some(Rejection { op, errno, operation, path, part: text.map(Into::into), step, message })
     }
 
-    /// Whether what the kernel refused is unknown to it: before Linux 6.3 it has no `destroy`.
-    pub(crate) fn lacks_destroy(&self, rejection: &Rejection) -> bool {
-        let destroys = Part::all(self.bytes_of(rejection.op)).next().is_some_and(|(_, part)| part.destroys());
-        destroys && rejection.errno == Errno::EINVAL && rejection.path.is_none()
+    /// The feature that a kernel lacks which refuses an operation so, and the first that has it.
+    pub(crate) fn lacking(&self, rejection: &Rejection) -> Option<(&'static str, &'static str)> {
+        if rejection.errno != Errno::EINVAL || rejection.path.is_some() {
+            return None;
+        }
+        let (_, part) = Part::all(self.bytes_of(rejection.op)).next()?;
+        let changes_devices = part.hook(changed_devices).flatten().is_some();
+        match part.hook(devices).unwrap_or_default().iter().any(Device::is_prefix) {
+            true => Some(("a prefix of device names", "6.17")),
+            // Before, a hook was of no use without its priority.
+            false if changes_devices => Some(("changing the devices of a chain", "6.4")),
+            false => part.destroys().then_some(("destroy", "6.3")),
+        }
     }
 
     /// The step of a rule that made an expression.

@@ -1,5 +1,6 @@
 //! A transaction as a value: nft's verbs become netlink messages in one buffer.
 
+mod chains;
 mod explain;
 mod show;
 mod verbs;
@@ -7,21 +8,23 @@ mod verbs;
 use std::collections::HashSet;
 use std::fmt;
 
+pub use chains::Rename;
 pub(crate) use verbs::write_rule_chain;
 pub use verbs::{Declare, Delete, Flush, Position};
 
 use crate::chain::ChainRef;
-use crate::datum::DataType;
+use crate::datum::{DataType, IntoKey};
 use crate::error::{BuildError, BuildErrorKind, Op};
 use crate::rule::{
     AsRule, NFT_MSG_DELRULE, NFT_MSG_NEWRULE, NFTA_RULE_HANDLE, NFTA_RULE_ID, NFTA_RULE_POSITION,
     NFTA_RULE_POSITION_ID, RuleHandle,
 };
 use crate::set::{
-    Element, IntoElement, Key, NFT_MSG_DELSETELEM, NFT_MSG_DESTROYSETELEM, NFT_MSG_NEWSETELEM, Set, SetFlags, SetRef,
-    SplitEntries, WhatOfElement,
+    Anonymous, Element, IntoElement, Key, Mapped, NFT_MSG_DELSETELEM, NFT_MSG_DESTROYSETELEM, NFT_MSG_NEWSET,
+    NFT_MSG_NEWSETELEM, Set, SetFlags, SetRef, SplitEntries, WhatOfElement, write_set_id,
 };
 use crate::table::{NFT_MSG_DELTABLE, NFT_MSG_NEWTABLE, TableRef};
+use crate::userdata::Typeof;
 use crate::wire::message::{
     HEADER_LEN, NLM_F_APPEND, NLM_F_CREATE, NLM_F_EXCL, NLM_F_REPLACE, header, len_and_kind, message, patch_length,
 };
@@ -123,8 +126,9 @@ impl Batch {
 
     /// Adds a table, chain, set or object; one that is there already stays, and so does what is
     /// in it. Of one that is there, a table's dormancy, a chain's policy if one is given and, on
-    /// newer kernels, a set's timeout change to what is given; comments do not. A set or object of
-    /// another type, or a chain at another hook, makes the commit fail.
+    /// newer kernels, a set's timeout change to what is given; a chain gets the devices that it lacks
+    /// (Linux 6.4); comments do not change. A set or object of another type, or a chain at another
+    /// hook, makes the commit fail.
     pub fn add(&mut self, what: &impl Declare) -> &mut Self {
         self.declare(what, NLM_F_CREATE)
     }
@@ -165,6 +169,10 @@ impl Batch {
     }
 
     /// Makes sure that the table exists and that nothing is in it, on every kernel.
+    ///
+    /// Where the batch then fills it while packets flow, rules and elements of plain sets switch in
+    /// one instant. The drop policy of a new chain, and elements of a new set of intervals, follow some
+    /// microseconds later: [`guide`](crate::guide::replace_my_table) says how to do without.
     pub fn reset(&mut self, table: &(impl Declare + AsRef<TableRef>)) -> &mut Self {
         let family = table.as_ref().family;
         self.op(0, |batch| {
@@ -233,16 +241,31 @@ impl Batch {
     ) -> &mut Self {
         let detail = self.steps.len() as u32;
         self.op(detail, |batch| {
+            let sets: Vec<u32> = rule.own_sets().0.iter().map(|(set, of)| batch.own_set(chain, set, of)).collect();
             batch.messages += 1;
             let (w, steps) = (&mut batch.w, &mut batch.steps);
             message(w, NFT_MSG_NEWRULE, flags, batch.messages, chain.table.family, |w| {
                 verbs::write_rule_chain(chain, w);
                 place(w);
-                rule.encode(chain, w, steps);
+                rule.encode(chain, &sets, w, steps);
             });
             // No step has no expressions: this ends the rule's.
             steps.push(0);
         })
+    }
+
+    /// Adds a set that a rule has to itself, and returns its number.
+    fn own_set(&mut self, chain: &ChainRef, set: &Anonymous, key_typeof: &[Typeof]) -> u32 {
+        // A number of its own in the batch, as every set has.
+        let id = self.messages + 1;
+        let table = &chain.table;
+        self.message(NFT_MSG_NEWSET, NLM_F_CREATE, table.family, |w| set.encode(table, id, key_typeof, w));
+        if set.entries().is_empty() {
+            return id;
+        }
+        let at = SetRef::new(table, set.name());
+        self.split(&at, Some(id), NFT_MSG_NEWSETELEM, NLM_F_CREATE, |entries| set.each_entry(entries));
+        id
     }
 
     /// Deletes a rule that the kernel has, or one that this batch adds.
@@ -263,18 +286,18 @@ impl Batch {
 
     /// Adds elements to a set; those that are there already stay. An interval that overlaps
     /// another one makes the commit fail (`EEXIST`).
-    pub fn add_elements<K: Key, E: IntoElement<K>>(
+    pub fn add_elements<K: Key, V: Mapped, E: IntoElement<K, V>>(
         &mut self,
-        set: &Set<K>,
+        set: &Set<K, V>,
         elements: impl IntoIterator<Item = E>,
     ) -> &mut Self {
         self.elements(set, NFT_MSG_NEWSETELEM, NLM_F_CREATE, elements)
     }
 
     /// Adds elements to a set; the commit fails (`EEXIST`) if one is there already.
-    pub fn create_elements<K: Key, E: IntoElement<K>>(
+    pub fn create_elements<K: Key, V: Mapped, E: IntoElement<K, V>>(
         &mut self,
-        set: &Set<K>,
+        set: &Set<K, V>,
         elements: impl IntoIterator<Item = E>,
     ) -> &mut Self {
         self.elements(set, NFT_MSG_NEWSETELEM, NLM_F_CREATE | NLM_F_EXCL, elements)
@@ -282,18 +305,41 @@ impl Batch {
 
     /// Deletes elements from a set; the commit fails (`ENOENT`) if one is not there. An interval
     /// is deleted as it was added, not in parts.
-    pub fn delete_elements<K: Key, E: IntoElement<K>>(
+    pub fn delete_elements<K: Key, V: Mapped, E: IntoElement<K, V>>(
         &mut self,
-        set: &Set<K>,
+        set: &Set<K, V>,
         elements: impl IntoIterator<Item = E>,
     ) -> &mut Self {
         self.elements(set, NFT_MSG_DELSETELEM, 0, elements)
     }
 
-    /// Deletes those of the elements that are in the set (Linux 6.3).
-    pub fn destroy_elements<K: Key, E: IntoElement<K>>(
+    /// Deletes the elements of a map that have those keys, whatever their values are; the commit fails
+    /// (`ENOENT`) if one is not there.
+    ///
+    /// ```
+    /// use std::net::Ipv4Addr;
+    /// use nftlink::datum::Port;
+    /// use nftlink::{Batch, Map, Table};
+    ///
+    /// let published = Map::<Port, (Ipv4Addr, Port)>::new(Table::inet("nat"), "published");
+    /// let mut batch = Batch::new();
+    /// // Port 8080 leads elsewhere, in one step.
+    /// batch.delete_keys(&published, [8080]);
+    /// batch.add_elements(&published, [(8080, (Ipv4Addr::new(10, 0, 0, 2), 80))]);
+    /// ```
+    pub fn delete_keys<K: Key, V: Mapped, Q: IntoKey<K>>(
         &mut self,
-        set: &Set<K>,
+        map: &Set<K, V>,
+        keys: impl IntoIterator<Item = Q>,
+    ) -> &mut Self {
+        let elements = keys.into_iter().map(|key| Element::of(key.into_key()));
+        self.op(detail_of::<K>(), |batch| batch.elements_of::<K, ()>(map.at(), NFT_MSG_DELSETELEM, 0, elements))
+    }
+
+    /// Deletes those of the elements that are in the set (Linux 6.3).
+    pub fn destroy_elements<K: Key, V: Mapped, E: IntoElement<K, V>>(
+        &mut self,
+        set: &Set<K, V>,
         elements: impl IntoIterator<Item = E>,
     ) -> &mut Self {
         self.elements(set, NFT_MSG_DESTROYSETELEM, 0, elements)
@@ -302,52 +348,89 @@ impl Batch {
     /// Adds elements to a set; those that are there already get the new timeout and comment, and
     /// their time begins anew, on every kernel. Of an element given twice the last counts. An
     /// interval that overlaps another one, in the set or given here, makes the commit fail
-    /// (`EEXIST`) unless it is the same.
-    pub fn refresh_elements<K: Key, E: IntoElement<K>>(
+    /// (`EEXIST`) unless it is the same. So does an element of a map that is there with another
+    /// value.
+    ///
+    /// Meanwhile a packet finds the element in a plain set. In a set of intervals it may miss it for
+    /// some microseconds before Linux 6.18: seen on 5.10, 6.1 and 6.12.
+    pub fn refresh_elements<K: Key, V: Mapped, E: IntoElement<K, V>>(
         &mut self,
-        set: &Set<K>,
+        set: &Set<K, V>,
         elements: impl IntoIterator<Item = E>,
     ) -> &mut Self {
-        let mut elements: Vec<Element<K>> = elements.into_iter().map(E::into_element).collect();
+        let elements: Vec<Element<K, V>> = elements.into_iter().map(E::into_element).collect();
+        let mut elements = set.prepared(elements);
         if elements.len() > 1 {
             without_repetition(&mut elements);
         }
         self.op(detail_of::<K>(), |batch| {
             let all = || elements.iter().cloned();
-            batch.split(set.at(), NFT_MSG_NEWSETELEM, NLM_F_CREATE, all());
-            batch.split(set.at(), NFT_MSG_DELSETELEM, 0, all());
-            batch.split(set.at(), NFT_MSG_NEWSETELEM, NLM_F_CREATE, all());
+            batch.elements_of(set.at(), NFT_MSG_NEWSETELEM, NLM_F_CREATE, all());
+            batch.elements_of(set.at(), NFT_MSG_DELSETELEM, 0, all());
+            batch.elements_of(set.at(), NFT_MSG_NEWSETELEM, NLM_F_CREATE, all());
         })
     }
 
-    fn elements<K: Key, E: IntoElement<K>>(
+    fn elements<K: Key, V: Mapped, E: IntoElement<K, V>>(
         &mut self,
-        set: &Set<K>,
+        set: &Set<K, V>,
         kind: u16,
         flags: u16,
         elements: impl IntoIterator<Item = E>,
     ) -> &mut Self {
         let elements = elements.into_iter().map(E::into_element);
-        self.op(detail_of::<K>(), |batch| batch.split(set.at(), kind, flags, elements))
+        if set.merges() && kind == NFT_MSG_NEWSETELEM {
+            let merged = set.prepared(elements.collect());
+            return self.op(detail_of::<K>(), |batch| batch.elements_of(set.at(), kind, flags, merged.into_iter()));
+        }
+        self.op(detail_of::<K>(), |batch| batch.elements_of(set.at(), kind, flags, elements))
     }
 
-    fn split<K: Key>(&mut self, set: &SetRef, kind: u16, flags: u16, elements: impl Iterator<Item = Element<K>>) {
+    fn elements_of<K: Key, V: Mapped>(
+        &mut self,
+        set: &SetRef,
+        kind: u16,
+        flags: u16,
+        elements: impl Iterator<Item = Element<K, V>>,
+    ) {
         let mut elements = elements.peekable();
         // Without elements a deletion would mean all of them.
         if elements.peek().is_none() {
             return;
         }
         let what = if kind == NFT_MSG_NEWSETELEM { WhatOfElement::Full } else { WhatOfElement::Key };
+        let start = self.w.len();
+        let open = std::cell::Cell::new(false);
+        self.split(set, None, kind, flags, |write| {
+            elements.for_each(|element| write(&|w| open.set(open.get() | element.encode(what, w))));
+        });
+        if open.get() && kind == NFT_MSG_NEWSETELEM && show::open_end_overlaps(&self.as_bytes()[start..]) {
+            self.w.fail(BuildErrorKind::Overlap);
+        }
+    }
+
+    /// Writes elements as the lists of as many messages as they need.
+    fn split(
+        &mut self,
+        set: &SetRef,
+        id: Option<u32>,
+        kind: u16,
+        flags: u16,
+        each: impl FnOnce(&mut dyn FnMut(&dyn Fn(&mut AttrWriter))),
+    ) {
         let messages = &mut self.messages;
         let begin = |w: &mut AttrWriter| {
             *messages += 1;
             let start = w.len();
             w.buffer().extend_from_slice(&header(kind, flags, *messages, set.table.family));
             set.write(w);
+            write_set_id(id, w);
             start
         };
         let end = |w: &mut AttrWriter, start| patch_length(w.buffer(), start);
-        SplitEntries { begin, end, w: &mut self.w }.write(elements, what);
+        let mut entries = SplitEntries::new(begin, end, &mut self.w);
+        each(&mut |encode| entries.write(encode));
+        entries.finish();
     }
 
     fn message(&mut self, kind: u16, flags: u16, family: Family, content: impl FnOnce(&mut AttrWriter)) {
@@ -376,11 +459,10 @@ impl Batch {
     /// Makes sure that a rule of this batch has an id, and returns it.
     fn position_id(&mut self, at: Position) -> Option<u32> {
         let Position::Op(op) = at else { return None };
-        let start = self.ops.get(op.index())?.offset;
+        let first = self.ops.get(op.index())?.offset;
         let end = self.ops.get(op.index() + 1).map_or(self.w.len(), |next| next.offset);
-        if !show::adds_rule(self.as_bytes().get(start..end)?) {
-            return None;
-        }
+        // The sets that a rule has to itself come before it.
+        let start = first + show::place_of_rule(self.as_bytes().get(first..end)?)?;
         // An id that no table of this batch's rules uses twice: the operation's own number.
         let id = op.0 + 1;
         let mut attr = AttrWriter::new();
@@ -434,12 +516,12 @@ impl Batch {
 }
 
 /// Keeps the last of equal keys: none can be deleted twice.
-fn without_repetition<K: Key>(elements: &mut Vec<Element<K>>) {
+fn without_repetition<K: Key, V: Mapped>(elements: &mut Vec<Element<K, V>>) {
     let (mut seen, mut key) = (HashSet::new(), AttrWriter::new());
     elements.reverse();
     elements.retain(|element| {
         key.buffer().clear();
-        K::encode(element, WhatOfElement::Key, &mut key);
+        element.encode(WhatOfElement::Key, &mut key);
         // What cannot be encoded is told when it is written.
         key.take_error().is_some() || seen.insert(key.bytes_written().to_vec())
     });

@@ -3,14 +3,18 @@
 use std::fmt::{self, Write};
 
 use super::Batch;
-use crate::chain::{self, NFTA_CHAIN_NAME};
+use super::chains::GUARDED;
+use crate::chain::{self, Device, NFTA_CHAIN_HANDLE, NFTA_CHAIN_HOOK, NFTA_CHAIN_NAME, changed_devices};
 use crate::datum::DataType;
 use crate::error::Op;
 use crate::object::{self, NFTA_OBJ_NAME, NFTA_OBJ_TYPE, ObjectKind};
 use crate::rule::{self, Bytecode, NFTA_RULE_CHAIN, NFTA_RULE_EXPRESSIONS, NFTA_RULE_HANDLE, NFTA_RULE_POSITION};
-use crate::set::{self, NFTA_SET_ELEM_LIST_ELEMENTS, NFTA_SET_NAME, first_entries, show_entries};
+use crate::set::{
+    self, NFTA_SET_ELEM_LIST_ELEMENTS, NFTA_SET_FLAGS, NFTA_SET_KEY_TYPE, NFTA_SET_NAME, SetFlags, first_entries,
+    show_entries,
+};
 use crate::table;
-use crate::wire::message::{Content, Messages, NLM_F_APPEND, NLM_F_EXCL, NLM_F_REPLACE};
+use crate::wire::message::{Content, Messages, NLM_F_APPEND, NLM_F_EXCL, NLM_F_REPLACE, len_and_kind};
 use crate::wire::reader::Notes;
 use crate::wire::{Attr, AttrReader, Family, Name};
 
@@ -48,7 +52,8 @@ impl<'a> Part<'a> {
         self.attr(number, |value| value.name())
     }
 
-    /// The command, without what is in braces: `add rule inet fw input`.
+    /// The command, without what is in braces: `add rule inet fw input`. But for devices that a chain
+    /// is to have or not: all of the chain is another matter.
     pub(super) fn command(&self) -> String {
         let create = if self.flags & NLM_F_EXCL != 0 { "create" } else { "add" };
         // The names by which the kind of message has its object, in the order of nft's commands.
@@ -57,6 +62,7 @@ impl<'a> Part<'a> {
             table::NFT_MSG_DELTABLE if self.name(1).is_none() => return self.flush_ruleset(),
             table::NFT_MSG_DELTABLE => ("delete", "table", None),
             table::NFT_MSG_DESTROYTABLE => ("destroy", "table", None),
+            chain::NFT_MSG_NEWCHAIN if self.renamed().is_some() => ("rename", "chain", None),
             chain::NFT_MSG_NEWCHAIN => (create, "chain", Some(NFTA_CHAIN_NAME)),
             chain::NFT_MSG_DELCHAIN => ("delete", "chain", Some(NFTA_CHAIN_NAME)),
             chain::NFT_MSG_DESTROYCHAIN => ("destroy", "chain", Some(NFTA_CHAIN_NAME)),
@@ -90,7 +96,26 @@ impl<'a> Part<'a> {
         for name in [Some(1), name].into_iter().flatten().filter_map(|number| self.name(number)) {
             let _ = write!(text, " {name}");
         }
+        if let Some((handle, new)) = self.renamed() {
+            let _ = write!(text, " handle {handle} {new}");
+        }
+        if let Some(devices) = self.hook(changed_devices).flatten() {
+            let devices: Vec<_> = devices.iter().map(Device::to_string).collect();
+            let _ = write!(text, " {{ devices = {{ {} }}; }}", devices.join(", "));
+        }
         text
+    }
+
+    /// Which chain gets which name.
+    fn renamed(&self) -> Option<(u64, Name)> {
+        let handle = self.attr(NFTA_CHAIN_HANDLE, |value| value.u64())?.ok()?;
+        (self.kind == chain::NFT_MSG_NEWCHAIN).then_some((handle, self.name(NFTA_CHAIN_NAME)?))
+    }
+
+    /// What a chain's message says of its hook.
+    pub(super) fn hook<T>(&self, read: impl FnOnce(Attr<'_>) -> T) -> Option<T> {
+        let is_chain = matches!(self.kind, chain::NFT_MSG_NEWCHAIN | chain::NFT_MSG_DELCHAIN);
+        is_chain.then(|| self.attr(NFTA_CHAIN_HOOK, read)).flatten()
     }
 
     fn flush_ruleset(&self) -> String {
@@ -133,6 +158,13 @@ impl<'a> Part<'a> {
         f.write_char('\n')
     }
 
+    /// The data type of the keys of a set that is added, and whether they are intervals.
+    fn key_type(&self) -> (DataType, bool) {
+        let number = |wanted| self.attr(wanted, |value| value.u32()).and_then(Result::ok).unwrap_or_default();
+        let flags = SetFlags::from_bits_retain(number(NFTA_SET_FLAGS));
+        (DataType::from_raw(number(NFTA_SET_KEY_TYPE)), flags.contains(SetFlags::INTERVAL))
+    }
+
     fn is_rule(&self) -> bool {
         matches!(self.kind, rule::NFT_MSG_NEWRULE | rule::NFT_MSG_DELRULE | rule::NFT_MSG_DESTROYRULE)
     }
@@ -146,9 +178,22 @@ impl<'a> Part<'a> {
     }
 }
 
-/// Whether the message adds a rule.
-pub(super) fn adds_rule(bytes: &[u8]) -> bool {
-    Part::all(bytes).next().is_some_and(|(_, part)| part.kind == rule::NFT_MSG_NEWRULE)
+/// Whether of the elements that messages add an interval that ends with the highest value overlaps
+/// another one.
+pub(super) fn open_end_overlaps(bytes: &[u8]) -> bool {
+    let entries: Vec<_> = Part::all(bytes).flat_map(|(_, part)| first_entries(part.attrs, usize::MAX)).collect();
+    set::open_end_overlaps(&entries)
+}
+
+/// Where in the messages of an operation its rule is, if it adds one: it is the last of them.
+pub(super) fn place_of_rule(bytes: &[u8]) -> Option<usize> {
+    let (mut at, mut last) = (0, None);
+    for message in Messages::new(bytes).map_while(Result::ok) {
+        let is_rule = matches!(message.content(), Ok(Content::Nft { kind: rule::NFT_MSG_NEWRULE, .. }));
+        last = is_rule.then_some(at);
+        at += len_and_kind(bytes.get(at..)?.first_chunk()?).0;
+    }
+    last
 }
 
 impl Batch {
@@ -159,12 +204,39 @@ impl Batch {
         self.as_bytes().get(entry.offset..end).unwrap_or_default()
     }
 
-    /// The command of an operation's first message.
+    /// The messages of an operation, those on elements with the data type of the keys and whether
+    /// these are intervals.
+    pub(super) fn parts_of(&self, op: Op) -> impl Iterator<Item = (u32, Part<'_>, (DataType, bool))> {
+        let mut keys = self.key_type(op);
+        Part::all(self.bytes_of(op)).map(move |(sequence, part)| {
+            // A set that a rule has to itself comes before its elements.
+            if part.kind == set::NFT_MSG_NEWSET {
+                keys = part.key_type();
+            }
+            (sequence, part, keys)
+        })
+    }
+
+    /// The messages of an operation that say what it does.
+    fn shown(&self, op: Op) -> impl Iterator<Item = (Part<'_>, (DataType, bool))> {
+        self.parts_of(op).skip(usize::from(self.is_guarded(op))).map(|(_, part, keys)| (part, keys))
+    }
+
+    /// The command of an operation.
     pub(super) fn describe(&self, op: Op) -> String {
-        Part::all(self.bytes_of(op)).next().map(|(_, part)| part.command()).unwrap_or_default()
+        // The sets that a rule has to itself come before it.
+        let rule = self.shown(op).find(|(part, _)| part.is_rule());
+        rule.or_else(|| self.shown(op).next()).map(|(part, _)| part.command()).unwrap_or_default()
+    }
+
+    /// Whether the first message of an operation is no part of what it does.
+    pub(super) fn is_guarded(&self, op: Op) -> bool {
+        let marked = self.ops.get(op.index()).is_some_and(|entry| entry.detail == GUARDED);
+        // Rules and elements have details of their own.
+        marked && Part::all(self.bytes_of(op)).next().is_some_and(|(_, part)| part.kind == chain::NFT_MSG_NEWCHAIN)
     }
 
     pub(super) fn show_op(&self, op: Op, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        Part::all(self.bytes_of(op)).try_for_each(|(_, part)| part.show(self.key_type(op), f))
+        self.shown(op).try_for_each(|(part, keys)| part.show(keys, f))
     }
 }

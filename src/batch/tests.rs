@@ -2,7 +2,7 @@ use std::net::Ipv4Addr;
 use std::time::Duration;
 
 use super::*;
-use crate::chain::{Hook, Policy, Priority};
+use crate::chain::{ChainHandle, Device, Hook, Policy, Priority};
 use crate::datum::{Interval, Mark};
 use crate::error::Errno;
 use crate::field::ip;
@@ -99,7 +99,7 @@ fn no_elements_to_delete_are_not_all_elements() {
     let marks = Set::<Mark>::new(fw(), "marks");
     let mut batch = Batch::new();
     batch.delete_elements(&marks, [0u32; 0]);
-    assert_eq!(batch.as_bytes(), []);
+    assert!(batch.as_bytes().is_empty());
     assert_eq!(batch.len(), 1);
 }
 
@@ -240,4 +240,86 @@ fn names_that_are_not_text_are_shown_escaped() {
     let mut batch = Batch::new();
     batch.add(&Table::inet(Name::from(&b"\xff"[..])));
     assert_eq!(batch.to_string(), "add table inet \\xff\n");
+}
+
+#[test]
+fn changes_of_chains_read_like_nfts_commands() {
+    let ingress = Table::netdev("fw").chain("ingress");
+    let mut batch = Batch::new();
+    batch.rename((&ingress, ChainHandle::from_raw(7)), "front door");
+    batch.add_devices(&ingress, ["eth0"]).add_devices(&ingress, ["eth1".to_owned(), "eth2".to_owned()]);
+    batch.delete_devices(&ingress, [Device::prefix("wlan"), Device::from("lo")]);
+    batch.add_devices(&ingress, [""; 0]).delete_devices(&ingress, [""; 0]);
+    batch.add(&ingress.clone().filter(Hook::INGRESS, 0).device("eth0"));
+    batch.add_devices(fw().chain("c"), ["lo"]);
+    assert_eq!(
+        batch.to_string(),
+        "rename chain netdev fw handle 7 front door\n\
+         add chain netdev fw ingress { devices = { eth0 }; }\n\
+         add chain netdev fw ingress { devices = { eth1, eth2 }; }\n\
+         delete chain netdev fw ingress { devices = { wlan*, lo }; }\n\
+         add chain netdev fw ingress\n\
+         add chain inet fw c { devices = { lo }; }\n"
+    );
+    assert_eq!(batch.len(), 8, "without devices there is nothing to do");
+    assert_eq!(sequences(&batch), [1, 2, 3, 4, 5, 6, 7]);
+    assert!(batch.mistake().is_none());
+}
+
+/// What nft 1.0.6 sends for `rename chain inet i reg other`.
+#[cfg(target_endian = "little")]
+#[test]
+fn a_chain_is_renamed_as_nft_does() {
+    let mut batch = Batch::new();
+    batch.rename((Table::inet("i").chain("reg"), ChainHandle::from_raw(3)), "other");
+    let bytes = batch.as_bytes();
+    assert_eq!(bytes[4..8], [3, 10, 1, 0], "NEWCHAIN, to request, not to create");
+    assert_eq!(bytes[16..], *b"\x01\0\0\0\x06\0\x01\0i\0\0\0\x0a\0\x03\0other\0\0\0\x0c\0\x02\0\0\0\0\0\0\0\0\x03");
+}
+
+#[test]
+fn mistakes_in_changes_of_chains_name_the_change() {
+    let ingress = Table::netdev("fw").chain("ingress");
+    let mut batch = Batch::new();
+    batch.delete_devices(&ingress, ["eth0", "a-name-of-16-byt"]);
+    assert_eq!(
+        batch.mistake().unwrap().to_string(),
+        "operation 0 (delete chain netdev fw ingress { devices = { eth0, a-name-of-16-byt }; }): \
+         \"a-name-of-16-byt\" is no interface name: it may have 15 bytes"
+    );
+    batch.clear();
+    batch.rename((&ingress, ChainHandle::from_raw(7)), "");
+    assert_eq!(
+        batch.mistake().unwrap().to_string(),
+        "operation 0 (rename chain netdev fw handle 7 ): the chain name must not be empty"
+    );
+}
+
+#[test]
+fn a_chain_is_deleted_for_the_sake_of_its_devices_by_no_kernel() {
+    let ingress = Table::netdev("fw").chain("ingress");
+    let mut batch = Batch::new();
+    batch.delete_devices(&ingress, ["eth0"]);
+    // A kernel that overlooks the list in the second message refuses the first.
+    let rejection = batch.explain(1, Errno::EINVAL, &ExtAck::default()).unwrap();
+    assert_eq!(rejection.operation(), "delete chain netdev fw ingress { devices = { eth0 }; }");
+    assert_eq!(batch.lacking(&rejection), Some(("changing the devices of a chain", "6.4")));
+    let absent = batch.explain(2, Errno::ENOENT, &ExtAck::default()).unwrap();
+    assert_eq!(absent.operation(), rejection.operation());
+    assert_eq!(batch.lacking(&absent), None);
+    batch.clear();
+    batch.add(&ingress.filter(Hook::INGRESS, 0).device(Device::prefix("eth")));
+    let rejection = batch.explain(1, Errno::EINVAL, &ExtAck::default()).unwrap();
+    assert_eq!(batch.lacking(&rejection), Some(("a prefix of device names", "6.17")));
+}
+
+#[test]
+fn a_refused_device_is_named_by_its_place() {
+    let mut batch = Batch::new();
+    batch.add(&Table::netdev("t").chain("c").filter(Hook::INGRESS, 0).devices(["v0", "v0"]));
+    let bytes = batch.as_bytes();
+    let second = bytes.windows(7).rposition(|w| w[2..] == *b"\x01\0v0\0").unwrap();
+    let ack = ExtAck { offset: Some(second as u32), ..ExtAck::default() };
+    let rejection = batch.explain(1, Errno::EEXIST, &ack).unwrap();
+    assert_eq!(rejection.to_string(), "operation 0 (add chain netdev t c): file exists at hook.devs[1]");
 }

@@ -4,7 +4,9 @@ use crate::chain::{Chain, ChainInfo, ChainRef, NFT_MSG_DELCHAIN, NFT_MSG_DESTROY
 use crate::error::Op;
 use crate::object::{self, NFT_MSG_DELOBJ, NFT_MSG_DESTROYOBJ, NFT_MSG_NEWOBJ, Object, ObjectInfo, ObjectRef};
 use crate::rule::{NFT_MSG_DELRULE, NFT_MSG_DESTROYRULE, NFTA_RULE_CHAIN, NFTA_RULE_HANDLE, RuleHandle, RuleInfo};
-use crate::set::{Key, NFT_MSG_DELSET, NFT_MSG_DELSETELEM, NFT_MSG_DESTROYSET, NFT_MSG_NEWSET, Set, SetInfo, SetRef};
+use crate::set::{
+    Key, Mapped, NFT_MSG_DELSET, NFT_MSG_DELSETELEM, NFT_MSG_DESTROYSET, NFT_MSG_NEWSET, Set, SetInfo, SetRef,
+};
 use crate::table::{NFT_MSG_DELTABLE, NFT_MSG_DESTROYTABLE, NFT_MSG_NEWTABLE, Table, TableInfo, TableRef};
 use crate::wire::{AttrWriter, Family};
 
@@ -67,7 +69,7 @@ declare! {
     [] TableInfo: NFT_MSG_NEWTABLE, |this| this.family(), |_id, w| this.encode(w);
     [S: State] Chain<S>: NFT_MSG_NEWCHAIN, |this| this.at().table.family, |_id, w| this.encode(w);
     [] ChainInfo: NFT_MSG_NEWCHAIN, |this| this.table().family, |_id, w| this.encode(w);
-    [K: Key] Set<K>: NFT_MSG_NEWSET, |this| this.at().table.family, |id, w| this.encode(id, w);
+    [K: Key, V: Mapped] Set<K, V>: NFT_MSG_NEWSET, |this| this.at().table.family, |id, w| this.encode(id, w);
     [] SetInfo: NFT_MSG_NEWSET, |this| this.table().family, |id, w| this.encode(id, w);
     [T: Object] object::Named<T>: NFT_MSG_NEWOBJ, |this| this.at().table.family, |_id, w| this.encode(w);
     [] ObjectInfo: NFT_MSG_NEWOBJ, |this| this.table().family, |_id, w| this.encode(w);
@@ -125,7 +127,7 @@ named! {
     [S] Chain<S> as ChainRef, NFT_MSG_DELCHAIN, NFT_MSG_DESTROYCHAIN;
     [] ChainInfo as ChainRef, NFT_MSG_DELCHAIN, NFT_MSG_DESTROYCHAIN;
     [] SetRef as SetRef, NFT_MSG_DELSET, NFT_MSG_DESTROYSET;
-    [K] Set<K> as SetRef, NFT_MSG_DELSET, NFT_MSG_DESTROYSET;
+    [K, V] Set<K, V> as SetRef, NFT_MSG_DELSET, NFT_MSG_DESTROYSET;
     [] SetInfo as SetRef, NFT_MSG_DELSET, NFT_MSG_DESTROYSET;
     [] ObjectRef as ObjectRef, NFT_MSG_DELOBJ, NFT_MSG_DESTROYOBJ;
     [T] object::Named<T> as ObjectRef, NFT_MSG_DELOBJ, NFT_MSG_DESTROYOBJ;
@@ -207,7 +209,7 @@ flush! {
     [S] Chain<S> as ChainRef, NFT_MSG_DELRULE, write_rule_chain;
     [] ChainInfo as ChainRef, NFT_MSG_DELRULE, write_rule_chain;
     [] SetRef as SetRef, NFT_MSG_DELSETELEM, SetRef::write;
-    [K] Set<K> as SetRef, NFT_MSG_DELSETELEM, SetRef::write;
+    [K, V] Set<K, V> as SetRef, NFT_MSG_DELSETELEM, SetRef::write;
     [] SetInfo as SetRef, NFT_MSG_DELSETELEM, SetRef::write;
 }
 

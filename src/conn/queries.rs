@@ -7,12 +7,13 @@ use super::Conn;
 use crate::chain::Chain;
 use crate::chain::{ChainInfo, ChainRef, NFT_MSG_GETCHAIN, NFT_MSG_NEWCHAIN};
 use crate::engine::{GENERATION, Query};
-use crate::error::{DecodeError, Errno, Error, QueryError, TypeError};
+use crate::error::{BuildError, DecodeError, Errno, Error, Op, QueryError, TypeError};
+use crate::expr::Data;
 use crate::object::{Counter, NFT_MSG_GETOBJ, NFT_MSG_GETOBJ_RESET, NFT_MSG_NEWOBJ, Object, ObjectInfo, ObjectRef};
 use crate::rule::{NFT_MSG_GETRULE, NFT_MSG_NEWRULE, RuleInfo};
 use crate::set::{
-    self, ElementInfo, Key, NFT_MSG_GETSET, NFT_MSG_GETSETELEM, NFT_MSG_NEWSET, NFT_MSG_NEWSETELEM, Set, SetInfo,
-    SetRef, agree, read_element_list,
+    self, ElementInfo, IntoElement, Key, Lookup, Mapped, NFT_MSG_GETSET, NFT_MSG_GETSETELEM, NFT_MSG_NEWSET,
+    NFT_MSG_NEWSETELEM, Set, SetInfo, SetRef, agree, first_entries, read_element_list, write_lookup,
 };
 use crate::table::{NFT_MSG_GETTABLE, NFT_MSG_NEWTABLE, Table, TableInfo, TableRef};
 use crate::wire::{AttrWriter, Family};
@@ -46,6 +47,22 @@ impl Scope<'_> {
             Self::Family(_) => {}
             Self::Table(table) => table.write(w),
             Self::Chain(chain) => crate::batch::write_rule_chain(chain, w),
+        }
+    }
+
+    /// What asks for the table or chain by name, and what it asks for: of an absent one some
+    /// listings are empty.
+    fn container(&self) -> Option<(Query, String)> {
+        match self {
+            Self::Family(_) => None,
+            Self::Table(table) => Some((
+                Query::new(NFT_MSG_GETTABLE, NFT_MSG_NEWTABLE, table.family, false, |w| table.write(w)),
+                format!("table {table}"),
+            )),
+            Self::Chain(chain) => Some((
+                Query::new(NFT_MSG_GETCHAIN, NFT_MSG_NEWCHAIN, chain.table.family, false, |w| chain.write(w)),
+                format!("chain {chain}"),
+            )),
         }
     }
 
@@ -88,11 +105,16 @@ scopes! {
         [] &'a ChainInfo => |chain| Scope::Chain(chain.as_ref());
 }
 
-/// What [`Conn::elements`] reads: a [`Set`] with its Rust type, or any set by a [`SetInfo`] or
-/// [`SetRef`], whose elements are as the kernel keeps them.
+/// The elements of a set or map of a certain type.
+pub type ElementsOf<S> = Vec<ElementInfo<<S as ElementSource>::Key, <S as ElementSource>::Value>>;
+
+/// What [`Conn::elements`] reads: a [`Set`] or [`Map`](crate::Map) with its Rust types, or any set
+/// by a [`SetInfo`] or [`SetRef`], whose elements are as the kernel keeps them.
 pub trait ElementSource {
     /// The key of an element.
     type Key;
+    /// The value of an element; of a set `()`.
+    type Value;
 
     #[doc(hidden)]
     fn set_ref(&self) -> &SetRef;
@@ -101,33 +123,35 @@ pub trait ElementSource {
     fn check(&self, info: &SetInfo) -> Result<(), Error>;
 
     #[doc(hidden)]
-    fn assemble(&self, entries: Vec<ElementInfo>) -> Result<Vec<ElementInfo<Self::Key>>, DecodeError>;
+    fn assemble(&self, entries: Vec<ElementInfo>) -> Result<ElementsOf<Self>, DecodeError>;
 }
 
-impl<K: Key> ElementSource for Set<K> {
+impl<K: Key, V: Mapped> ElementSource for Set<K, V> {
     type Key = K;
+    type Value = V;
 
     fn set_ref(&self) -> &SetRef {
         self.at()
     }
 
     fn check(&self, info: &SetInfo) -> Result<(), Error> {
-        if info.typed::<K>().is_some() {
+        if info.as_type::<K, V>().is_some() {
             return Ok(());
         }
         let (what, has) = (format!("set {}", self.at()).into(), info.describe().into());
-        Err(Error::WrongType(Box::new(TypeError { what, has, wants: set::describe(K::FLAGS, K::TYPE).into() })))
+        Err(Error::WrongType(Box::new(TypeError { what, has, wants: set::describe_type::<K, V>().into() })))
     }
 
-    fn assemble(&self, entries: Vec<ElementInfo>) -> Result<Vec<ElementInfo<K>>, DecodeError> {
-        K::assemble(entries)
+    fn assemble(&self, entries: Vec<ElementInfo>) -> Result<Vec<ElementInfo<K, V>>, DecodeError> {
+        set::assemble(entries)
     }
 }
 
 macro_rules! untyped {
     ($($type:ty),*) => {$(
         impl ElementSource for $type {
-            type Key = Option<crate::expr::Data>;
+            type Key = crate::expr::Data;
+            type Value = ();
 
             fn set_ref(&self) -> &SetRef {
                 self.as_ref()
@@ -249,8 +273,7 @@ impl Conn {
     /// See [Reading](#reading).
     pub fn set(&mut self, set: impl AsRef<SetRef>) -> Result<SetInfo, Error> {
         let set = set.as_ref();
-        let query = Query::new(NFT_MSG_GETSET, NFT_MSG_NEWSET, set.table.family, false, |w| set.write(w));
-        self.one(&query, &|| format!("set {set}"), SetInfo::decode)
+        self.one(&set_query(set), &|| format!("set {set}"), SetInfo::decode)
     }
 
     /// Lists the elements of a set. One that is larger than a datagram (some 32 KiB) is read
@@ -260,18 +283,25 @@ impl Conn {
     ///
     /// [`Error::WrongType`] if the set in the kernel has elements of another type than the
     /// [`Set`], and see [Reading](#reading).
-    pub fn elements<S: ElementSource>(&mut self, set: &S) -> Result<Vec<ElementInfo<S::Key>>, Error> {
+    pub fn elements<S: ElementSource>(&mut self, set: &S) -> Result<ElementsOf<S>, Error> {
+        self.elements_at(set).map(|(_, elements, _)| elements)
+    }
+
+    /// Reads a set with its elements, and tells at which generation.
+    pub(super) fn elements_at<S: ElementSource>(&mut self, set: &S) -> Result<(SetInfo, ElementsOf<S>, u32), Error> {
         let at = set.set_ref();
         let what = || format!("elements of set {at}");
-        let of = Query::new(NFT_MSG_GETSET, NFT_MSG_NEWSET, at.table.family, false, |w| at.write(w));
-        let elements = Query::new(NFT_MSG_GETSETELEM, NFT_MSG_NEWSETELEM, at.table.family, true, |w| at.write(w));
+        let of = set_query(at);
+        let mut elements = Query::new(NFT_MSG_GETSETELEM, NFT_MSG_NEWSETELEM, at.table.family, true, |w| at.write(w));
+        // The kernel ends the elements with an answer that has none, in a datagram of its own.
+        elements.is_empty = |attrs| first_entries(attrs, 1).is_empty();
         let reading = self.link.consistent(|link, strict| {
-            let mut right = Ok(());
+            let mut info = None;
             let mut whole = link.query(&of, &|| format!("set {at}"), &mut |family, attrs| {
-                right = set.check(&SetInfo::decode(family, attrs)?);
+                info = Some(SetInfo::decode(family, attrs)?);
                 Ok(())
             })?;
-            right?;
+            info.as_ref().map_or(Ok(()), |info| set.check(info))?;
             let begin = Instant::now();
             let mut entries = Vec::new();
             whole &= link.query(&elements, &what, &mut |_, attrs| Ok(read_element_list(attrs, &mut entries)?))?;
@@ -283,10 +313,99 @@ impl Conn {
                 whole &= link.query(&elements, &what, &mut |_, attrs| Ok(read_element_list(attrs, &mut entries)?))?;
                 whole &= agree(&first, &entries, begin.elapsed());
             }
+            Ok(((info, entries), whole))
+        });
+        let ((info, entries), generation) = reading.map_err(|error| about(error, &what))?;
+        // The kernel answers with what was asked for, or with an error.
+        let info = info.ok_or_else(|| no_answer(&what))?;
+        Ok((info, set.assemble(entries)?, generation))
+    }
+
+    /// Reads the element of a set that holds a key: of intervals the one that the key is in, all
+    /// of it where the key is an interval itself. The catch-all element holds no key; it is asked
+    /// for as [`Element::catch_all`](crate::Element::catch_all).
+    ///
+    /// ```no_run
+    /// # fn main() -> Result<(), nftlink::Error> {
+    /// use std::net::Ipv4Addr;
+    /// use nftlink::{Conn, Interval, Set, Table};
+    ///
+    /// let blocked = Set::<Interval<Ipv4Addr>>::new(Table::inet("fw"), "blocked");
+    /// let mut conn = Conn::open()?;
+    /// match conn.element(&blocked, Ipv4Addr::new(10, 0, 0, 5)) {
+    ///     Ok(element) => println!("blocked with {}", element.key().unwrap()),
+    ///     Err(error) if error.is_not_found() => println!("not blocked"),
+    ///     Err(error) => return Err(error),
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// - [`Error::Build`] if the key makes no sense, as a range that ends before it starts.
+    /// - [`Error::WrongType`] if the set in the kernel has elements of another type than the
+    ///   [`Set`].
+    /// - See [Reading](#reading); `is_not_found` also if no element holds the key.
+    pub fn element<K: Key, V: Mapped>(
+        &mut self,
+        set: &Set<K, V>,
+        key: impl IntoElement<K>,
+    ) -> Result<ElementInfo<K, V>, Error> {
+        let at = set.at();
+        let what = || format!("element of set {at}");
+        let lookup = Lookup::new(&key.into_element()).map_err(|kind| {
+            let operation = what().into();
+            Error::Build(Box::new(BuildError { op: Op(0), operation, kind }))
+        })?;
+        let of = set_query(at);
+        let reading = self.link.consistent(|link, _| {
+            let mut right = Ok(());
+            let mut whole = link.query(&of, &|| format!("set {at}"), &mut |family, attrs| {
+                right = set.check(&SetInfo::decode(family, attrs)?);
+                Ok(())
+            })?;
+            right?;
+            let mut ask = |key: Option<&Data>, is_end| {
+                let mut found = Vec::new();
+                let query = entry_query(NFT_MSG_GETSETELEM, at, key, is_end);
+                match link.query(&query, &what, &mut |_, attrs| Ok(read_element_list(attrs, &mut found)?)) {
+                    Err(error) if error.is_not_found() => {}
+                    answered => whole &= answered?,
+                }
+                Ok::<_, Error>(found.pop())
+            };
+            let Some(start) = ask(lookup.start(), false)? else { return Ok((Vec::new(), whole)) };
+            let same = |entry: &Option<ElementInfo>| entry.as_ref().is_some_and(|entry| entry.key() == start.key());
+            let (mut end, mut known) = (None, true);
+            if let Some(after) = lookup.after() {
+                // Where two intervals touch, the kernel overlooks the end of the first for the
+                // start of the second; and it does not answer at all where there is no end, since
+                // the interval has the highest key. So both are asked for by themselves.
+                let next = ask(Some(&after), false)?;
+                if !same(&next) {
+                    end = next.or_else(|| Some(ElementInfo::end_at(after)));
+                } else if !same(&ask(Some(&Data::new(&vec![u8::MAX; K::LEN])), false)?) {
+                    end = ask(Some(&after), true)?;
+                    known = end.is_some();
+                }
+            }
+            if start.expires().is_some() && !same(&ask(lookup.start(), false)?) {
+                // Its time was up: what was found behind it is not its end.
+                return Ok((Vec::new(), whole));
+            }
+            let entries = [Some(start), end].into_iter().flatten().collect();
+            whole &= known;
             Ok((entries, whole))
         });
         let (entries, _) = reading.map_err(|error| about(error, &what))?;
-        Ok(set.assemble(entries)?)
+        let absent = || Error::Query(Box::new(QueryError { what: what().into(), errno: Errno::ENOENT }));
+        // Behind an interval may be the start of the next.
+        let found = set.assemble(entries)?.into_iter().next().ok_or_else(absent)?;
+        match found.key() {
+            Some(key) if !lookup.is_within(key) => Err(absent()),
+            _ => Ok(found),
+        }
     }
 
     /// Lists the stateful objects: all (`..`), those of a family, or of a table.
@@ -339,7 +458,7 @@ impl Conn {
             found = Some(value(&ObjectInfo::decode(family, attrs)?)?);
             Ok(())
         })?;
-        found.ok_or_else(|| Error::Query(Box::new(QueryError { what: what().into(), errno: Errno::EIO })))
+        found.ok_or_else(|| no_answer(&what))
     }
 
     /// Asks for one thing by its name.
@@ -350,7 +469,7 @@ impl Conn {
             Ok(())
         })?;
         // The kernel answers with what was asked for, or with an error.
-        found.ok_or_else(|| Error::Query(Box::new(QueryError { what: what().into(), errno: Errno::EIO })))
+        found.ok_or_else(|| no_answer(what))
     }
 
     /// Asks for all there are, at one generation.
@@ -364,18 +483,7 @@ impl Conn {
         mut decode: impl FnMut(Family, &[u8]) -> Result<R, DecodeError>,
     ) -> Result<Vec<R>, Error> {
         let query = Query::new(get, new, scope.family(), true, attrs);
-        // For an absent table or chain some dumps are empty: ask for it by name first.
-        let container = match scope {
-            Scope::Family(_) => None,
-            Scope::Table(table) => Some((
-                Query::new(NFT_MSG_GETTABLE, NFT_MSG_NEWTABLE, table.family, false, |w| table.write(w)),
-                format!("table {table}"),
-            )),
-            Scope::Chain(chain) => Some((
-                Query::new(NFT_MSG_GETCHAIN, NFT_MSG_NEWCHAIN, chain.table.family, false, |w| chain.write(w)),
-                format!("chain {chain}"),
-            )),
-        };
+        let container = scope.container();
         let reading = self.link.consistent(|link, _| {
             let mut whole = true;
             if let Some((query, what)) = &container {
@@ -400,6 +508,23 @@ fn about(error: Error, what: &dyn Fn() -> String) -> Error {
         }
         error => error,
     }
+}
+
+fn set_query(set: &SetRef) -> Query {
+    Query::new(NFT_MSG_GETSET, NFT_MSG_NEWSET, set.table.family, false, |w| set.write(w))
+}
+
+/// Asks for one entry of a set.
+pub(super) fn entry_query(kind: u16, set: &SetRef, key: Option<&Data>, is_end: bool) -> Query {
+    Query::new(kind, NFT_MSG_NEWSETELEM, set.table.family, false, |w| {
+        set.write(w);
+        write_lookup(key, is_end, w);
+    })
+}
+
+/// The error of a query that was answered neither with what was asked for nor with an error.
+fn no_answer(what: &dyn Fn() -> String) -> Error {
+    Error::Query(Box::new(QueryError { what: what().into(), errno: Errno::EIO }))
 }
 
 fn object_query(kind: u16, object: &ObjectRef) -> Query {

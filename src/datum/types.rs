@@ -2,45 +2,13 @@
 
 use std::fmt;
 
-use super::{ByteOrder, DataType, Datum, IntoValue, Ordered};
+use super::number::{from_integer, number};
+use super::{ByteOrder, DataType, Datum, Ordered};
 use crate::error::BuildErrorKind;
 use crate::expr::Data;
 use crate::wire::name::escape;
 use crate::wire::newtype::open_number;
 use crate::wire::order;
-
-/// Defines a data type that wraps an integer, which converts into it.
-macro_rules! number {
-    ($(#[$meta:meta])* $name:ident($int:ty)) => {
-        $(#[$meta])*
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-        pub struct $name($int);
-
-        impl $name {
-            /// Wraps the number.
-            pub const fn new(number: $int) -> Self {
-                Self(number)
-            }
-
-            /// Returns the number.
-            pub const fn get(self) -> $int {
-                self.0
-            }
-        }
-
-        impl From<$int> for $name {
-            fn from(number: $int) -> Self {
-                Self(number)
-            }
-        }
-
-        impl IntoValue<$name> for $int {
-            fn into_value(self) -> $name {
-                $name(self)
-            }
-        }
-    };
-}
 
 number! {
     /// A TCP, UDP, SCTP or DCCP port (`inet_service`).
@@ -109,11 +77,7 @@ open_number! {
     }
 }
 
-impl IntoValue<L4Proto> for u8 {
-    fn into_value(self) -> L4Proto {
-        L4Proto::from_raw(self)
-    }
-}
+from_integer! { L4Proto(u8); }
 
 /// The name of a network interface: one to 15 bytes, without a NUL (`ifname`).
 ///
@@ -171,21 +135,21 @@ impl Datum for IfName {
     }
 }
 
-impl IntoValue<IfName> for &str {
-    fn into_value(self) -> IfName {
-        IfName::new(self)
+impl From<&str> for IfName {
+    fn from(name: &str) -> Self {
+        Self::new(name)
     }
 }
 
-impl IntoValue<IfName> for String {
-    fn into_value(self) -> IfName {
-        IfName::new(self)
+impl From<String> for IfName {
+    fn from(name: String) -> Self {
+        Self::new(name)
     }
 }
 
-impl IntoValue<IfName> for &String {
-    fn into_value(self) -> IfName {
-        IfName::new(self)
+impl From<&String> for IfName {
+    fn from(name: &String) -> Self {
+        Self::new(name)
     }
 }
 

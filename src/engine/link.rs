@@ -345,9 +345,10 @@ fn generation_query() -> Query {
 }
 
 fn rejected(batch: &Batch, rejections: Rejections) -> Error {
-    match rejections.iter().all(|rejection| batch.lacks_destroy(rejection)) {
-        true => Error::Unsupported { feature: "destroy", since: "6.3" },
-        false => Error::Rejected(Box::new(rejections)),
+    let mut lacking = rejections.iter().map(|rejection| batch.lacking(rejection));
+    match lacking.next().flatten().filter(|_| lacking.all(|other| other.is_some())) {
+        Some((feature, since)) => Error::Unsupported { feature, since },
+        None => Error::Rejected(Box::new(rejections)),
     }
 }
 

@@ -11,7 +11,7 @@ mod tests;
 use std::io::IoSlice;
 
 pub use commit::{Applied, Handle};
-pub(crate) use link::{GENERATION, Link};
+pub(crate) use link::{ATTEMPTS, GENERATION, Link};
 pub(crate) use query::Query;
 
 use crate::error::Errno;

@@ -15,13 +15,18 @@ pub(crate) struct Query {
     pub(crate) dump: bool,
     /// What the request names.
     pub(crate) attrs: Vec<u8>,
+    /// Whether an answer tells of nothing: only that there is no more.
+    pub(crate) is_empty: fn(&[u8]) -> bool,
 }
+
+/// A datagram of so many bytes is not full: the kernel had told all there was.
+const FAR_FROM_FULL: usize = 2048;
 
 impl Query {
     pub(crate) fn new(kind: u16, answer: u16, family: Family, dump: bool, attrs: impl FnOnce(&mut AttrWriter)) -> Self {
         let mut w = AttrWriter::new();
         attrs(&mut w);
-        Self { kind, answer, family, dump, attrs: w.bytes_written().to_vec() }
+        Self { kind, answer, family, dump, attrs: w.bytes_written().to_vec(), is_empty: |_| false }
     }
 
     pub(crate) fn encode(&self, sequence: u32) -> Vec<u8> {
@@ -53,11 +58,13 @@ pub(crate) struct Answers<'a> {
     torn: bool,
     /// How many datagrams had answers in them.
     parts: u32,
+    /// The bytes of the first of them.
+    first: usize,
 }
 
 impl<'a> Answers<'a> {
     pub(crate) fn new(query: &'a Query, sequence: u32, port: u32) -> Self {
-        Self { query, sequence, port, generation: None, torn: false, parts: 0 }
+        Self { query, sequence, port, generation: None, torn: false, parts: 0, first: 0 }
     }
 
     /// Whether the ruleset changed between two answers, or some were lost.
@@ -96,8 +103,14 @@ impl<'a> Answers<'a> {
                 Ok(Content::Nft { kind, family, res_id, attrs }) if kind == self.query.answer => {
                     // It never marks the elements of a set; their generation tells.
                     self.torn |= *self.generation.get_or_insert(res_id) != res_id;
-                    self.parts += u32::from(!counted);
-                    counted = true;
+                    let ends = self.parts == 1 && self.first < FAR_FROM_FULL && (self.query.is_empty)(attrs);
+                    if !counted && !ends {
+                        self.parts += 1;
+                        counted = true;
+                        if self.parts == 1 {
+                            self.first = bytes.len();
+                        }
+                    }
                     take(family, attrs)?;
                     if !self.query.dump {
                         return Ok(Progress::Done);

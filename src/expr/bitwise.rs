@@ -4,10 +4,10 @@ use std::fmt;
 
 use super::data::DATA_SCHEMA;
 use super::{Data, Reg, Wire};
-use crate::error::DecodeError;
+use crate::error::{BuildErrorKind, DecodeError};
 use crate::wire::newtype::open_number;
 use crate::wire::path::{AttrName, Schema};
-use crate::wire::{AttrReader, AttrWriter};
+use crate::wire::{AttrReader, AttrWriter, order};
 
 const NFTA_BITWISE_SREG: u16 = 1;
 const NFTA_BITWISE_DREG: u16 = 2;
@@ -36,6 +36,9 @@ open_number! {
         XOR = 5, "^";
     }
 }
+
+/// Bits of what is shifted: the kernel refuses a shift by as many.
+const SHIFT_BITS: u32 = 32;
 
 /// Masks and xors a register.
 #[doc(alias = "nft_bitwise")]
@@ -69,6 +72,51 @@ impl Bitwise {
         Self { len, mask: Some(mask), xor: Some(xor), ..Self::empty(reg) }
     }
 
+    /// Shifts the 4 bytes of a register, a number in the host's order, to the left in place
+    /// (Linux 5.6).
+    ///
+    /// A batch refuses 32 bits or more.
+    pub fn shl(reg: Reg, bits: u32) -> Self {
+        Self::shift(reg, BitwiseOp::LSHIFT, bits)
+    }
+
+    /// Shifts the 4 bytes of a register, a number in the host's order, to the right in place
+    /// (Linux 5.6).
+    ///
+    /// A batch refuses 32 bits or more.
+    pub fn shr(reg: Reg, bits: u32) -> Self {
+        Self::shift(reg, BitwiseOp::RSHIFT, bits)
+    }
+
+    /// Computes `register & other` on the first `len` bytes, in place (Linux 6.13).
+    pub fn and(reg: Reg, other: Reg, len: u32) -> Self {
+        Self::combined(reg, BitwiseOp::AND, other, len)
+    }
+
+    /// Computes `register | other` on the first `len` bytes, in place (Linux 6.13).
+    pub fn or(reg: Reg, other: Reg, len: u32) -> Self {
+        Self::combined(reg, BitwiseOp::OR, other, len)
+    }
+
+    /// Computes `register ^ other` on the first `len` bytes, in place (Linux 6.13).
+    pub fn xor(reg: Reg, other: Reg, len: u32) -> Self {
+        Self::combined(reg, BitwiseOp::XOR, other, len)
+    }
+
+    fn shift(reg: Reg, op: BitwiseOp, bits: u32) -> Self {
+        Self { len: 4, op, data: Some(order::host_u32(bits).into()), ..Self::empty(reg) }
+    }
+
+    fn combined(reg: Reg, op: BitwiseOp, other: Reg, len: u32) -> Self {
+        Self { len, op, sreg2: Some(other), ..Self::empty(reg) }
+    }
+
+    /// The bits of a shift.
+    fn shifted_by(&self) -> Option<u32> {
+        let data = self.data.as_ref().filter(|_| matches!(self.op, BitwiseOp::LSHIFT | BitwiseOp::RSHIFT))?;
+        data.as_bytes().try_into().ok().map(order::from_host_u32)
+    }
+
     fn empty(reg: Reg) -> Self {
         let op = BitwiseOp::MASK_XOR;
         Self { sreg: reg, dreg: reg, len: 0, op, mask: None, xor: None, data: None, sreg2: None }
@@ -89,6 +137,9 @@ impl Wire for Bitwise {
     ]);
 
     fn encode(&self, w: &mut AttrWriter) {
+        if let Some(bits) = self.shifted_by().filter(|&bits| bits >= SHIFT_BITS) {
+            w.fail(BuildErrorKind::ShiftTooFar { bits });
+        }
         self.sreg.write(w, NFTA_BITWISE_SREG);
         self.dreg.write(w, NFTA_BITWISE_DREG);
         // Absent it is `MASK_XOR`; Linux before 5.6 knows no other. nft sends it or not.
@@ -128,6 +179,11 @@ impl Wire for Bitwise {
         Ok(bitwise)
     }
 
+    fn normalize(&mut self) {
+        Reg::normalize_all([&mut self.sreg, &mut self.dreg]);
+        Reg::normalize_all([&mut self.sreg2].into_iter().flatten());
+    }
+
     #[cfg(test)]
     fn golden() -> Vec<(Self, &'static [u8])> {
         vec![
@@ -137,7 +193,7 @@ impl Wire for Bitwise {
                   \x0c\0\x04\x80\x08\0\x01\0\xff\x80\0\0\x0c\0\x05\x80\x08\0\x01\0\0\0\0\0",
             ),
             (
-                Self { len: 4, op: BitwiseOp::RSHIFT, data: Some([8, 0, 0, 0].into()), ..Self::empty(Reg::R1) },
+                Self::shr(Reg::R1, 8),
                 b"\x08\0\x01\0\0\0\0\x01\x08\0\x02\0\0\0\0\x01\x08\0\x06\0\0\0\0\x02\x08\0\x03\0\0\0\0\x04\
                   \x0c\0\x07\x80\x08\0\x01\0\x08\0\0\0",
             ),
@@ -163,5 +219,33 @@ impl fmt::Display for Bitwise {
         self.mask.iter().try_for_each(|mask| mask.fmt(f))?;
         f.write_str(" ) ^ ")?;
         self.xor.iter().try_for_each(|xor| xor.fmt(f))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_shift_beyond_the_register_is_refused() {
+        let written = |bitwise: Bitwise| {
+            let mut w = AttrWriter::new();
+            bitwise.encode(&mut w);
+            w.take_error()
+        };
+        assert_eq!(written(Bitwise::shl(Reg::R1, 31)), None);
+        assert_eq!(written(Bitwise::shl(Reg::R1, 32)), Some(BuildErrorKind::ShiftTooFar { bits: 32 }));
+        assert_eq!(written(Bitwise::shr(Reg::R1, u32::MAX)), Some(BuildErrorKind::ShiftTooFar { bits: u32::MAX }));
+        let many_bits = [255; 4];
+        assert_eq!(written(Bitwise::mask_xor(Reg::R1, many_bits, many_bits)), None, "that is no shift");
+    }
+
+    #[test]
+    fn an_operand_is_bits_or_a_register() {
+        #[cfg(target_endian = "little")]
+        assert_eq!(Bitwise::shl(Reg::R1, 8).to_string(), "bitwise reg 1 = ( reg 1 << 0x00000008 )");
+        assert_eq!(Bitwise::and(Reg::R1, Reg::R2, 4).to_string(), "bitwise reg 1 = ( reg 1 & reg 2 )");
+        assert_eq!(Bitwise::or(Reg::R1, Reg::R2, 4).to_string(), "bitwise reg 1 = ( reg 1 | reg 2 )");
+        assert_eq!(Bitwise::xor(Reg::R1, Reg::R2, 4).to_string(), "bitwise reg 1 = ( reg 1 ^ reg 2 )");
     }
 }

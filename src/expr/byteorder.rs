@@ -82,6 +82,10 @@ impl Wire for Byteorder {
         Ok(byteorder)
     }
 
+    fn normalize(&mut self) {
+        Reg::normalize_all([&mut self.sreg, &mut self.dreg]);
+    }
+
     #[cfg(test)]
     fn golden() -> Vec<(Self, &'static [u8])> {
         vec![(

@@ -78,6 +78,10 @@ impl Wire for Cmp {
         Ok(cmp)
     }
 
+    fn normalize(&mut self) {
+        Reg::normalize_all([&mut self.sreg]);
+    }
+
     #[cfg(test)]
     fn golden() -> Vec<(Self, &'static [u8])> {
         vec![(

@@ -29,6 +29,14 @@ impl Counter {
     }
 }
 
+impl Counter {
+    /// Writes both numbers, also of a counter that starts at zero: those of a chain are required.
+    pub(crate) fn encode_whole(self, w: &mut AttrWriter) {
+        w.u64(NFTA_COUNTER_BYTES, self.bytes);
+        w.u64(NFTA_COUNTER_PACKETS, self.packets);
+    }
+}
+
 impl Wire for Counter {
     const NAME: &'static str = "counter";
     const SCHEMA: Schema =
@@ -37,8 +45,7 @@ impl Wire for Counter {
     fn encode(&self, w: &mut AttrWriter) {
         // nft sends none of a counter that starts at zero.
         if *self != Self::default() {
-            w.u64(NFTA_COUNTER_BYTES, self.bytes);
-            w.u64(NFTA_COUNTER_PACKETS, self.packets);
+            self.encode_whole(w);
         }
     }
 
@@ -53,6 +60,10 @@ impl Wire for Counter {
             }
         }
         Ok(counter)
+    }
+
+    fn normalize(&mut self) {
+        *self = Self::default();
     }
 
     #[cfg(test)]

@@ -282,13 +282,24 @@ impl fmt::Display for Verdict {
     }
 }
 
-/// A nest that holds bytes or a verdict.
-pub(crate) enum Either {
+/// What an immediate expression gives, and what the elements of a map have: bytes or a verdict.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Value {
+    /// Bytes, at most 64.
     Data(Data),
+    /// A verdict.
     Verdict(Verdict),
 }
 
-impl Either {
+impl Value {
+    pub(crate) fn write(&self, w: &mut AttrWriter, attr: u16) {
+        match self {
+            Self::Data(data) => data.write(w, attr),
+            Self::Verdict(verdict) => verdict.write(w, attr),
+        }
+    }
+
     pub(crate) fn read(attr: Attr<'_>) -> Result<Self, DecodeError> {
         let mut found = None;
         let attrs = attr.nested()?;

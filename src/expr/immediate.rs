@@ -2,24 +2,14 @@
 
 use std::fmt;
 
-use super::data::{DATA_SCHEMA, Either};
-use super::{Data, Reg, Verdict, Wire};
+use super::data::DATA_SCHEMA;
+use super::{Data, Reg, Value, Verdict, Wire};
 use crate::error::DecodeError;
 use crate::wire::path::{AttrName, Schema};
 use crate::wire::{AttrReader, AttrWriter};
 
 const NFTA_IMMEDIATE_DREG: u16 = 1;
 const NFTA_IMMEDIATE_DATA: u16 = 2;
-
-/// What an immediate expression gives.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum Value {
-    /// Bytes, at most 64.
-    Data(Data),
-    /// A verdict.
-    Verdict(Verdict),
-}
 
 /// Puts bytes into a register, or gives a verdict.
 #[doc(alias = "nft_immediate")]
@@ -62,10 +52,7 @@ impl Wire for Immediate {
 
     fn encode(&self, w: &mut AttrWriter) {
         self.dreg.write(w, NFTA_IMMEDIATE_DREG);
-        match &self.value {
-            Value::Data(data) => data.write(w, NFTA_IMMEDIATE_DATA),
-            Value::Verdict(verdict) => verdict.write(w, NFTA_IMMEDIATE_DATA),
-        }
+        self.value.write(w, NFTA_IMMEDIATE_DATA);
     }
 
     fn decode(attrs: &mut AttrReader<'_>) -> Result<Self, DecodeError> {
@@ -74,17 +61,20 @@ impl Wire for Immediate {
         while let Some(attr) = attrs.next() {
             match attr? {
                 (NFTA_IMMEDIATE_DREG, v) => dreg = Reg::read(v)?,
-                (NFTA_IMMEDIATE_DATA, v) => {
-                    value = Some(match Either::read(v)? {
-                        Either::Data(data) => Value::Data(data),
-                        Either::Verdict(verdict) => Value::Verdict(verdict),
-                    });
-                }
+                (NFTA_IMMEDIATE_DATA, v) => value = Some(Value::read(v)?),
                 (other, _) => attrs.note_unknown(other),
             }
         }
         let value = value.ok_or(DecodeError::new("immediate", "it has no value"))?;
         Ok(Self { dreg, value })
+    }
+
+    fn normalize(&mut self) {
+        Reg::normalize_all([&mut self.dreg]);
+        if let Value::Verdict(verdict) = &mut self.value {
+            // The kernel tells the name of the chain that had it.
+            verdict.chain_id = None;
+        }
     }
 
     #[cfg(test)]

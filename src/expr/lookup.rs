@@ -87,6 +87,12 @@ impl Wire for Lookup {
         Ok(lookup)
     }
 
+    fn normalize(&mut self) {
+        Reg::normalize_all([&mut self.sreg]);
+        Reg::normalize_all(&mut self.dreg);
+        self.set_id = None;
+    }
+
     #[cfg(test)]
     fn golden() -> Vec<(Self, &'static [u8])> {
         vec![

@@ -151,6 +151,10 @@ impl Wire for Meta {
         Ok(meta)
     }
 
+    fn normalize(&mut self) {
+        Reg::normalize_all([&mut self.dreg, &mut self.sreg].into_iter().flatten());
+    }
+
     #[cfg(test)]
     fn golden() -> Vec<(Self, &'static [u8])> {
         vec![

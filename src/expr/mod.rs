@@ -13,18 +13,28 @@
 mod bitwise;
 mod byteorder;
 mod cmp;
+mod connlimit;
 mod counter;
+mod ct;
 mod data;
+mod dynset;
 mod immediate;
+mod last;
+mod limit;
+mod log;
 mod lookup;
 mod masq;
 mod meta;
 mod nat;
+mod notrack;
 mod objref;
 mod payload;
+mod queue;
+mod quota;
 mod range;
 mod redir;
 mod reg;
+mod reject;
 mod unknown;
 
 use std::fmt;
@@ -32,19 +42,29 @@ use std::fmt;
 pub use bitwise::{Bitwise, BitwiseOp};
 pub use byteorder::{Byteorder, ByteorderOp};
 pub use cmp::{Cmp, CmpOp};
+pub use connlimit::{Connlimit, ConnlimitFlags};
 pub use counter::Counter;
+pub use ct::{Ct, CtDirection, CtKey};
 pub(crate) use data::DATA_SCHEMA;
-pub use data::{Data, Verdict, VerdictCode};
-pub use immediate::{Immediate, Value};
+pub use data::{Data, Value, Verdict, VerdictCode};
+pub use dynset::{Dynset, DynsetFlags, DynsetOp};
+pub use immediate::Immediate;
+pub use last::Last;
+pub use limit::{Limit, LimitFlags, LimitKind};
+pub use log::{Log, LogFlags, LogLevel};
 pub use lookup::{Lookup, LookupFlags};
 pub use masq::Masq;
 pub use meta::{Meta, MetaKey};
 pub use nat::{Nat, NatFlags, NatKind};
+pub use notrack::Notrack;
 pub use objref::{ObjectKind, Objref};
 pub use payload::{Base, Payload};
+pub use queue::{Queue, QueueFlags};
+pub use quota::{Quota, QuotaFlags};
 pub use range::{Range, RangeOp};
 pub use redir::Redir;
 pub use reg::Reg;
+pub use reject::{Reject, RejectKind};
 pub use unknown::Unknown;
 
 use crate::error::{BuildErrorKind, DecodeError};
@@ -65,12 +85,18 @@ pub(crate) trait Wire: Sized + fmt::Display {
     const NAME: &'static str;
     /// What its attributes are called in an error's path.
     const SCHEMA: Schema;
+    /// Whether it is its name alone: nft sends no data then.
+    const NAME_ONLY: bool = false;
 
     /// Writes its attributes, in nft's order.
     fn encode(&self, w: &mut AttrWriter);
 
     /// Reads its attributes in any order.
     fn decode(attrs: &mut AttrReader<'_>) -> Result<Self, DecodeError>;
+
+    /// Forgets what differs between what was sent and what the kernel tells of it: numbers of
+    /// registers, what was counted, what the kernel adds by itself.
+    fn normalize(&mut self) {}
 
     /// Values with their bytes as nft sends them: the registry tests that each is encoded to
     /// them and decoded from them.
@@ -108,6 +134,23 @@ macro_rules! expressions {
                 match self {
                     $(Self::$variant(_) => $variant::NAME.as_bytes(),)*
                     Self::Unknown(unknown) => unknown.name().as_bytes(),
+                }
+            }
+
+            /// Forgets what differs between what was sent and what the kernel tells of it:
+            /// registers by other numbers, what was counted, what the kernel adds by itself.
+            ///
+            /// ```
+            /// use nftlink::expr::{Counter, Expr, Meta, MetaKey, Reg};
+            ///
+            /// let mut sent = Expr::from(Meta::load(MetaKey::MARK, Reg::from_raw(8)));
+            /// sent.normalize();
+            /// assert_eq!(sent, Meta::load(MetaKey::MARK, Reg::R1).into());
+            /// ```
+            pub fn normalize(&mut self) {
+                match self {
+                    $(Self::$variant(expr) => Wire::normalize(expr),)*
+                    Self::Unknown(_) => {}
                 }
             }
 
@@ -162,10 +205,22 @@ expressions! {
     Byteorder,
     /// Compares a register with a value.
     Cmp,
+    /// Bounds the number of connections.
+    Connlimit,
     /// Counts packets and bytes.
     Counter,
+    /// Loads what connection tracking knows, or changes it.
+    Ct,
+    /// Adds an element to a set, or deletes it.
+    Dynset,
     /// Puts a value into a register, or gives a verdict.
     Immediate,
+    /// Remembers when the last packet came.
+    Last,
+    /// Bounds a rate.
+    Limit,
+    /// Logs the packet.
+    Log,
     /// Looks a register up in a set or map.
     Lookup,
     /// Translates the source to the outgoing device's address.
@@ -174,14 +229,22 @@ expressions! {
     Meta,
     /// Translates addresses and ports.
     Nat,
+    /// Keeps the packet out of connection tracking.
+    Notrack,
     /// Hands the packet to a named object.
     Objref,
     /// Loads bytes of the packet.
     Payload,
+    /// Hands the packet to a program.
+    Queue,
+    /// Bounds a number of bytes.
+    Quota,
     /// Compares a register with a range.
     Range,
     /// Translates the destination to this machine.
     Redir,
+    /// Drops the packet and tells its sender.
+    Reject,
 }
 
 /// What stands for one expression in a rule of the kernel's level: an [`Expr`], one of the types
@@ -223,6 +286,36 @@ impl From<Verdict> for Expr {
     }
 }
 
+impl Expr {
+    /// Reads an expression from its name and data.
+    ///
+    /// One expression may hold others: the reader bounds how deep.
+    pub(crate) fn read(attrs: AttrReader<'_>) -> Result<Self, DecodeError> {
+        let raw = attrs.rest();
+        let (mut name, mut data) = (None, None);
+        for attr in attrs.clone() {
+            match attr? {
+                (NFTA_EXPR_NAME, v) => name = Some(v.str_bytes()),
+                (NFTA_EXPR_DATA, v) => data = Some(v.nested()?),
+                (other, _) => attrs.note_unknown(other),
+            }
+        }
+        let name = name.ok_or(DecodeError::new("expression", "it has no name"))?;
+        let mut data = data.unwrap_or_else(|| attrs.emptied());
+        Self::decode(name, &mut data).unwrap_or_else(|| {
+            attrs.note_unknown(NFTA_EXPR_NAME);
+            Ok(Unknown::new(name, raw).into())
+        })
+    }
+
+    /// Writes the expression as an attribute that is not an entry of a list.
+    pub(crate) fn write_as(&self, w: &mut AttrWriter, attr: u16) {
+        let start = w.len();
+        self.write(w);
+        w.renumber(start, attr);
+    }
+}
+
 /// Writes an expression as an entry of a list.
 #[inline]
 pub(crate) fn write<E: Wire>(w: &mut AttrWriter, expr: &E) {
@@ -233,15 +326,17 @@ pub(crate) fn write<E: Wire>(w: &mut AttrWriter, expr: &E) {
 #[inline]
 fn write_as<E: Wire>(w: &mut AttrWriter, content: impl FnOnce(&mut AttrWriter)) {
     let entry = w.len();
-    w.prelude(const { Prelude::new(E::NAME) }.as_bytes());
-    let data = w.len() - NLA_HDRLEN;
-    content(w);
-    w.close_at(data);
+    w.prelude(const { Prelude::new(E::NAME, E::NAME_ONLY) }.as_bytes());
+    if !E::NAME_ONLY {
+        let data = w.len() - NLA_HDRLEN;
+        content(w);
+        w.close_at(data);
+    }
     w.close_at(entry);
 }
 
 /// What comes before the data of an expression, the same for each of its kind: the entry's
-/// header, the name, the data's header.
+/// header, the name, the data's header unless it has none.
 struct Prelude {
     bytes: [u8; Prelude::SIZE],
     len: usize,
@@ -250,7 +345,7 @@ struct Prelude {
 impl Prelude {
     const SIZE: usize = 3 * NLA_HDRLEN + 16;
 
-    const fn new(name: &str) -> Self {
+    const fn new(name: &str, name_only: bool) -> Self {
         let name = name.as_bytes();
         let mut bytes = [0; Self::SIZE];
         put_header(&mut bytes, 0, NFTA_LIST_ELEM | NLA_F_NESTED, 0);
@@ -262,7 +357,7 @@ impl Prelude {
         }
         let data = 2 * NLA_HDRLEN + align(name.len() + 1);
         put_header(&mut bytes, data, NFTA_EXPR_DATA | NLA_F_NESTED, 0);
-        Self { bytes, len: data + NLA_HDRLEN }
+        Self { bytes, len: if name_only { data } else { data + NLA_HDRLEN } }
     }
 
     #[inline]
@@ -292,28 +387,8 @@ impl ExprInfo {
     /// Reads the attributes of one entry of an expression list.
     pub(crate) fn read(entry: Attr<'_>) -> Result<Self, DecodeError> {
         let notes = Notes::default();
-        let mut name = None;
-        let mut data = None;
-        for attr in AttrReader::new(entry.bytes(), &notes) {
-            match attr? {
-                (NFTA_EXPR_NAME, v) => name = Some(v.str_bytes()),
-                (NFTA_EXPR_DATA, v) => data = Some(v),
-                (other, _) => entry.nested()?.note_unknown(other),
-            }
-        }
-        let name = name.ok_or(DecodeError::new("expression", "it has no name"))?;
-        let mut attrs = match data {
-            Some(data) => data.nested()?,
-            None => AttrReader::new(&[], &notes),
-        };
-        let raw = entry.bytes().into();
-        match Expr::decode(name, &mut attrs) {
-            Some(expr) => Ok(Self { expr: expr?, raw, has_unknown: notes.has_unknown(), edited: false }),
-            None => {
-                let unknown = Unknown::new(name, entry.bytes());
-                Ok(Self { expr: unknown.into(), raw, has_unknown: true, edited: false })
-            }
-        }
+        let expr = Expr::read(AttrReader::new(entry.bytes(), &notes))?;
+        Ok(Self { expr, raw: entry.bytes().into(), has_unknown: notes.has_unknown(), edited: false })
     }
 
     /// Returns the expression.
@@ -345,14 +420,23 @@ impl ExprInfo {
         &self.raw
     }
 
+    /// The expression to compare with others. What this library does not know of it makes it
+    /// another one.
+    pub(crate) fn comparable(&self) -> Expr {
+        if self.has_unknown { Unknown::of(self).into() } else { self.expr.clone() }
+    }
+
+    /// What is lost if it is written.
+    pub(crate) fn mistake(&self) -> Option<BuildErrorKind> {
+        let loses = self.edited && self.has_unknown;
+        loses.then(|| BuildErrorKind::UnknownAttributes(String::from_utf8_lossy(self.expr.name()).into()))
+    }
+
     pub(crate) fn write(&self, w: &mut AttrWriter) {
         if !self.edited {
             return w.nest(NFTA_LIST_ELEM, |w| w.raw(&self.raw));
         }
-        if self.has_unknown {
-            let name = String::from_utf8_lossy(self.expr.name()).into();
-            w.fail(BuildErrorKind::UnknownAttributes(name));
-        }
+        w.check(self.mistake().map_or(Ok(()), Err));
         self.expr.write(w);
     }
 }
@@ -435,6 +519,15 @@ pub(crate) mod golden {
             // Any part of it is an error or a value, never a panic.
             for cut in 0..bytes.len() {
                 let _ = E::decode(&mut AttrReader::new(&bytes[..cut], &notes));
+            }
+            // Neither is what another byte anywhere makes of it, when it is read, shown or written.
+            for (at, byte) in (0..bytes.len()).flat_map(|at| [0, 1, 0x7f, 0x80, 0xff].map(|byte| (at, byte))) {
+                let mut bytes = bytes.clone();
+                bytes[at] = byte;
+                if let Ok(expr) = E::decode(&mut AttrReader::new(&bytes, &notes)) {
+                    let _ = format!("{expr} {expr:#}");
+                    expr.encode(&mut AttrWriter::new());
+                }
             }
             // Every attribute that it writes has a name for error paths.
             for attr in AttrReader::new(&bytes, &notes) {

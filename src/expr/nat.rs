@@ -80,6 +80,17 @@ impl Nat {
     }
 }
 
+/// Forgets what the kernel adds: flags that say what the registers say, and a highest value that is
+/// the lowest.
+pub(super) fn normalize<const N: usize>(flags: &mut NatFlags, bounds: [(Option<Reg>, &mut Option<Reg>); N]) {
+    *flags -= NatFlags::MAP_IPS | NatFlags::PROTO_SPECIFIED;
+    for (min, max) in bounds {
+        if *max == min {
+            *max = None;
+        }
+    }
+}
+
 impl Wire for Nat {
     const NAME: &'static str = "nat";
     const SCHEMA: Schema = Schema(&[
@@ -128,6 +139,12 @@ impl Wire for Nat {
             }
         }
         Ok(nat)
+    }
+
+    fn normalize(&mut self) {
+        let regs = [&mut self.addr_min, &mut self.addr_max, &mut self.proto_min, &mut self.proto_max];
+        Reg::normalize_all(regs.into_iter().flatten());
+        normalize(&mut self.flags, [(self.addr_min, &mut self.addr_max), (self.proto_min, &mut self.proto_max)]);
     }
 
     #[cfg(test)]

@@ -105,6 +105,13 @@ impl Wire for Objref {
         Ok(Self { object: kind.zip(name), map: sreg.zip(map), set_id })
     }
 
+    fn normalize(&mut self) {
+        if let Some((reg, _)) = &mut self.map {
+            Reg::normalize_all([reg]);
+        }
+        self.set_id = None;
+    }
+
     #[cfg(test)]
     fn golden() -> Vec<(Self, &'static [u8])> {
         vec![

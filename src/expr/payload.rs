@@ -129,6 +129,10 @@ impl Wire for Payload {
         Ok(payload)
     }
 
+    fn normalize(&mut self) {
+        Reg::normalize_all([&mut self.dreg, &mut self.sreg].into_iter().flatten());
+    }
+
     #[cfg(test)]
     fn golden() -> Vec<(Self, &'static [u8])> {
         vec![

@@ -77,6 +77,10 @@ impl Wire for Range {
         Ok(range)
     }
 
+    fn normalize(&mut self) {
+        Reg::normalize_all([&mut self.sreg]);
+    }
+
     #[cfg(test)]
     fn golden() -> Vec<(Self, &'static [u8])> {
         vec![(

@@ -64,6 +64,11 @@ impl Wire for Redir {
         Ok(redir)
     }
 
+    fn normalize(&mut self) {
+        Reg::normalize_all([&mut self.proto_min, &mut self.proto_max].into_iter().flatten());
+        super::nat::normalize(&mut self.flags, [(self.proto_min, &mut self.proto_max)]);
+    }
+
     #[cfg(test)]
     fn golden() -> Vec<(Self, &'static [u8])> {
         let ports = Self { proto_min: Some(Reg::R1), proto_max: Some(Reg::R2), flags: NatFlags::PROTO_SPECIFIED };

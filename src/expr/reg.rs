@@ -60,6 +60,11 @@ impl Reg {
         }
     }
 
+    /// The index of its first four bytes.
+    pub(crate) const fn word_index(self) -> u32 {
+        self.as_word().0.saturating_sub(NFT_REG32_00)
+    }
+
     /// Returns the number that the kernel's dumps use for the same place: at a boundary of 16
     /// bytes the register of 16 bytes.
     pub const fn normalized(self) -> Self {
@@ -69,6 +74,11 @@ impl Reg {
             }
             _ => self,
         }
+    }
+
+    /// Gives each register the number that the kernel's dumps use.
+    pub(crate) fn normalize_all<'a>(regs: impl IntoIterator<Item = &'a mut Self>) {
+        regs.into_iter().for_each(|reg| *reg = reg.normalized());
     }
 
     pub(crate) fn write(self, w: &mut AttrWriter, attr: u16) {

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::Expr;
+use super::{Expr, ExprInfo};
 use crate::wire::Name;
 
 /// An expression that this library has no type for, as the kernel sent it.
@@ -15,6 +15,11 @@ pub struct Unknown {
 impl Unknown {
     pub(super) fn new(name: &[u8], attributes: &[u8]) -> Self {
         Self { name: name.into(), attributes: attributes.into() }
+    }
+
+    /// An expression with attributes that are not known, as it came.
+    pub(crate) fn of(info: &ExprInfo) -> Self {
+        Self::new(info.get().name(), info.raw())
     }
 
     /// Returns the kernel's name for it.

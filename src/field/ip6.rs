@@ -2,15 +2,33 @@
 
 use std::net::Ipv6Addr;
 
-use super::Field;
+use super::source::Tells;
+use super::{Field, Write};
+use crate::datum::{Integer8, Integer16, L4Proto};
 use crate::wire::Family;
 
+/// `ip6 length`: bytes behind the header.
+pub fn length() -> Field<Integer16, Write> {
+    Field::network("ip6 length", Family::IP6, 4, 5)
+}
+
+/// `ip6 nexthdr`: the protocol of the next header, which may be an extension's:
+/// [`meta::l4proto`](super::meta::l4proto) looks behind those.
+pub fn nexthdr() -> Field<L4Proto, Write> {
+    Field::network("ip6 nexthdr", Family::IP6, 6, 6).telling(Tells::Transport)
+}
+
+/// `ip6 hoplimit`: how many routers the packet may pass yet.
+pub fn hoplimit() -> Field<Integer8, Write> {
+    Field::network("ip6 hoplimit", Family::IP6, 7, 7)
+}
+
 /// `ip6 saddr`: the source address.
-pub fn saddr() -> Field<Ipv6Addr> {
-    Field::network("ip6 saddr", Family::IP6, 8)
+pub fn saddr() -> Field<Ipv6Addr, Write> {
+    Field::network("ip6 saddr", Family::IP6, 8, 8)
 }
 
 /// `ip6 daddr`: the destination address.
-pub fn daddr() -> Field<Ipv6Addr> {
-    Field::network("ip6 daddr", Family::IP6, 24)
+pub fn daddr() -> Field<Ipv6Addr, Write> {
+    Field::network("ip6 daddr", Family::IP6, 24, 9)
 }

@@ -1,41 +1,54 @@
 //! From matches to the kernel's expressions, with the tests that nft inserts by itself.
 
-use super::{Load, Match, Needs, Source, Test};
+use super::matching::{Container, Match, Test};
+use super::operand::Operand;
+use super::source::{BitOp, Header, Load, Needs, Source, Tells};
 use crate::chain::ChainRef;
-use crate::datum::{L4Proto, prefix_bound, prefix_mask};
+use crate::datum::{IfType, L4Proto, prefix_bound, prefix_mask};
 use crate::error::BuildErrorKind;
 use crate::expr::{
-    Bitwise, Byteorder, ByteorderOp, Cmp, CmpOp, Data, Expr, Lookup, LookupFlags, Meta, MetaKey, Payload, Range,
-    RangeOp, Reg, Wire,
+    Base, Bitwise, Byteorder, ByteorderOp, Cmp, CmpOp, Ct, Data, Expr, Immediate, Lookup, LookupFlags, Meta, MetaKey,
+    Payload, Range, RangeOp, Reg, Wire,
 };
-use crate::wire::Family;
+use crate::set::SetRef;
+use crate::wire::{Family, order};
 
 /// Takes the expressions of a rule, one after another.
 pub(crate) trait Sink {
     fn put<E: Wire + Into<Expr>>(&mut self, expr: E);
     fn fail(&mut self, mistake: BuildErrorKind);
+    /// The number in the batch of the next set that the rule has to itself.
+    fn next_set(&mut self) -> u32;
 }
 
 /// What the expressions so far say about the packets that reach the next.
 pub(crate) struct Context<'a> {
     pub(crate) chain: &'a ChainRef,
+    /// ip, ip6 or arp.
     network: Option<Family>,
     transport: Option<L4Proto>,
+    has_ethernet: bool,
     /// The rule has tests whose meaning is not tracked.
     opaque: bool,
 }
 
-/// The registers of a rule: matches use the first.
+/// The register of matches: the first.
 const REG: Reg = Reg::R1;
 
 impl<'a> Context<'a> {
     pub(crate) fn new(chain: &'a ChainRef) -> Self {
-        let network = Some(chain.table.family).filter(|&family| matches!(family, Family::IP | Family::IP6));
-        Self { chain, network, transport: None, opaque: false }
+        let family = chain.table.family;
+        let network = Some(family).filter(|&family| matches!(family, Family::IP | Family::IP6 | Family::ARP));
+        Self { chain, network, transport: None, has_ethernet: family == Family::BRIDGE, opaque: false }
     }
 
-    fn family(&self) -> Family {
+    pub(crate) fn family(&self) -> Family {
         self.chain.table.family
+    }
+
+    /// The protocol of the network layer, if it is known.
+    pub(crate) fn network(&self) -> Option<Family> {
+        self.network
     }
 
     /// Whether the packet may have ports at this place.
@@ -51,17 +64,25 @@ impl<'a> Context<'a> {
 
     pub(crate) fn lower(&mut self, matching: &Match, sink: &mut impl Sink) {
         let Match { source, test } = matching;
+        if let Test::In { set, not } = test {
+            self.load_key(source, set, REG, sink);
+            let flags = if *not { LookupFlags::INV } else { LookupFlags::empty() };
+            return sink.put_lookup(self, set, REG, |lookup| lookup.flags = flags);
+        }
         self.require(source, sink);
         match test {
-            Test::Cmp { op, data } => {
+            Test::Cmp { op, data, swap } => {
                 self.note(source, *op, data, sink);
-                source.load(sink);
+                source.load(REG, sink);
+                if *swap {
+                    sink.put(hton(REG, data.len()));
+                }
                 sink.put(Cmp::new(*op, REG, data.clone()));
             }
             Test::Range { from, to, not, swap } => {
-                source.load(sink);
+                source.load(REG, sink);
                 if *swap {
-                    sink.put(hton(from));
+                    sink.put(hton(REG, from.len()));
                 }
                 match (not, from == to) {
                     (false, true) => sink.put(Cmp::new(CmpOp::EQ, REG, from.clone())),
@@ -76,21 +97,126 @@ impl<'a> Context<'a> {
             Test::Prefix { address, len, not } => {
                 prefix(source, address, *len, if *not { CmpOp::NEQ } else { CmpOp::EQ }, sink);
             }
-            Test::Set { set, not, swap } => {
-                if let Err(mistake) = self.chain.table.check_same("set", &set.name, &set.table) {
-                    sink.fail(mistake);
-                }
-                if source.load == Load::Meta(MetaKey::L4PROTO) {
-                    self.opaque = true;
-                }
-                source.load(sink);
-                if *swap {
-                    sink.put(Byteorder::new(ByteorderOp::HTON, REG, 4));
-                }
-                let flags = if *not { LookupFlags::INV } else { LookupFlags::empty() };
-                sink.put(Lookup { flags, ..Lookup::new(&set.name, REG) });
-            }
+            Test::In { .. } => {}
             Test::Mistake(mistake) => sink.fail((**mistake).clone()),
+        }
+    }
+
+    /// Makes sure of what fields need. Where several registers are loaded, before the first: the
+    /// tests need one themselves.
+    pub(crate) fn require_fields(&mut self, source: &Source, sink: &mut impl Sink) {
+        source.parts().iter().for_each(|part| self.require(part, sink));
+    }
+
+    /// Makes sure of what the fields of a value need.
+    pub(crate) fn require_operand(&mut self, operand: &Operand, sink: &mut impl Sink) {
+        if let Operand::Field(source) | Operand::Map { key: source, .. } = operand {
+            self.require_fields(source, sink);
+        }
+    }
+
+    /// Puts a value into registers, from `reg` on.
+    pub(crate) fn lower_operand(&mut self, operand: &Operand, reg: Reg, sink: &mut impl Sink) {
+        match operand {
+            Operand::Constant(data) => sink.put(Immediate::data(reg, data.clone())),
+            Operand::Field(source) => self.load_fields(source, reg, |_| false, sink),
+            Operand::Map { key, map } => {
+                self.load_key(key, map, reg, sink);
+                sink.put_lookup(self, map, reg, |lookup| lookup.dreg = Some(reg));
+            }
+            Operand::Mistake(mistake) => sink.fail((**mistake).clone()),
+        }
+    }
+
+    /// Lets a map decide what becomes of the packet.
+    pub(crate) fn lower_verdict_map(&mut self, key: &Source, map: &Container, sink: &mut impl Sink) {
+        self.load_key(key, map, REG, sink);
+        sink.put_lookup(self, map, REG, |lookup| lookup.dreg = Some(Reg::VERDICT));
+    }
+
+    /// Sets a field to a value.
+    pub(crate) fn lower_set(&mut self, field: &Source, value: &Operand, sink: &mut impl Sink) {
+        self.require(field, sink);
+        match &field.load {
+            Load::Meta(key) => {
+                self.lower_operand(value, REG, sink);
+                sink.put(Meta::set(*key, REG));
+            }
+            Load::Ct(key, direction) => {
+                self.lower_operand(value, REG, sink);
+                sink.put(Ct { direction: *direction, ..Ct::set(*key, REG) });
+            }
+            Load::Payload { base, offset, header, .. } => {
+                self.write_payload(field, (*base, *offset, *header), value, sink);
+            }
+            Load::Concatenation(_) => {}
+        }
+    }
+
+    /// Writes a field of the packet and mends the checksums. Those have words of two bytes: for a
+    /// field of one byte its neighbour is written, too.
+    fn write_payload(
+        &mut self,
+        field: &Source,
+        (base, offset, header): (Base, u16, Header),
+        value: &Operand,
+        sink: &mut impl Sink,
+    ) {
+        let (offset, len) = (u32::from(offset), u32::from(field.len));
+        let checksum = header.checksum();
+        let first = if checksum.is_some() { offset % 2 } else { 0 };
+        let whole = if checksum.is_some() { (first + len).next_multiple_of(2) } else { len };
+        if whole == len {
+            self.lower_operand(value, REG, sink);
+        } else {
+            let Operand::Constant(value) = value else {
+                return sink.fail(BuildErrorKind::NotConstant { field: field.name });
+            };
+            let (mut mask, mut xor) = (vec![u8::MAX; whole as usize], vec![0; whole as usize]);
+            let place = first as usize..(first + len) as usize;
+            mask[place.clone()].fill(0);
+            xor[place].copy_from_slice(value.as_bytes());
+            sink.put(Payload::load(base, offset - first, whole, REG));
+            sink.put(Bitwise::mask_xor(REG, &*mask, &*xor));
+        }
+        let mut write = Payload::write(base, offset - first, whole, REG);
+        if let Some(at) = checksum {
+            (write.checksum_type, write.checksum_offset) = (1, at);
+        }
+        write.checksum_flags = u32::from(header.is_pseudo(offset as u16));
+        sink.put(write);
+    }
+
+    /// Loads what is looked up, in the order of bytes that the set has.
+    pub(crate) fn load_key(&mut self, source: &Source, set: &Container, reg: Reg, sink: &mut impl Sink) {
+        let swaps = |part: usize| match set {
+            Container::Named { intervals, .. } => *intervals,
+            Container::Own(set) => set.swaps(part),
+        };
+        self.load_fields(source, reg, swaps, sink);
+        // What is in the set may say which protocols go on.
+        if source.parts().iter().any(|part| part.tells != Tells::Nothing) {
+            self.opaque = true;
+        }
+    }
+
+    /// Loads fields one after another, each at the next four bytes; `swaps` says which go to
+    /// network order, if they are not in it.
+    fn load_fields(&mut self, source: &Source, reg: Reg, swaps: impl Fn(usize) -> bool, sink: &mut impl Sink) {
+        self.require_fields(source, sink);
+        let mut word = reg.word_index();
+        for (n, part) in source.parts().iter().enumerate() {
+            let words = u32::from(part.len).div_ceil(4);
+            let last = (word + words).checked_sub(1).and_then(Reg::word);
+            let (Some(reg), Some(_)) = (Reg::word(word), last) else {
+                return sink.fail(BuildErrorKind::TooManyFields);
+            };
+            let reg = reg.normalized();
+            part.load(reg, sink);
+            if swaps(n) && part.swaps {
+                sink.put(hton(reg, part.len.into()));
+            }
+            word += words;
         }
     }
 
@@ -99,41 +225,92 @@ impl<'a> Context<'a> {
         match source.needs {
             Needs::Nothing => {}
             Needs::Network(network) => self.require_network(network, source.name, sink),
-            Needs::Transport(transport) => {
-                if self.family() == Family::ARP {
-                    return sink.fail(self.not_in_family(source.name));
+            Needs::Transport(transport) => self.require_transport(transport, source.name, sink),
+            Needs::Control(network, transport) => {
+                // The protocol says of which network protocol it is.
+                if self.transport != Some(transport) {
+                    self.require_control_network(network, source.name, sink);
                 }
-                match self.transport {
-                    Some(has) if has == transport => {}
-                    Some(has) => sink.fail(contradiction(source.name, &transport, &has)),
-                    None => {
-                        self.transport = Some(transport);
-                        sink.put(Meta::load(MetaKey::L4PROTO, REG));
-                        sink.put(Cmp::new(CmpOp::EQ, REG, [transport.get()]));
-                    }
+                self.require_transport(transport, source.name, sink);
+            }
+            Needs::IpTable => {
+                if !matches!(self.family(), Family::INET | Family::IP | Family::IP6) {
+                    sink.fail(self.not_in_family(source.name));
+                }
+            }
+            Needs::Ether => {
+                if !self.has_ethernet {
+                    self.has_ethernet = true;
+                    sink.put(Meta::load(MetaKey::IIFTYPE, REG));
+                    sink.put(Cmp::new(CmpOp::EQ, REG, order::host_u16(ETHERNET.get())));
+                }
+            }
+            Needs::Ports => {
+                if !self.may_have_ports() {
+                    sink.fail(BuildErrorKind::NoTransport { statement: source.name });
                 }
             }
         }
     }
 
-    /// Makes sure that the packet is of a network protocol.
-    fn require_network(&mut self, network: Family, name: &'static str, sink: &mut impl Sink) {
+    /// Makes sure that the packet is of a transport protocol.
+    pub(crate) fn require_transport(&mut self, transport: L4Proto, name: &'static str, sink: &mut impl Sink) {
+        if self.family() == Family::ARP {
+            return sink.fail(self.not_in_family(name));
+        }
+        match self.transport {
+            Some(has) if has == transport => {}
+            Some(has) => sink.fail(contradiction(name, &transport, &has)),
+            None => {
+                self.transport = Some(transport);
+                sink.put(Meta::load(MetaKey::L4PROTO, REG));
+                sink.put(Cmp::new(CmpOp::EQ, REG, [transport.get()]));
+            }
+        }
+    }
+
+    /// Whether the network protocol is known to be this one; tells of a contradiction.
+    fn has_network(&self, network: Family, name: &'static str, sink: &mut impl Sink) -> bool {
         match (self.network, self.family()) {
-            (Some(has), _) if has == network => return,
-            (Some(_), Family::IP | Family::IP6) => return sink.fail(self.not_in_family(name)),
-            (Some(has), _) => return sink.fail(contradiction(name, &network, &has)),
-            (None, Family::INET) => {
-                sink.put(Meta::load(MetaKey::NFPROTO, REG));
-                sink.put(Cmp::new(CmpOp::EQ, REG, [network.get()]));
-            }
-            (None, Family::NETDEV | Family::BRIDGE) => {
-                let protocol = if network == Family::IP { [0x08, 0x00] } else { [0x86, 0xdd] };
-                sink.put(Meta::load(MetaKey::PROTOCOL, REG));
-                sink.put(Cmp::new(CmpOp::EQ, REG, protocol));
-            }
-            _ => return sink.fail(self.not_in_family(name)),
+            (Some(has), _) if has == network => {}
+            (Some(_), Family::IP | Family::IP6 | Family::ARP) => sink.fail(self.not_in_family(name)),
+            (Some(has), _) => sink.fail(contradiction(name, &network, &has)),
+            (None, Family::INET) if network == Family::ARP => sink.fail(self.not_in_family(name)),
+            (None, Family::INET | Family::NETDEV | Family::BRIDGE) => return false,
+            _ => sink.fail(self.not_in_family(name)),
+        }
+        true
+    }
+
+    /// Makes sure that the packet is of a network protocol.
+    pub(crate) fn require_network(&mut self, network: Family, name: &'static str, sink: &mut impl Sink) {
+        if self.family() == Family::BRIDGE && network == Family::ARP {
+            return self.require_control_network(network, name, sink);
+        }
+        if self.has_network(network, name, sink) {
+            return;
         }
         self.network = Some(network);
+        if self.family() == Family::INET {
+            sink.put(Meta::load(MetaKey::NFPROTO, REG));
+            sink.put(Cmp::new(CmpOp::EQ, REG, [network.get()]));
+        } else {
+            sink.put(Meta::load(MetaKey::PROTOCOL, REG));
+            sink.put(Cmp::new(CmpOp::EQ, REG, ether_type(network)));
+        }
+    }
+
+    /// [`require_network`](Self::require_network) as nft does it for control protocols: in a
+    /// bridge by the frame's own header.
+    fn require_control_network(&mut self, network: Family, name: &'static str, sink: &mut impl Sink) {
+        if self.family() != Family::BRIDGE {
+            return self.require_network(network, name, sink);
+        }
+        if !self.has_network(network, name, sink) {
+            self.network = Some(network);
+            sink.put(Payload::load(Base::LINK, 12, 2, REG));
+            sink.put(Cmp::new(CmpOp::EQ, REG, ether_type(network)));
+        }
     }
 
     /// Refuses a statement that needs packets of another network protocol than those that reach it.
@@ -149,22 +326,40 @@ impl<'a> Context<'a> {
 
     /// Takes note of what a comparison of the author's says about the packet.
     fn note(&mut self, source: &Source, op: CmpOp, data: &Data, sink: &mut impl Sink) {
-        let &[value] = data.as_bytes() else { return };
-        match source.load {
-            Load::Meta(MetaKey::L4PROTO) if op == CmpOp::EQ => {
+        if op != CmpOp::EQ || !source.ops.is_empty() {
+            return;
+        }
+        match (source.tells, data.as_bytes()) {
+            (Tells::Transport, &[value]) if is_extension(source, value) => {}
+            (Tells::Transport, &[value]) => {
                 let wants = L4Proto::from_raw(value);
                 match self.transport.replace(wants) {
                     Some(has) if has != wants => sink.fail(contradiction(source.name, &wants, &has)),
                     _ => {}
                 }
             }
-            Load::Meta(MetaKey::NFPROTO) if op == CmpOp::EQ => {
-                let wants = Family::from_raw(value);
-                match self.network.replace(wants) {
-                    Some(has) if has != wants => sink.fail(contradiction(source.name, &wants, &has)),
-                    _ => {}
+            (Tells::Network, &[value]) => self.note_network(source.name, Family::from_raw(value), sink),
+            // There nft tests for the protocol nonetheless.
+            (Tells::EtherType, _) if self.is_unknown_of_inet(source) => {}
+            (Tells::EtherType, value) => {
+                if let Some(&family) = [Family::IP, Family::IP6, Family::ARP].iter().find(|&&f| ether_type(f) == value)
+                {
+                    self.note_network(source.name, family, sink);
                 }
             }
+            (Tells::LinkType, value) if value == order::host_u16(ETHERNET.get()) => self.has_ethernet = true,
+            _ => {}
+        }
+    }
+
+    /// Whether a field is `meta protocol` in a table of family inet, and no more is known.
+    fn is_unknown_of_inet(&self, source: &Source) -> bool {
+        self.family() == Family::INET && self.network.is_none() && matches!(source.load, Load::Meta(_))
+    }
+
+    fn note_network(&mut self, name: &'static str, wants: Family, sink: &mut impl Sink) {
+        match self.network.replace(wants) {
+            Some(has) if has != wants => sink.fail(contradiction(name, &wants, &has)),
             _ => {}
         }
     }
@@ -172,17 +367,79 @@ impl<'a> Context<'a> {
     pub(crate) fn not_in_family(&self, field: &'static str) -> BuildErrorKind {
         BuildErrorKind::NotInFamily { field, family: self.family().to_string().into() }
     }
+
+    /// Refuses a set of another table.
+    pub(crate) fn check_set(&self, set: &SetRef, sink: &mut impl Sink) {
+        if let Err(mistake) = self.chain.table.check_same("set", &set.name, &set.table) {
+            sink.fail(mistake);
+        }
+    }
+}
+
+/// `ARPHRD_ETHER`
+const ETHERNET: IfType = IfType::ETHER;
+
+fn ether_type(network: Family) -> [u8; 2] {
+    match network {
+        Family::IP => [0x08, 0x00],
+        Family::IP6 => [0x86, 0xdd],
+        _ => [0x08, 0x06],
+    }
+}
+
+/// Whether a test says that an extension header follows that of IPv6: any protocol may be behind it
+/// (the kernel's `ipv6_ext_hdr`).
+fn is_extension(source: &Source, value: u8) -> bool {
+    const HOP_BY_HOP_ROUTING_FRAGMENT_AH_DESTINATION: [u8; 5] = [0, 43, 44, 51, 60];
+    let is_of_ip6 = matches!(source.load, Load::Payload { header: Header::IP6, .. });
+    is_of_ip6 && HOP_BY_HOP_ROUTING_FRAGMENT_AH_DESTINATION.contains(&value)
 }
 
 fn contradiction(field: &'static str, wants: &impl ToString, has: &impl ToString) -> BuildErrorKind {
     BuildErrorKind::Contradiction { field, wants: wants.to_string().into(), has: has.to_string().into() }
 }
 
+/// What a sink does beyond taking expressions.
+trait SinkExt: Sink + Sized {
+    /// Looks up what is in the registers from `reg` on.
+    fn put_lookup(&mut self, context: &Context<'_>, set: &Container, reg: Reg, change: impl FnOnce(&mut Lookup)) {
+        let mut lookup = match set {
+            Container::Named { set, .. } => {
+                context.check_set(set, self);
+                Lookup::new(&set.name, reg)
+            }
+            Container::Own(set) => {
+                let mut lookup = Lookup::new(set.name(), reg);
+                lookup.set_id = Some(self.next_set());
+                lookup
+            }
+        };
+        change(&mut lookup);
+        self.put(lookup);
+    }
+}
+
+impl<S: Sink> SinkExt for S {}
+
 impl Source {
-    fn load(&self, sink: &mut impl Sink) {
-        match self.load {
-            Load::Payload { base, offset, len } => sink.put(Payload::load(base, offset.into(), len.into(), REG)),
-            Load::Meta(key) => sink.put(Meta::load(key, REG)),
+    fn load(&self, reg: Reg, sink: &mut impl Sink) {
+        match &self.load {
+            Load::Payload { base, offset, .. } => {
+                sink.put(Payload::load(*base, (*offset).into(), self.len.into(), reg));
+            }
+            Load::Meta(key) => sink.put(Meta::load(*key, reg)),
+            Load::Ct(key, None) => sink.put(Ct::load(*key, reg)),
+            Load::Ct(key, Some(direction)) => sink.put(Ct::load_of(*key, *direction, reg)),
+            // `parts` are loaded, never the whole.
+            Load::Concatenation(_) => {}
+        }
+        for op in &self.ops {
+            match op {
+                BitOp::MaskXor { mask, xor } => sink.put(Bitwise::mask_xor(reg, mask.clone(), xor.clone())),
+                BitOp::Shl(bits) => sink.put(Bitwise::shl(reg, *bits)),
+                BitOp::Shr(bits) => sink.put(Bitwise::shr(reg, *bits)),
+                BitOp::Mistake(mistake) => sink.fail((**mistake).clone()),
+            }
         }
     }
 }
@@ -191,11 +448,16 @@ impl Source {
 fn prefix(source: &Source, address: &Data, len: u8, op: CmpOp, sink: &mut impl Sink) {
     let bytes = address.as_bytes();
     let whole = usize::from(len / 8);
-    if let (Load::Payload { base, offset, .. }, true) = (source.load, len % 8 == 0 && len > 0) {
-        sink.put(Payload::load(base, offset.into(), whole as u32, REG));
+    let whole_bytes = len % 8 == 0 && len > 0 && source.ops.is_empty();
+    match &source.load {
+        Load::Payload { base, offset, .. } if whole_bytes => {
+            sink.put(Payload::load(*base, (*offset).into(), whole as u32, REG));
+        }
+        _ => source.load(REG, sink),
+    }
+    if whole_bytes {
         return sink.put(Cmp::new(op, REG, Data::new(&bytes[..whole])));
     }
-    source.load(sink);
     let mut mask = [0; 16];
     let mask = &mut mask[..bytes.len().min(16)];
     mask.iter_mut().zip(prefix_mask(bytes.len(), len)).for_each(|(to, from)| *to = from);
@@ -203,6 +465,6 @@ fn prefix(source: &Source, address: &Data, len: u8, op: CmpOp, sink: &mut impl S
     sink.put(Cmp::new(op, REG, Data::new(&prefix_bound(bytes, len, 0))));
 }
 
-fn hton(value: &Data) -> Byteorder {
-    Byteorder::new(ByteorderOp::HTON, REG, value.len() as u32)
+fn hton(reg: Reg, len: usize) -> Byteorder {
+    Byteorder::new(ByteorderOp::HTON, reg, len as u32)
 }

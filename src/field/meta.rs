@@ -1,9 +1,44 @@
 //! What the kernel knows about a packet beside its bytes.
 
-use super::Field;
-use crate::datum::{IfName, L4Proto, Mark};
+use super::source::{Needs, Tells};
+use super::{Field, Write};
+use crate::datum::{
+    ClassId, Date, Day, DevGroup, EtherType, Gid, HostInteger32, Hour, IfIndex, IfName, IfType, Integer8, Integer32,
+    L4Proto, Mark, PktType, Realm, Uid,
+};
 use crate::expr::MetaKey;
 use crate::wire::Family;
+
+/// `meta length`: bytes of the packet, without the link layer's header.
+pub fn length() -> Field<HostInteger32> {
+    Field::meta("meta length", MetaKey::LEN)
+}
+
+/// `meta protocol`: the protocol of the network layer as the link layer tells it.
+pub fn protocol() -> Field<EtherType> {
+    Field::meta("meta protocol", MetaKey::PROTOCOL).telling(Tells::EtherType)
+}
+
+/// `meta priority`: the class of the packet for traffic control.
+pub fn priority() -> Field<ClassId, Write> {
+    Field::meta("meta priority", MetaKey::PRIORITY)
+}
+
+/// `meta mark`: the packet's mark.
+pub fn mark() -> Field<Mark, Write> {
+    Field::meta("meta mark", MetaKey::MARK)
+}
+
+/// `iif`: the index of the interface that the packet came in by. An interface that is made anew
+/// has another index: [`iifname`] compares names.
+pub fn iif() -> Field<IfIndex> {
+    Field::meta("iif", MetaKey::IIF)
+}
+
+/// `oif`: the index of the interface that the packet goes out by.
+pub fn oif() -> Field<IfIndex> {
+    Field::meta("oif", MetaKey::OIF)
+}
 
 /// `iifname`: the name of the interface that the packet came in by.
 pub fn iifname() -> Field<IfName> {
@@ -15,17 +50,90 @@ pub fn oifname() -> Field<IfName> {
     Field::meta("oifname", MetaKey::OIFNAME)
 }
 
+/// `iiftype`: the hardware type of the interface that the packet came in by.
+pub fn iiftype() -> Field<IfType> {
+    Field::meta("iiftype", MetaKey::IIFTYPE).telling(Tells::LinkType)
+}
+
+/// `oiftype`: the hardware type of the interface that the packet goes out by.
+pub fn oiftype() -> Field<IfType> {
+    Field::meta("oiftype", MetaKey::OIFTYPE)
+}
+
+/// `meta skuid`: the user who opened the sending socket; packets of no socket here do not match.
+pub fn skuid() -> Field<Uid> {
+    Field::meta("meta skuid", MetaKey::SKUID)
+}
+
+/// `meta skgid`: the group of whoever opened the sending socket; packets of no socket here do not
+/// match.
+pub fn skgid() -> Field<Gid> {
+    Field::meta("meta skgid", MetaKey::SKGID)
+}
+
+/// `meta nftrace`: 1 if the packet is traced; to be set.
+pub fn nftrace() -> Field<Integer8, Write> {
+    Field::meta("meta nftrace", MetaKey::NFTRACE)
+}
+
+/// `rtclassid`: the realm of the packet's route.
+pub fn rtclassid() -> Field<Realm> {
+    Field::meta("rtclassid", MetaKey::RTCLASSID)
+}
+
+/// `meta nfproto`: the protocol of the network layer, [`Family::IP`] or [`Family::IP6`]. For tables
+/// of families inet, ip and ip6; [`protocol`] is there in all.
+pub fn nfproto() -> Field<Family> {
+    Field::meta("meta nfproto", MetaKey::NFPROTO).telling(Tells::Network).needing(Needs::IpTable)
+}
+
 /// `meta l4proto`: the protocol of the transport layer, behind all IPv6 extension headers.
 pub fn l4proto() -> Field<L4Proto> {
-    Field::meta("meta l4proto", MetaKey::L4PROTO)
+    Field::meta("meta l4proto", MetaKey::L4PROTO).telling(Tells::Transport)
 }
 
-/// `meta nfproto`: the protocol of the network layer, [`Family::IP`] or [`Family::IP6`].
-pub fn nfproto() -> Field<Family> {
-    Field::meta("meta nfproto", MetaKey::NFPROTO)
+/// `pkttype`: whether the packet is for this host, for all, for a group, or for somebody else. To
+/// be set at prerouting and ingress only.
+pub fn pkttype() -> Field<PktType, Write> {
+    Field::meta("meta pkttype", MetaKey::PKTTYPE)
 }
 
-/// `meta mark`: the packet's mark.
-pub fn mark() -> Field<Mark> {
-    Field::meta("meta mark", MetaKey::MARK)
+/// `meta cpu`: the processor that handles the packet, from 0.
+pub fn cpu() -> Field<HostInteger32> {
+    Field::meta("meta cpu", MetaKey::CPU)
+}
+
+/// `iifgroup`: the group of the interface that the packet came in by.
+pub fn iifgroup() -> Field<DevGroup> {
+    Field::meta("iifgroup", MetaKey::IIFGROUP)
+}
+
+/// `oifgroup`: the group of the interface that the packet goes out by.
+pub fn oifgroup() -> Field<DevGroup> {
+    Field::meta("oifgroup", MetaKey::OIFGROUP)
+}
+
+/// `meta cgroup`: the class id of the sending socket's control group, of version 1.
+pub fn cgroup() -> Field<HostInteger32> {
+    Field::meta("meta cgroup", MetaKey::CGROUP)
+}
+
+/// `meta random`: a random number.
+pub fn random() -> Field<Integer32> {
+    Field::meta("meta random", MetaKey::PRANDOM)
+}
+
+/// `meta time`: when the packet came (Linux 5.4).
+pub fn time() -> Field<Date> {
+    Field::meta("meta time", MetaKey::TIME_NS)
+}
+
+/// `meta day`: the day of the week, by UTC (Linux 5.4).
+pub fn day() -> Field<Day> {
+    Field::meta("meta day", MetaKey::TIME_DAY)
+}
+
+/// `meta hour`: the time of the day, by UTC (Linux 5.4).
+pub fn hour() -> Field<Hour> {
+    Field::meta("meta hour", MetaKey::TIME_HOUR)
 }

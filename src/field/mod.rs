@@ -16,22 +16,43 @@
 //! What nft tests without being told is the library's work, too: in a table of family inet
 //! `tcp::dport()` looks at TCP packets only, `ip::saddr()` at IPv4 packets only.
 
+pub mod arp;
+mod concatenation;
+pub mod ct;
+pub mod ether;
+pub mod icmp;
+pub mod icmpv6;
 pub mod ip;
 pub mod ip6;
 pub(crate) mod lower;
+mod matching;
 pub mod meta;
+mod operand;
+mod source;
 pub mod tcp;
+pub mod th;
 pub mod udp;
 
 use std::fmt;
 use std::marker::PhantomData;
 use std::ops::RangeInclusive;
 
-use crate::datum::{Address, ByteOrder, Datum, IfName, Interval, IntoValue, L4Proto, Ordered};
+pub use concatenation::{Choice, Fields, concat};
+pub(crate) use matching::Container;
+pub use matching::Match;
+pub(crate) use operand::{AnOperand, Operand};
+pub use operand::{IntoOperand, MapFor, MapLookup, SetFor};
+pub(crate) use source::{Load, Source};
+
+use crate::datum::{
+    Address, BitMask, Datum, IfName, Interval, IntoValue, Mark, Ordered, common_beginning, sortable, swaps,
+};
 use crate::error::BuildErrorKind;
-use crate::expr::{Base, CmpOp, Data, MetaKey};
-use crate::set::{KeyFor, Set, SetFlags, SetRef};
+use crate::expr::{Base, CmpOp, CtDirection, CtKey, Data, MetaKey};
+use crate::set::{Anonymous, Element, IntoElement, MapValue};
 use crate::wire::Family;
+use matching::Test;
+use source::{BitOp, Header, Needs, Tells, combine};
 
 /// Something of a packet that has values of type `V`.
 ///
@@ -41,6 +62,7 @@ use crate::wire::Family;
 ///
 /// let web = tcp::dport().eq(80);
 /// let local = ip::saddr().in_prefix(Ipv4Addr::new(192, 168, 0, 0), 16);
+/// let services = tcp::dport().one_of([22, 80, 443]);
 /// ```
 ///
 /// A value of another type does not compile:
@@ -49,125 +71,324 @@ use crate::wire::Family;
 /// # use nftlink::field::ip;
 /// ip::saddr().eq(22u16);
 /// ```
+///
+/// `A` is [`Write`] where a rule can [set](crate::RuleBuilder::set) the field.
 #[must_use = "a field does nothing until it is compared"]
-pub struct Field<V> {
-    source: Source,
-    value: PhantomData<fn(V) -> V>,
+pub struct Field<V, A = Read> {
+    pub(crate) source: Source,
+    of: PhantomData<fn() -> (V, A)>,
 }
 
-/// Where a field's value comes from.
+/// Marks a [`Field`] that rules read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(crate) struct Source {
-    /// nft's name for the field.
-    name: &'static str,
-    load: Load,
-    needs: Needs,
-}
+pub struct Read;
 
+/// Marks a [`Field`] that rules read and [set](crate::RuleBuilder::set).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-enum Load {
-    Payload { base: Base, offset: u16, len: u8 },
-    Meta(MetaKey),
-}
+pub struct Write;
 
-/// What a packet has to be so that the field means what its name says.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-enum Needs {
-    Nothing,
-    Network(Family),
-    Transport(L4Proto),
-}
-
-impl<V: Datum> Field<V> {
-    const fn payload(name: &'static str, needs: Needs, base: Base, offset: u16) -> Self {
-        Self {
-            source: Source { name, load: Load::Payload { base, offset, len: V::LEN as u8 }, needs },
-            value: PhantomData,
-        }
+impl<V: Datum, A> Field<V, A> {
+    const fn new(name: &'static str, load: Load, needs: Needs) -> Self {
+        let source = Source {
+            name,
+            load,
+            needs,
+            tells: Tells::Nothing,
+            kind: V::TYPE,
+            len: V::LEN as u8,
+            swaps: swaps::<V>(),
+            ops: Vec::new(),
+        };
+        Self { source, of: PhantomData }
     }
 
-    const fn network(name: &'static str, family: Family, offset: u16) -> Self {
-        Self::payload(name, Needs::Network(family), Base::NETWORK, offset)
+    /// A field of the network layer's header.
+    const fn network(name: &'static str, family: Family, offset: u16, field: u8) -> Self {
+        let header = match family {
+            Family::IP => Header::IP,
+            Family::IP6 => Header::IP6,
+            _ => Header::ARP,
+        };
+        Self::new(name, Load::Payload { base: Base::NETWORK, offset, header, field }, Needs::Network(family))
     }
 
-    const fn transport(name: &'static str, protocol: L4Proto, offset: u16) -> Self {
-        Self::payload(name, Needs::Transport(protocol), Base::TRANSPORT, offset)
+    /// A field of the transport layer's header.
+    const fn transport(name: &'static str, header: Header, needs: Needs, offset: u16, field: u8) -> Self {
+        Self::new(name, Load::Payload { base: Base::TRANSPORT, offset, header, field }, needs)
+    }
+
+    const fn ether(name: &'static str, offset: u16, field: u8) -> Self {
+        Self::new(name, Load::Payload { base: Base::LINK, offset, header: Header::ETHER, field }, Needs::Ether)
     }
 
     const fn meta(name: &'static str, key: MetaKey) -> Self {
-        Self { source: Source { name, load: Load::Meta(key), needs: Needs::Nothing }, value: PhantomData }
+        Self::new(name, Load::Meta(key), Needs::Nothing)
+    }
+
+    const fn ct(name: &'static str, key: CtKey, direction: Option<CtDirection>) -> Self {
+        Self::new(name, Load::Ct(key, direction), Needs::Nothing)
+    }
+
+    /// Notes what a test for equality says about the packet.
+    const fn telling(mut self, tells: Tells) -> Self {
+        self.source.tells = tells;
+        self
+    }
+
+    const fn needing(mut self, needs: Needs) -> Self {
+        self.source.needs = needs;
+        self
     }
 
     /// Is equal to a value.
-    pub fn eq(self, value: impl IntoValue<V>) -> Match {
+    pub fn eq(&self, value: impl IntoValue<V>) -> Match {
         self.compare(CmpOp::EQ, value)
     }
 
     /// Is not equal to a value.
-    pub fn ne(self, value: impl IntoValue<V>) -> Match {
+    pub fn ne(&self, value: impl IntoValue<V>) -> Match {
         self.compare(CmpOp::NEQ, value)
     }
 
+    fn compare(&self, op: CmpOp, value: impl IntoValue<V>) -> Match {
+        match value.into_value().to_data() {
+            Ok(data) => self.test(Test::Cmp { op, data, swap: false }),
+            Err(error) => self.test(error.into()),
+        }
+    }
+}
+
+impl<V, A> Field<V, A> {
     /// Is in a set of the rule's table: of values, or of intervals of them.
-    pub fn in_set<K: KeyFor<V>>(self, set: &Set<K>) -> Match {
-        self.lookup(set, false)
+    pub fn in_set(&self, set: impl SetFor<V>) -> Match {
+        self.test(Test::In { set: set.container().0, not: false })
     }
 
     /// Is not in a set of the rule's table.
-    pub fn not_in_set<K: KeyFor<V>>(self, set: &Set<K>) -> Match {
-        self.lookup(set, true)
+    pub fn not_in_set(&self, set: impl SetFor<V>) -> Match {
+        self.test(Test::In { set: set.container().0, not: true })
     }
 
-    fn lookup<K: KeyFor<V>>(self, set: &Set<K>, not: bool) -> Match {
-        // The kernel keeps intervals of numbers in network order.
-        let swap = K::FLAGS.contains(SetFlags::INTERVAL) && V::ORDER == ByteOrder::Host;
-        self.test(Test::Set { set: set.at().clone(), not, swap })
+    /// Looks the field up in a map: one of the table's, or pairs that become a map of the rule's
+    /// own. What it has is a value for [`RuleBuilder::set`](crate::RuleBuilder::set) or
+    /// [`dnat`](crate::RuleBuilder::dnat); a packet whose field is not in the map goes on with the
+    /// next rule.
+    ///
+    /// ```
+    /// use nftlink::Rule;
+    /// use nftlink::field::{meta, tcp};
+    ///
+    /// let rule = Rule::new().set(meta::mark(), tcp::dport().map([(22, 1), (80, 2)]));
+    /// ```
+    pub fn map<T: MapValue>(&self, map: impl MapFor<V, T>) -> MapLookup<T> {
+        MapLookup::new(self.source.clone(), map.into_map())
     }
 
-    fn compare(self, op: CmpOp, value: impl IntoValue<V>) -> Match {
-        match value.into_value().to_data() {
-            Ok(data) => self.test(Test::Cmp { op, data }),
+    fn test(&self, test: Test) -> Match {
+        Match { source: self.source.clone(), test }
+    }
+
+    /// The same field, for reading only, with another type of values.
+    fn read<T>(&self) -> Field<T> {
+        Field { source: self.source.clone(), of: PhantomData }
+    }
+}
+
+impl<V: Choice, A> Field<V, A> {
+    /// Is one of these values, ranges and prefixes (`{ 22, 80, 8000-8010 }`), which become a set of
+    /// the rule's own. Values of several kinds are told as [`Interval`]s. Of none at all nothing is
+    /// one; nft lists such a rule and cannot read it back.
+    ///
+    /// ```
+    /// use nftlink::Interval;
+    /// use nftlink::field::tcp;
+    ///
+    /// let services = tcp::dport().one_of([22, 80, 443]);
+    /// let more = tcp::dport().one_of([Interval::value(22), Interval::range(8000..=8010)]);
+    /// ```
+    pub fn one_of<E: IntoElement<V::Key>>(&self, values: impl IntoIterator<Item = E>) -> Match {
+        self.choice(values, false)
+    }
+
+    /// Is none of these values, ranges and prefixes.
+    pub fn none_of<E: IntoElement<V::Key>>(&self, values: impl IntoIterator<Item = E>) -> Match {
+        self.choice(values, true)
+    }
+
+    fn choice<E: IntoElement<V::Key>>(&self, values: impl IntoIterator<Item = E>, not: bool) -> Match {
+        let elements: Vec<Element<V::Key>> = values.into_iter().map(E::into_element).collect();
+        match Anonymous::new(&elements) {
+            Ok(set) => match set.single().and_then(|bounds| self.single(bounds, not)) {
+                Some(test) => self.test(test),
+                None => self.test(Test::In { set: Container::Own(set), not }),
+            },
+            Err(mistake) => self.test(mistake.into()),
+        }
+    }
+
+    /// nft compares with the only element of a set.
+    fn single(&self, (start, end): &(Data, Data), not: bool) -> Option<Test> {
+        let op = if not { CmpOp::NEQ } else { CmpOp::EQ };
+        let (from, to) = (start.clone(), end.clone());
+        if start == end {
+            return Some(Test::Cmp { op, data: from, swap: false });
+        }
+        if self.source.kind.is_text() {
+            // Neighbours were merged: `"eth*", "eti*"` are no names that begin alike.
+            let beginning = common_beginning(start.as_bytes(), end.as_bytes())?;
+            return Some(Test::Cmp { op, data: Data::new(beginning), swap: false });
+        }
+        let prefix = self.source.kind.prefix_len(start.as_bytes(), end.as_bytes());
+        Some(match prefix {
+            Some(len) => Test::Prefix { address: from, len, not },
+            None => Test::Range { from, to, not, swap: V::SWAPS },
+        })
+    }
+}
+
+impl<V: Ordered, A> Field<V, A> {
+    /// Is less than a value.
+    pub fn lt(&self, value: impl IntoValue<V>) -> Match {
+        self.order(CmpOp::LT, value)
+    }
+
+    /// Is less than a value, or equal.
+    pub fn le(&self, value: impl IntoValue<V>) -> Match {
+        self.order(CmpOp::LTE, value)
+    }
+
+    /// Is greater than a value.
+    pub fn gt(&self, value: impl IntoValue<V>) -> Match {
+        self.order(CmpOp::GT, value)
+    }
+
+    /// Is greater than a value, or equal.
+    pub fn ge(&self, value: impl IntoValue<V>) -> Match {
+        self.order(CmpOp::GTE, value)
+    }
+
+    fn order(&self, op: CmpOp, value: impl IntoValue<V>) -> Match {
+        match sortable(&value.into_value()) {
+            Ok(data) => self.test(Test::Cmp { op, data, swap: swaps::<V>() }),
             Err(error) => self.test(error.into()),
         }
     }
 
-    fn test(self, test: Test) -> Match {
-        Match { source: self.source, test }
-    }
-}
-
-impl<V: Ordered> Field<V> {
     /// Is in a range, both bounds in it. A batch refuses a range that ends before it starts.
-    pub fn in_range<T: IntoValue<V>>(self, range: RangeInclusive<T>) -> Match {
+    pub fn in_range<T: IntoValue<V>>(&self, range: RangeInclusive<T>) -> Match {
         self.range(range, false)
     }
 
     /// Is not in a range, both bounds in it.
-    pub fn not_in_range<T: IntoValue<V>>(self, range: RangeInclusive<T>) -> Match {
+    pub fn not_in_range<T: IntoValue<V>>(&self, range: RangeInclusive<T>) -> Match {
         self.range(range, true)
     }
 
-    fn range<T: IntoValue<V>>(self, range: RangeInclusive<T>, not: bool) -> Match {
-        match Interval::<V>::range(range).bounds() {
-            Ok((from, to)) => self.test(Test::Range { from, to, not, swap: V::ORDER == ByteOrder::Host }),
+    fn range<T: IntoValue<V>>(&self, range: RangeInclusive<T>, not: bool) -> Match {
+        match Interval::<V>::range(range).bounds(true) {
+            Ok((from, to)) => self.test(Test::Range { from, to, not, swap: swaps::<V>() }),
             Err(error) => self.test(error.into()),
         }
     }
+
+    /// The bits of the field that `mask` has, all others zero: `(meta mark & 0xff)`.
+    ///
+    /// ```
+    /// use nftlink::field::meta;
+    /// let vpn = meta::mark().and(0xff).eq(0x10);
+    /// ```
+    pub fn and(&self, mask: impl IntoValue<V>) -> Field<V> {
+        self.bits(mask, |bits| (bits.clone(), combine(bits, bits, |_, _| 0)))
+    }
+
+    /// The field with the bits of `bits` set.
+    pub fn or(&self, bits: impl IntoValue<V>) -> Field<V> {
+        self.bits(bits, |bits| (combine(bits, bits, |bit, _| !bit), bits.clone()))
+    }
+
+    /// The field with the bits of `bits` inverted.
+    pub fn xor(&self, bits: impl IntoValue<V>) -> Field<V> {
+        self.bits(bits, |bits| (combine(bits, bits, |_, _| 0xff), bits.clone()))
+    }
 }
 
-impl<V: Address> Field<V> {
+impl<V: Datum, A> Field<V, A> {
+    fn bits(&self, bits: impl IntoValue<V>, masks: impl FnOnce(&Data) -> (Data, Data)) -> Field<V> {
+        let mut field = self.read();
+        match bits.into_value().to_data() {
+            Ok(bits) => {
+                let (mask, xor) = masks(&bits);
+                field.source.mask_xor(&mask, &xor);
+            }
+            Err(mistake) => field.source.ops.push(BitOp::Mistake(Box::new(mistake))),
+        }
+        field
+    }
+}
+
+impl<A> Field<Mark, A> {
+    /// The mark moved towards its higher bits (Linux 5.6). A batch refuses 32 bits and more.
+    pub fn shl(&self, bits: u32) -> Field<Mark> {
+        self.shift(BitOp::Shl(bits))
+    }
+
+    /// The mark moved towards its lower bits (Linux 5.6). A batch refuses 32 bits and more.
+    pub fn shr(&self, bits: u32) -> Field<Mark> {
+        self.shift(BitOp::Shr(bits))
+    }
+
+    fn shift(&self, op: BitOp) -> Field<Mark> {
+        let mut field = self.read();
+        field.source.ops.push(op);
+        field
+    }
+}
+
+impl<V: BitMask, A> Field<V, A> {
+    /// Has all of these bits, whatever the others are.
+    pub fn has(&self, bits: V) -> Match {
+        if bits.has_one_bit() {
+            return self.has_any(bits);
+        }
+        let mask = bits.clone();
+        self.masked(mask).eq(bits)
+    }
+
+    /// Has at least one of these bits (`ct state established,related`).
+    pub fn has_any(&self, bits: V) -> Match {
+        self.masked(bits).compare_bits(CmpOp::NEQ)
+    }
+
+    /// Has none of these bits (`ct state ! invalid`).
+    pub fn has_none(&self, bits: V) -> Match {
+        self.masked(bits).compare_bits(CmpOp::EQ)
+    }
+
+    /// Compares with no bits at all.
+    fn compare_bits(&self, op: CmpOp) -> Match {
+        self.test(Test::Cmp { op, data: Data::new(&vec![0; V::LEN]), swap: false })
+    }
+
+    /// The bits of the field that `mask` has, all others zero: `tcp flags & (fin | syn) == syn` is
+    /// `tcp::flags().masked(TcpFlags::FIN | TcpFlags::SYN).eq(TcpFlags::SYN)`.
+    pub fn masked(&self, mask: V) -> Field<V> {
+        self.bits(mask, |bits| (bits.clone(), combine(bits, bits, |_, _| 0)))
+    }
+}
+
+impl<V: Address, A> Field<V, A> {
     /// Begins with the first `len` bits of an address. A batch refuses a prefix that is longer
     /// than the address.
-    pub fn in_prefix(self, address: impl IntoValue<V>, len: u8) -> Match {
+    pub fn in_prefix(&self, address: impl IntoValue<V>, len: u8) -> Match {
         self.prefix(address, len, false)
     }
 
     /// Does not begin with the first `len` bits of an address.
-    pub fn not_in_prefix(self, address: impl IntoValue<V>, len: u8) -> Match {
+    pub fn not_in_prefix(&self, address: impl IntoValue<V>, len: u8) -> Match {
         self.prefix(address, len, true)
     }
 
-    fn prefix(self, address: impl IntoValue<V>, len: u8, not: bool) -> Match {
+    fn prefix(&self, address: impl IntoValue<V>, len: u8, not: bool) -> Match {
         if len > V::BITS {
             return self.test(BuildErrorKind::PrefixTooLong { len, max: V::BITS }.into());
         }
@@ -178,87 +399,34 @@ impl<V: Address> Field<V> {
     }
 }
 
-impl Field<IfName> {
+impl<A> Field<IfName, A> {
     /// Begins with the bytes of `beginning`, one to 15 (nft's `"eth*"`).
-    pub fn starts_with(self, beginning: impl IntoValue<IfName>) -> Match {
+    pub fn starts_with(&self, beginning: impl IntoValue<IfName>) -> Match {
         self.beginning(CmpOp::EQ, beginning)
     }
 
     /// Does not begin with the bytes of `beginning`.
-    pub fn not_starts_with(self, beginning: impl IntoValue<IfName>) -> Match {
+    pub fn not_starts_with(&self, beginning: impl IntoValue<IfName>) -> Match {
         self.beginning(CmpOp::NEQ, beginning)
     }
 
-    fn beginning(self, op: CmpOp, beginning: impl IntoValue<IfName>) -> Match {
+    fn beginning(&self, op: CmpOp, beginning: impl IntoValue<IfName>) -> Match {
         let beginning = beginning.into_value();
         match beginning.to_data() {
-            Ok(_) => self.test(Test::Cmp { op, data: Data::new(beginning.as_bytes()) }),
+            Ok(_) => self.test(Test::Cmp { op, data: Data::new(beginning.as_bytes()), swap: false }),
             Err(error) => self.test(error.into()),
         }
     }
 }
 
-impl<V> Clone for Field<V> {
+impl<V, A> Clone for Field<V, A> {
     fn clone(&self) -> Self {
-        *self
+        Self { source: self.source.clone(), of: PhantomData }
     }
 }
 
-impl<V> Copy for Field<V> {}
-
-impl<V> fmt::Debug for Field<V> {
+impl<V, A> fmt::Debug for Field<V, A> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Field({})", self.source.name)
-    }
-}
-
-/// A field compared with something: plain data, to be kept in collections.
-///
-/// ```
-/// use nftlink::Rule;
-/// use nftlink::field::{Match, meta, tcp};
-///
-/// let mut matches: Vec<Match> = vec![meta::iifname().eq("eth0")];
-/// matches.push(tcp::dport().eq(22));
-/// let rule = Rule::new().when_all(matches).accept();
-/// ```
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-#[must_use = "a match does nothing until a rule has it"]
-pub struct Match {
-    source: Source,
-    test: Test,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-enum Test {
-    /// As many bytes as `data` has are compared.
-    Cmp {
-        op: CmpOp,
-        data: Data,
-    },
-    /// The bounds are in network order; the field is swapped to it if it is not.
-    Range {
-        from: Data,
-        to: Data,
-        not: bool,
-        swap: bool,
-    },
-    Prefix {
-        address: Data,
-        len: u8,
-        not: bool,
-    },
-    Set {
-        set: SetRef,
-        not: bool,
-        swap: bool,
-    },
-    /// A mistake, to be told by the batch.
-    Mistake(Box<BuildErrorKind>),
-}
-
-impl From<BuildErrorKind> for Test {
-    fn from(mistake: BuildErrorKind) -> Self {
-        Self::Mistake(Box::new(mistake))
     }
 }

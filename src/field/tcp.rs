@@ -1,14 +1,59 @@
 //! The TCP header.
 
-use super::Field;
-use crate::datum::{L4Proto, Port};
+use super::source::{Header, Needs};
+use super::{Field, Write};
+use crate::datum::{Integer16, Integer32, L4Proto, Port, TcpFlags};
+
+const fn field<V: crate::datum::Datum>(name: &'static str, offset: u16, number: u8) -> Field<V, Write> {
+    Field::transport(name, Header::TCP, Needs::Transport(L4Proto::TCP), offset, number)
+}
 
 /// `tcp sport`: the source port.
-pub fn sport() -> Field<Port> {
-    Field::transport("tcp sport", L4Proto::TCP, 0)
+pub fn sport() -> Field<Port, Write> {
+    field("tcp sport", 0, 1)
 }
 
 /// `tcp dport`: the destination port.
-pub fn dport() -> Field<Port> {
-    Field::transport("tcp dport", L4Proto::TCP, 2)
+pub fn dport() -> Field<Port, Write> {
+    field("tcp dport", 2, 2)
+}
+
+/// `tcp sequence`: the number of the first byte.
+pub fn sequence() -> Field<Integer32, Write> {
+    field("tcp sequence", 4, 3)
+}
+
+/// `tcp ackseq`: the number of the next byte that is expected.
+pub fn ackseq() -> Field<Integer32, Write> {
+    field("tcp ackseq", 8, 4)
+}
+
+/// `tcp flags`.
+///
+/// ```
+/// use nftlink::datum::TcpFlags;
+/// use nftlink::field::tcp;
+///
+/// // tcp flags & (fin | syn | rst | ack) == syn
+/// let mask = TcpFlags::FIN | TcpFlags::SYN | TcpFlags::RST | TcpFlags::ACK;
+/// let new = tcp::flags().masked(mask).eq(TcpFlags::SYN);
+/// let synced = tcp::flags().has(TcpFlags::SYN);
+/// ```
+pub fn flags() -> Field<TcpFlags, Write> {
+    field("tcp flags", 13, 7)
+}
+
+/// `tcp window`: how many bytes the sender takes.
+pub fn window() -> Field<Integer16, Write> {
+    field("tcp window", 14, 8)
+}
+
+/// `tcp checksum`.
+pub fn checksum() -> Field<Integer16, Write> {
+    field("tcp checksum", 16, 9)
+}
+
+/// `tcp urgptr`: where the urgent data end.
+pub fn urgptr() -> Field<Integer16, Write> {
+    field("tcp urgptr", 18, 10)
 }

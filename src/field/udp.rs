@@ -1,14 +1,29 @@
 //! The UDP header.
 
-use super::Field;
-use crate::datum::{L4Proto, Port};
+use super::source::{Header, Needs};
+use super::{Field, Write};
+use crate::datum::{Integer16, L4Proto, Port};
+
+const fn field<V: crate::datum::Datum>(name: &'static str, offset: u16, number: u8) -> Field<V, Write> {
+    Field::transport(name, Header::UDP, Needs::Transport(L4Proto::UDP), offset, number)
+}
 
 /// `udp sport`: the source port.
-pub fn sport() -> Field<Port> {
-    Field::transport("udp sport", L4Proto::UDP, 0)
+pub fn sport() -> Field<Port, Write> {
+    field("udp sport", 0, 1)
 }
 
 /// `udp dport`: the destination port.
-pub fn dport() -> Field<Port> {
-    Field::transport("udp dport", L4Proto::UDP, 2)
+pub fn dport() -> Field<Port, Write> {
+    field("udp dport", 2, 2)
+}
+
+/// `udp length`: bytes of header and data.
+pub fn length() -> Field<Integer16, Write> {
+    field("udp length", 4, 3)
+}
+
+/// `udp checksum`.
+pub fn checksum() -> Field<Integer16, Write> {
+    field("udp checksum", 6, 4)
 }

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use super::*;
 use crate::error::DecodeError;
-use crate::expr::Exprs;
+use crate::expr::{Counter, Exprs};
 use crate::table::TableRef;
 use crate::wire::reader::Notes;
 use crate::wire::{AttrReader, Family, Name};
@@ -66,6 +66,11 @@ impl RuleInfo {
         Ok(Self { chain, handle, position, raw: raw.into(), exprs, userdata })
     }
 
+    /// The same rule with the one before it, which the kernel tells only in listings.
+    pub(crate) fn behind(self, position: Option<RuleHandle>) -> Self {
+        Self { position, ..self }
+    }
+
     fn part(&self, range: &Range<u32>) -> &[u8] {
         self.raw.get(range.start as usize..range.end as usize).unwrap_or_default()
     }
@@ -91,9 +96,22 @@ impl RuleInfo {
         Exprs::new(self.part(&self.exprs))
     }
 
+    /// Returns what the rule's counter has counted: of several the first.
+    pub fn counter(&self) -> Option<Counter> {
+        self.exprs().filter_map(Result::ok).find_map(|expr| match expr.get() {
+            Expr::Counter(counter) => Some(*counter),
+            _ => None,
+        })
+    }
+
     /// Returns the comment, if there is one that is text.
     pub fn comment(&self) -> Option<&str> {
         userdata::comment(self.userdata())
+    }
+
+    /// Returns who the rule belongs to, as [`RuleBuilder::owner`] says it, if that is text.
+    pub fn owner(&self) -> Option<&str> {
+        userdata::owner(self.userdata())
     }
 
     /// Returns the userdata: the comment and what else its author kept there.
@@ -120,7 +138,7 @@ impl AsRef<ChainRef> for RuleInfo {
 }
 
 impl AsRule for RuleInfo {
-    fn encode(&self, _chain: &ChainRef, w: &mut AttrWriter, _steps: &mut Vec<u8>) {
+    fn encode(&self, _chain: &ChainRef, _sets: &[u32], w: &mut AttrWriter, _steps: &mut Vec<u8>) {
         // Names and places are those that the batch is told.
         const PLACE: &[u16] = &[NFTA_RULE_TABLE, NFTA_RULE_CHAIN, NFTA_RULE_HANDLE, NFTA_RULE_POSITION];
         w.copy(&self.raw, |number| !PLACE.contains(&number));

@@ -2,26 +2,34 @@
 
 mod info;
 mod nat;
+mod normalized;
+mod statement;
+mod update;
 
 use std::fmt;
 use std::sync::Arc;
 
 pub use info::RuleInfo;
 pub use nat::{NatTarget, PortTarget};
+pub use normalized::NormalizedRule;
+pub use statement::RejectWith;
+pub use update::DynamicElement;
 
 use crate::chain::ChainRef;
 use crate::error::BuildErrorKind;
 use crate::expr::{self, AsExpr, Counter, EXPRS_MAX, Expr, ExprInfo, Immediate, Objref, Verdict, VerdictCode, Wire};
-use crate::field::Match;
 use crate::field::lower::{Context, Sink};
+use crate::field::{Container, Match, Operand, Source};
 use crate::object::ObjectRef;
-use crate::userdata::{self, Comment};
+use crate::set::Anonymous;
+use crate::userdata::{self, Comment, Owner, Typeof};
 use crate::wire::AttrWriter;
 use crate::wire::newtype::handle;
 use crate::wire::path::{AttrName, Schema};
 
 pub(crate) const NFT_MSG_NEWRULE: u16 = 6;
 pub(crate) const NFT_MSG_GETRULE: u16 = 7;
+pub(crate) const NFT_MSG_GETRULE_RESET: u16 = 25;
 pub(crate) const NFT_MSG_DELRULE: u16 = 8;
 pub(crate) const NFT_MSG_DESTROYRULE: u16 = 28;
 
@@ -78,31 +86,56 @@ pub struct Rule(RuleBuilder);
 pub struct RuleBuilder {
     steps: Vec<Step>,
     comment: Option<Comment>,
+    owner: Option<Owner>,
 }
 
 /// What one call on the builder adds.
 #[derive(Debug, Clone)]
 enum Step {
     Match(Match),
+    /// An expression of the author's.
     Expr(Expr),
+    /// An expression that was read.
     Kept(Box<ExprInfo>),
+    /// A statement that is one expression, whatever the packet is.
+    Statement(Expr),
     Counter,
     Object(ObjectRef),
+    Set(Box<(Source, Operand)>),
+    Update(Box<update::Update>),
+    VerdictMap(Box<(Source, Result<Container, BuildErrorKind>)>),
     Verdict(VerdictCode),
     ToChain(VerdictCode, ChainRef),
     Nat(Box<nat::Nat>),
+    Reject(Option<RejectWith>),
+}
+
+impl From<RuleBuilder> for Rule {
+    /// Completes a rule without a verdict, as for a collection of rules.
+    fn from(rule: RuleBuilder) -> Self {
+        Self(rule)
+    }
 }
 
 impl Rule {
+    pub(crate) fn as_builder(&self) -> &RuleBuilder {
+        &self.0
+    }
+
     /// Begins a rule.
     #[allow(clippy::new_ret_no_self, reason = "a rule is begun here, and is one when it is complete")]
     pub const fn new() -> RuleBuilder {
-        RuleBuilder { steps: Vec::new(), comment: None }
+        RuleBuilder { steps: Vec::new(), comment: None, owner: None }
     }
 
     /// Sets a comment of at most 127 bytes.
     pub fn comment(self, comment: impl Into<Arc<str>>) -> Self {
         Self(self.0.comment(comment))
+    }
+
+    /// Sets who the rule belongs to: up to 100 bytes that the kernel keeps and nft does not show.
+    pub fn owner(self, owner: impl Into<Arc<str>>) -> Self {
+        Self(self.0.owner(owner))
     }
 
     /// Returns the kernel's expressions for the rule in a chain: the family decides which tests
@@ -247,6 +280,13 @@ impl RuleBuilder {
         self
     }
 
+    /// Sets who the rule belongs to: up to 100 bytes that the kernel keeps and nft does not show.
+    /// [`RuleInfo::owner`] returns it.
+    pub fn owner(mut self, owner: impl Into<Arc<str>>) -> Self {
+        self.owner = Some(Owner::new(owner));
+        self
+    }
+
     /// Returns the kernel's expressions for the rule in a chain.
     ///
     /// # Errors
@@ -255,7 +295,16 @@ impl RuleBuilder {
     pub fn exprs(&self, chain: impl AsRef<ChainRef>) -> Result<Vec<Expr>, BuildErrorKind> {
         let mut collected = Collector::default();
         self.lower(chain.as_ref(), &mut collected, |_| {});
-        collected.mistake.map_or(Ok(collected.exprs), Err)
+        // Some mistakes are found only where an expression is written.
+        let mut w = AttrWriter::new();
+        collected.exprs.iter().for_each(|expr| expr.write(&mut w));
+        match collected.mistake.or_else(|| w.take_error()) {
+            Some(mistake) => Err(mistake),
+            None if collected.exprs.len() > EXPRS_MAX => {
+                Err(BuildErrorKind::TooManyExpressions { count: collected.exprs.len() })
+            }
+            None => Ok(collected.exprs),
+        }
     }
 
     /// Returns the expressions in libnftnl's notation, one per line.
@@ -270,35 +319,85 @@ impl RuleBuilder {
     /// Hands the expressions to `sink`, and after those of each step the sink to `stepped`.
     fn lower<S: Sink + Raw>(&self, chain: &ChainRef, sink: &mut S, mut stepped: impl FnMut(&mut S)) {
         let mut context = Context::new(chain);
+        self.lower_early(&mut context, sink);
         for step in &self.steps {
-            match step {
-                Step::Match(matching) => context.lower(matching, sink),
-                Step::Expr(expr) => {
-                    context.note_opaque();
-                    sink.put_expr(expr);
-                }
-                Step::Kept(info) => {
-                    context.note_opaque();
-                    sink.put_kept(info);
-                }
-                Step::Counter => sink.put(Counter::default()),
-                Step::Object(object) => {
-                    if let Err(mistake) = chain.table.check_same("object", &object.name, &object.table) {
-                        sink.fail(mistake);
-                    }
-                    sink.put(Objref::new(object.kind, &object.name));
-                }
-                Step::Verdict(code) => sink.put(Immediate::verdict(Verdict::plain(*code))),
-                Step::ToChain(code, to) => {
-                    if let Err(mistake) = chain.table.check_same("chain", &to.name, &to.table) {
-                        sink.fail(mistake);
-                    }
-                    let verdict = Verdict { chain: Some(to.name.clone()), ..Verdict::plain(*code) };
-                    sink.put(Immediate::verdict(verdict));
-                }
-                Step::Nat(nat) => nat.lower(&context, sink),
-            }
+            step.lower(&mut context, sink);
             stepped(sink);
+        }
+    }
+
+    /// What a rejection needs to know of the packet nft tests before all else.
+    fn lower_early<S: Sink>(&self, context: &mut Context<'_>, sink: &mut S) {
+        let Some(Step::Reject(Some(with))) = self.steps.last() else { return };
+        let mut before = Context::new(context.chain);
+        let mut nowhere = Collector::default();
+        self.steps[..self.steps.len() - 1].iter().for_each(|step| step.lower(&mut before, &mut nowhere));
+        let mut late = Collector::default();
+        with.require(&mut before, &mut late);
+        match late.mistake {
+            // Here, and not where it would exclude what the author says before.
+            Some(mistake) => sink.fail(mistake),
+            None if late.exprs.is_empty() => {}
+            None => with.require(context, sink),
+        }
+    }
+}
+
+impl Step {
+    fn lower<S: Sink + Raw>(&self, context: &mut Context<'_>, sink: &mut S) {
+        let chain = context.chain;
+        match self {
+            Self::Match(matching) => context.lower(matching, sink),
+            Self::Expr(expr) => {
+                context.note_opaque();
+                sink.put_expr(expr);
+            }
+            Self::Kept(info) => {
+                context.note_opaque();
+                sink.put_kept(info);
+            }
+            Self::Statement(expr) => {
+                statement::check(expr, sink);
+                sink.put_expr(expr);
+            }
+            Self::Counter => sink.put(Counter::default()),
+            Self::Object(object) => {
+                if let Err(mistake) = chain.table.check_same("object", &object.name, &object.table) {
+                    sink.fail(mistake);
+                }
+                sink.put(Objref::new(object.kind, &object.name));
+            }
+            Self::Set(set) => context.lower_set(&set.0, &set.1, sink),
+            Self::Update(update) => update.lower(context, sink),
+            Self::VerdictMap(map) => match &map.1 {
+                Ok(container) => context.lower_verdict_map(&map.0, container, sink),
+                Err(mistake) => sink.fail(mistake.clone()),
+            },
+            Self::Verdict(code) => sink.put(Immediate::verdict(Verdict::plain(*code))),
+            Self::ToChain(code, to) => {
+                if let Err(mistake) = chain.table.check_same("chain", &to.name, &to.table) {
+                    sink.fail(mistake);
+                }
+                let verdict = Verdict { chain: Some(to.name.clone()), ..Verdict::plain(*code) };
+                sink.put(Immediate::verdict(verdict));
+            }
+            Self::Nat(nat) => nat.lower(context, sink),
+            Self::Reject(with) => statement::lower_reject(with.as_ref(), context, sink),
+        }
+    }
+
+    /// The set that the rule has to itself for this step.
+    fn own_set(&self) -> Option<(&Anonymous, &Source)> {
+        match self {
+            Self::Match(matching) => matching.own_set(),
+            Self::Set(set) => set.1.own_set(),
+            Self::Update(update) => update.own_set(),
+            Self::VerdictMap(map) => match &map.1 {
+                Ok(Container::Own(own)) => Some((own, &map.0)),
+                _ => None,
+            },
+            Self::Nat(nat) => nat.own_set(),
+            _ => None,
         }
     }
 }
@@ -336,6 +435,7 @@ trait Raw {
 struct Collector {
     exprs: Vec<Expr>,
     mistake: Option<BuildErrorKind>,
+    sets: u32,
 }
 
 impl Sink for Collector {
@@ -346,6 +446,11 @@ impl Sink for Collector {
     fn fail(&mut self, mistake: BuildErrorKind) {
         self.mistake.get_or_insert(mistake);
     }
+
+    fn next_set(&mut self) -> u32 {
+        self.sets += 1;
+        self.sets
+    }
 }
 
 impl Raw for Collector {
@@ -354,7 +459,10 @@ impl Raw for Collector {
     }
 
     fn put_kept(&mut self, info: &ExprInfo) {
-        self.exprs.push(info.get().clone());
+        if let Some(mistake) = info.mistake() {
+            self.fail(mistake);
+        }
+        self.exprs.push(info.comparable());
     }
 }
 
@@ -362,6 +470,8 @@ impl Raw for Collector {
 struct Encoder<'a> {
     w: &'a mut AttrWriter,
     count: usize,
+    /// Numbers of the sets that the rule has to itself.
+    sets: std::slice::Iter<'a, u32>,
 }
 
 impl Sink for Encoder<'_> {
@@ -372,6 +482,10 @@ impl Sink for Encoder<'_> {
 
     fn fail(&mut self, mistake: BuildErrorKind) {
         self.w.fail(mistake);
+    }
+
+    fn next_set(&mut self) -> u32 {
+        self.sets.next().copied().unwrap_or_default()
     }
 }
 
@@ -412,34 +526,55 @@ impl Raw for Encoder<'_> {
 /// ```
 pub trait AsRule {
     /// Writes expressions and userdata, and after each step how many expressions there are.
+    /// `sets` are the numbers of the rule's own sets.
     #[doc(hidden)]
-    fn encode(&self, chain: &ChainRef, w: &mut AttrWriter, steps: &mut Vec<u8>);
+    fn encode(&self, chain: &ChainRef, sets: &[u32], w: &mut AttrWriter, steps: &mut Vec<u8>);
+
+    /// The sets that come with the rule, in the order in which it looks them up.
+    #[doc(hidden)]
+    fn own_sets(&self) -> OwnSets {
+        OwnSets(Vec::new())
+    }
 }
 
+/// The sets that come with a rule, for [`AsRule`] alone.
+#[doc(hidden)]
+#[derive(Debug)]
+pub struct OwnSets(pub(crate) Vec<(Anonymous, Vec<Typeof>)>);
+
 impl AsRule for RuleBuilder {
-    fn encode(&self, chain: &ChainRef, w: &mut AttrWriter, steps: &mut Vec<u8>) {
-        encode_list(w, |encoder| {
+    fn encode(&self, chain: &ChainRef, sets: &[u32], w: &mut AttrWriter, steps: &mut Vec<u8>) {
+        encode_list(w, sets, |encoder| {
             self.lower(chain, encoder, |encoder| steps.push(encoder.count.min(255) as u8));
         });
-        userdata::write_comment(w, NFTA_RULE_USERDATA, self.comment.as_ref());
+        userdata::write_rule(w, NFTA_RULE_USERDATA, self.comment.as_ref(), self.owner.as_ref());
+    }
+
+    fn own_sets(&self) -> OwnSets {
+        let sets = self.steps.iter().filter_map(Step::own_set);
+        OwnSets(sets.map(|(set, key)| (set.clone(), key.typeofs())).collect())
     }
 }
 
 impl AsRule for Rule {
-    fn encode(&self, chain: &ChainRef, w: &mut AttrWriter, steps: &mut Vec<u8>) {
-        self.0.encode(chain, w, steps);
+    fn encode(&self, chain: &ChainRef, sets: &[u32], w: &mut AttrWriter, steps: &mut Vec<u8>) {
+        self.0.encode(chain, sets, w, steps);
+    }
+
+    fn own_sets(&self) -> OwnSets {
+        self.0.own_sets()
     }
 }
 
 impl<E: AsExpr> AsRule for [E] {
-    fn encode(&self, _chain: &ChainRef, w: &mut AttrWriter, _steps: &mut Vec<u8>) {
-        encode_list(w, |encoder| self.iter().for_each(|expr| encoder.put_as(expr)));
+    fn encode(&self, _chain: &ChainRef, sets: &[u32], w: &mut AttrWriter, _steps: &mut Vec<u8>) {
+        encode_list(w, sets, |encoder| self.iter().for_each(|expr| encoder.put_as(expr)));
     }
 }
 
 impl<E: AsExpr, const N: usize> AsRule for [E; N] {
-    fn encode(&self, chain: &ChainRef, w: &mut AttrWriter, steps: &mut Vec<u8>) {
-        self.as_slice().encode(chain, w, steps);
+    fn encode(&self, chain: &ChainRef, sets: &[u32], w: &mut AttrWriter, steps: &mut Vec<u8>) {
+        self.as_slice().encode(chain, sets, w, steps);
     }
 }
 
@@ -447,10 +582,10 @@ macro_rules! tuples {
     ($(($($name:ident)*))*) => {$(
         impl<$($name: AsExpr),*> AsRule for ($($name,)*) {
             #[inline]
-            fn encode(&self, _chain: &ChainRef, w: &mut AttrWriter, _steps: &mut Vec<u8>) {
+            fn encode(&self, _chain: &ChainRef, sets: &[u32], w: &mut AttrWriter, _steps: &mut Vec<u8>) {
                 #[allow(non_snake_case, reason = "the parts are named as their types")]
                 let ($($name,)*) = self;
-                encode_list(w, |encoder| {
+                encode_list(w, sets, |encoder| {
                     $(encoder.put_as($name);)*
                 });
             }
@@ -464,15 +599,19 @@ tuples! {
 }
 
 impl<R: AsRule + ?Sized> AsRule for &R {
-    fn encode(&self, chain: &ChainRef, w: &mut AttrWriter, steps: &mut Vec<u8>) {
-        (**self).encode(chain, w, steps);
+    fn encode(&self, chain: &ChainRef, sets: &[u32], w: &mut AttrWriter, steps: &mut Vec<u8>) {
+        (**self).encode(chain, sets, w, steps);
+    }
+
+    fn own_sets(&self) -> OwnSets {
+        (**self).own_sets()
     }
 }
 
 #[inline]
-fn encode_list(w: &mut AttrWriter, content: impl FnOnce(&mut Encoder<'_>)) {
+fn encode_list(w: &mut AttrWriter, sets: &[u32], content: impl FnOnce(&mut Encoder<'_>)) {
     let list = w.open(NFTA_RULE_EXPRESSIONS);
-    let mut encoder = Encoder { w, count: 0 };
+    let mut encoder = Encoder { w, count: 0, sets: sets.iter() };
     content(&mut encoder);
     let count = encoder.count;
     w.close(list);

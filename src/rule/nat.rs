@@ -7,6 +7,8 @@ use crate::datum::{Interval, Port};
 use crate::error::BuildErrorKind;
 use crate::expr::{self, Data, Immediate, Masq, NatFlags, NatKind, Redir, Reg};
 use crate::field::lower::{Context, Sink};
+use crate::field::{MapLookup, Operand, Source};
+use crate::set::Anonymous;
 use crate::wire::Family;
 
 /// Where `dnat` or `snat` leads: addresses, ports, options.
@@ -21,8 +23,25 @@ use crate::wire::Family;
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct NatTarget {
-    addresses: Option<Addresses>,
+    to: To,
     ports: PortTarget,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+enum To {
+    /// The packet's own address.
+    Same,
+    Addresses(Addresses),
+    /// What a map has: an address, a port, or both.
+    Map(Mapped),
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+struct Mapped {
+    operand: Operand,
+    /// Of an address.
+    family: Option<Family>,
+    has_port: bool,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -35,7 +54,7 @@ struct Addresses {
 impl NatTarget {
     /// The same addresses, other ports.
     pub fn port(port: u16) -> Self {
-        Self { addresses: None, ports: port.into() }
+        Self { to: To::Same, ports: port.into() }
     }
 
     /// Sets the ports to choose from.
@@ -63,7 +82,41 @@ impl NatTarget {
     }
 
     fn addresses(family: Family, bounds: Result<(Data, Data), BuildErrorKind>) -> Self {
-        Self { addresses: Some(Addresses { family, bounds }), ports: PortTarget::any() }
+        Self { to: To::Addresses(Addresses { family, bounds }), ports: PortTarget::any() }
+    }
+
+    fn mapped<T>(lookup: MapLookup<T>, family: Option<Family>, has_port: bool) -> Self {
+        Self { to: To::Map(Mapped { operand: lookup.operand, family, has_port }), ports: PortTarget::any() }
+    }
+}
+
+impl From<MapLookup<Ipv4Addr>> for NatTarget {
+    fn from(lookup: MapLookup<Ipv4Addr>) -> Self {
+        Self::mapped(lookup, Some(Family::IP), false)
+    }
+}
+
+impl From<MapLookup<Ipv6Addr>> for NatTarget {
+    fn from(lookup: MapLookup<Ipv6Addr>) -> Self {
+        Self::mapped(lookup, Some(Family::IP6), false)
+    }
+}
+
+impl From<MapLookup<(Ipv4Addr, Port)>> for NatTarget {
+    fn from(lookup: MapLookup<(Ipv4Addr, Port)>) -> Self {
+        Self::mapped(lookup, Some(Family::IP), true)
+    }
+}
+
+impl From<MapLookup<(Ipv6Addr, Port)>> for NatTarget {
+    fn from(lookup: MapLookup<(Ipv6Addr, Port)>) -> Self {
+        Self::mapped(lookup, Some(Family::IP6), true)
+    }
+}
+
+impl From<MapLookup<Port>> for NatTarget {
+    fn from(lookup: MapLookup<Port>) -> Self {
+        Self::mapped(lookup, None, true)
     }
 }
 
@@ -108,13 +161,13 @@ impl From<SocketAddr> for NatTarget {
 
 impl From<RangeInclusive<Ipv4Addr>> for NatTarget {
     fn from(range: RangeInclusive<Ipv4Addr>) -> Self {
-        Self::addresses(Family::IP, Interval::range(range).bounds())
+        Self::addresses(Family::IP, Interval::range(range).bounds(true))
     }
 }
 
 impl From<RangeInclusive<Ipv6Addr>> for NatTarget {
     fn from(range: RangeInclusive<Ipv6Addr>) -> Self {
-        Self::addresses(Family::IP6, Interval::range(range).bounds())
+        Self::addresses(Family::IP6, Interval::range(range).bounds(true))
     }
 }
 
@@ -172,13 +225,13 @@ impl PortTarget {
     ) -> (Option<Reg>, Option<Reg>) {
         let Some((min, max)) = self.ports else { return (None, None) };
         if !context.may_have_ports() {
-            sink.fail(BuildErrorKind::NoTransport { statement });
+            sink.fail(BuildErrorKind::NoTransport { statement: with_port(statement) });
         }
         if min == 0 {
             let (value, reason) = ("0".into(), "it is the absence of one");
             sink.fail(BuildErrorKind::BadValue { what: "port to translate to", value, reason });
         }
-        match Interval::<Port>::range(min..=max).bounds() {
+        match Interval::<Port>::range(min..=max).bounds(true) {
             Ok((min, max)) => load((&min, &max), regs, sink),
             Err(mistake) => {
                 sink.fail(mistake);
@@ -216,7 +269,17 @@ pub(super) enum Nat {
 }
 
 impl Nat {
-    pub(super) fn lower(&self, context: &Context<'_>, sink: &mut impl Sink) {
+    /// The map that the rule has to itself for the target.
+    pub(super) fn own_set(&self) -> Option<(&Anonymous, &Source)> {
+        match self {
+            Self::Dnat(NatTarget { to: To::Map(mapped), .. }) | Self::Snat(NatTarget { to: To::Map(mapped), .. }) => {
+                mapped.operand.own_set()
+            }
+            _ => None,
+        }
+    }
+
+    pub(super) fn lower(&self, context: &mut Context<'_>, sink: &mut impl Sink) {
         let family = context.chain.table.family;
         // nft gives each value a register of 16 bytes.
         let mut regs = [Reg::R1, Reg::R2, Reg::R3, Reg::R4].into_iter();
@@ -233,15 +296,42 @@ impl Nat {
             Self::Dnat(to) | Self::Snat(to) => {
                 let kind = if matches!(self, Self::Dnat(_)) { NatKind::DNAT } else { NatKind::SNAT };
                 let mut nat = expr::Nat::new(kind, family);
-                if let Some(Addresses { family, bounds }) = &to.addresses {
-                    context.check_network(*family, statement, sink);
-                    nat.family = *family;
-                    match bounds {
-                        Ok((min, max)) => (nat.addr_min, nat.addr_max) = load((min, max), &mut regs, sink),
-                        Err(mistake) => sink.fail(mistake.clone()),
+                match &to.to {
+                    To::Same => {}
+                    To::Addresses(Addresses { family, bounds }) => {
+                        context.check_network(*family, statement, sink);
+                        nat.family = *family;
+                        match bounds {
+                            Ok((min, max)) => (nat.addr_min, nat.addr_max) = load((min, max), &mut regs, sink),
+                            Err(mistake) => sink.fail(mistake.clone()),
+                        }
+                    }
+                    To::Map(Mapped { operand, family, has_port }) => {
+                        context.lower_operand(operand, Reg::R1, sink);
+                        let mut port = Some(Reg::R1);
+                        if let Some(family) = *family {
+                            context.check_network(family, statement, sink);
+                            nat.family = family;
+                            nat.addr_min = Some(Reg::R1);
+                            port = if family == Family::IP { Reg::word(1) } else { Some(Reg::R2) };
+                        }
+                        if *has_port {
+                            if !context.may_have_ports() {
+                                sink.fail(BuildErrorKind::NoTransport { statement: with_port(statement) });
+                            }
+                            nat.proto_min = port;
+                            if let Some((first, _)) = to.ports.ports {
+                                let (value, reason) = (first.to_string().into(), "the map has one");
+                                sink.fail(BuildErrorKind::BadValue { what: "port to translate to", value, reason });
+                            }
+                        }
+                        regs.next();
                     }
                 }
-                (nat.proto_min, nat.proto_max) = to.ports.load(statement, &mut regs, context, sink);
+                let ports = to.ports.load(statement, &mut regs, context, sink);
+                if ports.0.is_some() {
+                    (nat.proto_min, nat.proto_max) = ports;
+                }
                 nat.flags = to.ports.flags();
                 sink.put(nat);
             }
@@ -254,6 +344,16 @@ impl Nat {
                 sink.put(Redir { proto_min, proto_max, flags: ports.flags() });
             }
         }
+    }
+}
+
+/// What is said of a translation of ports.
+fn with_port(statement: &'static str) -> &'static str {
+    match statement {
+        "dnat" => "dnat with a port",
+        "snat" => "snat with a port",
+        "masquerade" => "masquerade with a port",
+        _ => "redirect with a port",
     }
 }
 

@@ -3,7 +3,7 @@ use std::ops::RangeInclusive;
 
 use super::*;
 use crate::datum::{IfName, L4Proto, Mark, Port};
-use crate::field::{ip, ip6, meta, tcp, udp};
+use crate::field::{concat, ip, ip6, meta, tcp, th, udp};
 use crate::object::Counter;
 use crate::set::Set;
 use crate::table::Table;
@@ -13,7 +13,7 @@ use crate::{Chain, Interval};
 fn code(family: Family, rule: impl AsRule) -> String {
     let chain = Chain::new(Table::new(family, "fw"), "c");
     let mut w = AttrWriter::new();
-    rule.encode(chain.as_ref(), &mut w, &mut Vec::new());
+    rule.encode(chain.as_ref(), &[], &mut w, &mut Vec::new());
     if let Some(mistake) = w.take_error() {
         return mistake.to_string();
     }
@@ -213,7 +213,7 @@ fn a_rule_read_is_written_as_it_came() {
     w.u64(NFTA_RULE_HANDLE, 7);
     w.u64(NFTA_RULE_POSITION, 6);
     let start = w.len();
-    rule.encode(chain.as_ref(), &mut w, &mut Vec::new());
+    rule.encode(chain.as_ref(), &[], &mut w, &mut Vec::new());
     w.u32(99, 1);
     let raw = w.bytes_written();
     let mut last = None;
@@ -222,7 +222,7 @@ fn a_rule_read_is_written_as_it_came() {
     assert_eq!((info.chain(), info.comment()), (chain.as_ref(), Some("ssh")));
     assert_eq!(info.bytecode(), rule.bytecode(&chain).unwrap());
     let mut again = AttrWriter::new();
-    info.encode(chain.as_ref(), &mut again, &mut Vec::new());
+    info.encode(chain.as_ref(), &[], &mut again, &mut Vec::new());
     assert_eq!(again.bytes_written(), &raw[start..]);
     let exprs: Vec<_> = info.exprs().map(Result::unwrap).collect();
     assert_eq!(exprs.len(), 6);
@@ -233,4 +233,126 @@ fn a_rule_read_is_written_as_it_came() {
             info.exprs().for_each(drop);
         }
     }
+}
+
+#[test]
+fn numbers_of_the_host_are_swapped_for_intervals() {
+    use crate::datum::HostInteger64;
+    use crate::field::{concat, ct};
+
+    let bytes = Set::<Interval<HostInteger64>>::new(Table::ip("fw"), "bytes");
+    let ranges = [Interval::range(10..=20), Interval::value(30)];
+    for intervals in [ct::bytes().one_of(ranges), ct::bytes().in_set(&bytes)] {
+        let code = code(Family::IP, Rule::new().when(intervals));
+        assert!(code.starts_with("ct load bytes => reg 1\nbyteorder reg 1 = hton(reg 1, 8, 8)\nlookup "), "{code}");
+    }
+    let plain = code(Family::IP, Rule::new().when(ct::bytes().one_of([10, 30])));
+    assert!(plain.starts_with("ct load bytes => reg 1\nlookup "), "{plain}");
+    let parts = concat((meta::length(), meta::mark(), meta::protocol()));
+    let key = (Interval::range(10..=20), Interval::value(1), Interval::value(0x0800));
+    let code = code(Family::IP, Rule::new().when(parts.one_of([key])));
+    assert_eq!(code.matches("hton").count(), 2, "{code}");
+}
+
+#[test]
+fn tests_that_a_value_needs_come_before_the_key_is_loaded() {
+    let owners = crate::Map::<Mark, Ipv4Addr>::new(Table::inet("fw"), "owners").dynamic();
+    let code = code(Family::INET, Rule::new().update_in(&owners, meta::mark().element().to(ip::saddr())));
+    let lines: Vec<&str> = code.lines().map(|line| line.split_once(" =>").map_or(line, |(load, _)| load)).collect();
+    // As nft's `update @owners { meta mark : ip saddr }`.
+    let loads =
+        ["meta load nfproto", "cmp eq reg 1 0x00000002", "meta load mark", "payload load 4b @ network header + 12"];
+    assert_eq!(lines[..4], loads, "{code}");
+}
+
+#[test]
+fn names_that_begin_in_neighbouring_ways_are_no_names_that_begin_alike() {
+    let begins = |beginning: &'static str| Interval::<IfName>::starting_with(beginning);
+    let one_of = |names: [Interval<IfName>; 2]| code(Family::INET, Rule::new().when(meta::iifname().one_of(names)));
+    let code = one_of([begins("eth"), begins("eti")]);
+    assert!(code.contains("lookup"), "{code}");
+    let code = one_of([begins("eth"), Interval::value("eth0")]);
+    assert!(!code.contains("lookup") && code.contains("cmp eq"), "{code}");
+}
+
+#[test]
+fn bits_that_a_value_cannot_have_are_told() {
+    let long = std::time::Duration::from_secs(1 << 32);
+    let rule = Rule::new().when(crate::field::ct::expiration().and(long).eq(long / 2048));
+    let code = code(Family::INET, rule);
+    assert!(code.contains("49 days"), "{code}");
+}
+
+#[test]
+fn what_is_given_twice_is_the_same_as_once() {
+    let chain = Table::inet("fw").chain("c");
+    let rule = |ports: &[u16]| Rule::new().when(tcp::dport().one_of(ports.iter().copied())).normalized(&chain).unwrap();
+    assert_eq!(rule(&[22, 80, 22]), rule(&[80, 22]));
+    assert_ne!(rule(&[22, 80, 22]), rule(&[22]));
+}
+
+#[test]
+fn behind_an_extension_header_may_be_any_protocol() {
+    let next = |next: u8| Rule::new().when(ip6::nexthdr().eq(L4Proto::from_raw(next))).when(tcp::dport().eq(22));
+    assert!(code(Family::INET, next(0)).contains("meta load l4proto"));
+    assert!(code(Family::INET, next(17)).contains("udp"), "that is a contradiction");
+    let after = Rule::new().when(tcp::dport().eq(22)).when(ip6::nexthdr().eq(L4Proto::from_raw(44)));
+    assert!(code(Family::INET, after).contains("payload load 1b @ network header + 6"));
+}
+
+#[test]
+fn a_port_beside_a_map_is_in_the_register_after_the_address_and_not_beside_a_port() {
+    let tcp = || Rule::new().when(tcp::dport().eq(80));
+    let to = NatTarget::from(tcp::dport().map::<Ipv4Addr>([(80, V4)])).ports(8080..=8080);
+    let code = code(Family::IP, tcp().dnat(to));
+    assert!(code.contains("proto_min reg 2"), "{code}");
+    let to = NatTarget::from(tcp::dport().map::<(Ipv4Addr, Port)>([(80, (V4, 81))])).ports(8080..=8080);
+    let code = super::tests::code(Family::IP, tcp().dnat(to));
+    assert_eq!(code, "\"8080\" is no port to translate to: the map has one");
+}
+
+#[test]
+fn meta_protocol_stands_for_the_protocol_where_it_does_for_nft() {
+    let rule = Rule::new().when(meta::protocol().eq(crate::datum::EtherType::IP)).when(ip::saddr().eq(V4));
+    assert!(code(Family::INET, &rule).contains("meta load nfproto"));
+    assert_eq!(code(Family::NETDEV, &rule).matches("meta load").count(), 1);
+}
+
+#[test]
+fn what_nft_could_not_list_is_refused() {
+    let quoted = code(Family::INET, Rule::new().log("x\" accept comment \""));
+    assert_eq!(
+        quoted,
+        "a log's prefix must not have a quotation mark or a control character in it: nft cannot quote them"
+    );
+    assert_eq!(code(Family::INET, Rule::new().log("new: ")), "log prefix new:\n");
+}
+
+#[test]
+fn fields_side_by_side_are_the_same_together() {
+    let chain = Chain::new(Table::inet("fw"), "c");
+    let normalized = |rule: RuleBuilder| rule.normalized(&chain).unwrap();
+    let [sport, dport] = [udp::sport().eq(68), udp::dport().eq(67)];
+    let rule = normalized(Rule::new().when(sport.clone()).when(dport.clone()));
+    assert_eq!(rule, normalized(Rule::new().when(dport.clone()).when(sport.clone())));
+    assert_eq!(rule.exprs().len(), 4);
+    assert_ne!(rule, normalized(Rule::new().when(udp::sport().eq(67)).when(udp::dport().eq(68))));
+    assert_ne!(rule, normalized(Rule::new().when(sport.clone()).when(udp::dport().ne(67))));
+    assert_ne!(rule, normalized(Rule::new().when(sport)));
+}
+
+#[test]
+fn expressions_that_cannot_be_written_are_no_expressions() {
+    let chain = Chain::new(Table::inet("fw"), "c");
+    let shifted = Rule::new().set(meta::mark(), meta::mark().shl(32));
+    assert!(shifted.exprs(&chain).is_err() && shifted.normalized(&chain).is_err());
+    let many = (0..129).fold(Rule::new(), |rule, _| rule.counter());
+    assert_eq!(many.exprs(&chain), Err(BuildErrorKind::TooManyExpressions { count: 129 }));
+}
+
+#[test]
+fn protocols_of_a_key_may_have_ports() {
+    let protocols = crate::Map::<(L4Proto, Port), (Ipv4Addr, Port)>::new(Table::new(Family::IP, "fw"), "published");
+    let to = concat((meta::l4proto(), th::dport())).map(&protocols);
+    assert!(code(Family::IP, Rule::new().dnat(to)).ends_with("nat dnat ip addr_min reg 1 proto_min reg 9\n"));
 }

@@ -28,6 +28,7 @@ pub struct SetInfo {
     timeout: Option<Duration>,
     gc_interval: Option<Duration>,
     comment: Option<Box<str>>,
+    auto_merge: bool,
     raw: Box<[u8]>,
 }
 
@@ -48,6 +49,7 @@ impl SetInfo {
             timeout: None,
             gc_interval: None,
             comment: None,
+            auto_merge: false,
             raw: raw.into(),
         };
         for attr in AttrReader::new(raw, &notes) {
@@ -65,7 +67,10 @@ impl SetInfo {
                 (NFTA_SET_DESC, v) => info.size = read_size(v)?,
                 (NFTA_SET_TIMEOUT, v) => info.timeout = Some(Duration::from_millis(v.u64()?)),
                 (NFTA_SET_GC_INTERVAL, v) => info.gc_interval = Some(Duration::from_millis(v.u32()?.into())),
-                (NFTA_SET_USERDATA, v) => info.comment = userdata::set_comment(v.bytes()).map(Into::into),
+                (NFTA_SET_USERDATA, v) => {
+                    info.comment = userdata::set_comment(v.bytes()).map(Into::into);
+                    info.auto_merge = userdata::merges(v.bytes());
+                }
                 _ => {}
             }
         }
@@ -78,20 +83,42 @@ impl SetInfo {
         w.u32(NFTA_SET_ID, id);
     }
 
-    /// Returns the set with its Rust type, if its keys are of that type, and so are intervals;
-    /// a map is none. It names the set; to make it again with all that it has, as its policy,
-    /// add the `SetInfo` itself.
+    /// Returns the set with its Rust type, if its keys are of that type, and so are intervals; a
+    /// map is none. It names the set; to make it again with all that it has, as its policy, add
+    /// the `SetInfo` itself.
     pub fn typed<K: Key>(&self) -> Option<Set<K>> {
+        self.as_type()
+    }
+
+    /// Returns the map with its Rust type, if its keys and values are of those types.
+    pub fn typed_map<K: Key, V: MapValue>(&self) -> Option<Map<K, V>> {
+        self.as_type()
+    }
+
+    pub(crate) fn as_type<K: Key, V: Mapped>(&self) -> Option<Set<K, V>> {
+        let map = if V::SHAPE.is_some() { SetFlags::MAP } else { SetFlags::empty() };
         let shape = SetFlags::INTERVAL | SetFlags::MAP | SetFlags::OBJECT | SetFlags::CONCAT;
-        let same =
-            self.key_type == K::TYPE && self.key_len as usize == K::LEN && self.flags & shape == K::FLAGS & shape;
-        let comment = || self.comment.as_deref().map(Comment::new);
-        same.then(|| Set::known(self.at.clone(), self.flags, self.timeout, self.size, comment()))
+        let keys = self.key_type == K::TYPE && self.key_len as usize == K::LEN;
+        // The kernel tells no length of verdicts.
+        let values = V::SHAPE.is_none_or(|shape| {
+            let verdicts = shape.kind == DataType::SET_VERDICT;
+            self.data_type == Some(shape.kind) && (verdicts || self.data_len == Some(shape.len as u32))
+        });
+        let same = keys && values && self.flags & shape == (K::FLAGS | map) & shape;
+        same.then(|| Set {
+            timeout: self.timeout,
+            gc_interval: self.gc_interval,
+            size: self.size,
+            policy: self.policy,
+            auto_merge: self.auto_merge,
+            comment: self.comment.as_deref().map(Comment::kept),
+            ..Set::known(self.at.clone(), self.flags)
+        })
     }
 
     /// Describes the type of its elements, for errors.
     pub(crate) fn describe(&self) -> String {
-        describe(self.flags, self.key_type)
+        describe(self.flags, self.key_type, self.data_type)
     }
 
     /// Returns the table and name.
@@ -164,6 +191,11 @@ impl SetInfo {
         self.gc_interval
     }
 
+    /// Whether nft merges intervals that are added, by its own note in the set's userdata.
+    pub fn auto_merge(&self) -> bool {
+        self.auto_merge
+    }
+
     /// Returns the comment, if there is one that is text.
     pub fn comment(&self) -> Option<&str> {
         self.comment.as_deref()
@@ -176,10 +208,17 @@ impl SetInfo {
 }
 
 /// Describes the type of a set's elements, for errors.
-pub(crate) fn describe(flags: SetFlags, key_type: DataType) -> String {
+pub(crate) fn describe(flags: SetFlags, key_type: DataType, data_type: Option<DataType>) -> String {
     let what = if flags.intersects(SetFlags::MAP | SetFlags::OBJECT) { "a map" } else { "a set" };
     let of = if flags.contains(SetFlags::INTERVAL) { "of intervals of" } else { "of" };
-    format!("{what} {of} {}", key_type.describe())
+    let to = data_type.map(|data_type| format!(" to {}", data_type.describe())).unwrap_or_default();
+    format!("{what} {of} {}{to}", key_type.describe())
+}
+
+/// Describes the type that a program takes a set for.
+pub(crate) fn describe_type<K: Key, V: Mapped>() -> String {
+    let map = if V::SHAPE.is_some() { SetFlags::MAP } else { SetFlags::empty() };
+    describe(K::FLAGS | map, K::TYPE, V::SHAPE.map(|shape| shape.kind))
 }
 
 fn read_size(attr: Attr<'_>) -> Result<Option<u32>, DecodeError> {

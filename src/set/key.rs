@@ -1,124 +1,222 @@
 //! What can be the key of a set, and what can become an element of it.
 
-use std::fmt;
 use std::ops::RangeInclusive;
 
-use super::{Element, ElementInfo, SetFlags};
+use super::{Element, MapValue, Mapped, SetFlags};
 use crate::datum::{
-    ByteOrder, DataType, Datum, IfName, Interval, IntoValue, L4Proto, Mark, Ordered, Port, from_sortable, predecessor,
-    successor,
+    ByteOrder, DataType, Datum, Interval, IntoKey, Ordered, concatenations, conversions, sortable, swaps,
 };
-use crate::error::DecodeError;
+use crate::error::BuildErrorKind;
 use crate::expr::Data;
-use crate::wire::AttrWriter;
 
-use super::element::WhatOfElement;
-
-/// What a set has for keys: a data type, or an [`Interval`] of one.
+/// What a set has for keys: a data type, an [`Interval`] of one, or a tuple of those: a
+/// concatenation.
 ///
-/// A type of one's own becomes one by implementing [`Datum`].
+/// A type of one's own becomes one by implementing [`Datum`]. A concatenation may have 64 bytes,
+/// each part padded to four; one with intervals needs Linux 5.6. A longer one does not compile:
+///
+/// ```compile_fail,E0080
+/// # use std::net::Ipv6Addr;
+/// # use nftlink::datum::Port;
+/// # use nftlink::{Batch, Set, Table};
+/// let set = Set::<(Ipv6Addr, Ipv6Addr, Ipv6Addr, Ipv6Addr, Port)>::new(Table::inet("fw"), "set");
+/// Batch::new().add(&set);
+/// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be the key of a set",
-    label = "a set's key is an nft data type, or an `Interval` of one",
-    note = "a port is `Port`, not `u16`; names and interface names have no intervals"
+    label = "a set's key is an nft data type, an `Interval` of one, or a tuple of those",
+    note = "a port is `Port`, not `u16`"
 )]
-pub trait Key: Clone + fmt::Debug {
+pub trait Key: Clone {
     /// The type's number.
     const TYPE: DataType;
     /// Bytes of a key.
     const LEN: usize;
-    /// The order of a value's bytes, as nft's userdata tells it.
+    /// The order of a value's bytes, as nft's userdata tells it; of a concatenation none.
     const ORDER: ByteOrder;
     /// Flags of a set with such keys.
     const FLAGS: SetFlags;
-
-    /// Writes the kernel's entries for an element: one, or for an interval two.
+    /// The parts of a concatenation; other keys are the only part.
     #[doc(hidden)]
-    fn encode(element: &Element<Self>, what: WhatOfElement, w: &mut AttrWriter);
+    const FIELDS: &'static [Part];
 
-    /// Reads the kernel's entries of a whole set.
+    /// The lowest and the highest key, the same for one that is not an interval: as bytes that
+    /// sort, or as a register has them.
     #[doc(hidden)]
-    fn assemble(entries: Vec<ElementInfo>) -> Result<Vec<ElementInfo<Self>>, DecodeError>;
+    fn bounds(&self, sorted: bool) -> Result<(Data, Data), BuildErrorKind>;
+
+    /// The key that has those bounds.
+    #[doc(hidden)]
+    fn from_bounds(start: &[u8], end: &[u8], sorted: bool) -> Option<Self>;
 }
 
-impl<V: Datum> Key for V {
-    const TYPE: DataType = V::TYPE;
-    const LEN: usize = V::LEN;
+/// What can be a part of a concatenated [`Key`]: a data type, or an [`Interval`] of one.
+pub trait KeyPart: Clone {
+    #[doc(hidden)]
+    const PART: Part;
+    #[doc(hidden)]
+    const ORDER: ByteOrder;
+
+    #[doc(hidden)]
+    fn bounds(&self, sorted: bool) -> Result<(Data, Data), BuildErrorKind>;
+
+    #[doc(hidden)]
+    fn from_bounds(start: &[u8], end: &[u8], sorted: bool) -> Option<Self>;
+}
+
+/// One part of a key.
+#[doc(hidden)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Part {
+    pub(crate) kind: DataType,
+    pub(crate) len: usize,
+    pub(crate) interval: bool,
+    /// Numbers in the host's order: a set of intervals has them in network order.
+    pub(crate) swaps: bool,
+}
+
+impl Part {
+    const fn of<V: Datum>(interval: bool) -> Self {
+        Self { kind: V::TYPE, len: V::LEN, interval, swaps: swaps::<V>() }
+    }
+
+    /// Bytes that it takes in a concatenation.
+    pub(crate) const fn padded(&self) -> usize {
+        self.len.next_multiple_of(4)
+    }
+}
+
+impl<V: Datum> KeyPart for V {
+    const PART: Part = Part::of::<V>(false);
     const ORDER: ByteOrder = V::ORDER;
-    const FLAGS: SetFlags = SetFlags::empty();
 
-    fn encode(element: &Element<Self>, what: WhatOfElement, w: &mut AttrWriter) {
-        match element.key.to_data() {
-            Ok(data) => element.write_entry(what, &data, false, w),
-            Err(error) => w.fail(error),
-        }
+    fn bounds(&self, sorted: bool) -> Result<(Data, Data), BuildErrorKind> {
+        let data = if sorted { sortable(self)? } else { self.to_data()? };
+        Ok((data.clone(), data))
     }
 
-    fn assemble(entries: Vec<ElementInfo>) -> Result<Vec<ElementInfo<Self>>, DecodeError> {
-        let wrong = DecodeError::new("element", "the key has another length than its type");
-        entries
-            .into_iter()
-            .map(|entry| {
-                let data = entry.key.as_ref().ok_or(CATCH_ALL)?;
-                let key = V::from_data(data.as_bytes()).ok_or(wrong.clone())?;
-                Ok(entry.with_key(key))
-            })
-            .collect()
+    fn from_bounds(start: &[u8], end: &[u8], sorted: bool) -> Option<Self> {
+        Interval::<V>::from_bounds(start, end, sorted).filter(|_| start == end).map(|interval| interval.start().clone())
     }
 }
 
-impl<V: Ordered> Key for Interval<V> {
-    const TYPE: DataType = V::TYPE;
-    const LEN: usize = V::LEN;
+impl<V: Datum> KeyPart for Interval<V> {
+    const PART: Part = Part::of::<V>(true);
     const ORDER: ByteOrder = V::ORDER;
-    const FLAGS: SetFlags = SetFlags::INTERVAL;
 
-    fn encode(element: &Element<Self>, what: WhatOfElement, w: &mut AttrWriter) {
-        let (start, end) = match element.key.bounds() {
-            Ok(bounds) => bounds,
-            Err(error) => return w.fail(error),
-        };
-        // The second entry is the first value after the interval; after the highest there is none.
-        let after = successor(end.as_bytes());
-        element.write_entry(what, &start, after.is_none(), w);
-        if let Some(after) = after {
-            WhatOfElement::write_end(&after, w);
-        }
+    fn bounds(&self, sorted: bool) -> Result<(Data, Data), BuildErrorKind> {
+        self.bounds(sorted)
     }
 
-    fn assemble(mut entries: Vec<ElementInfo>) -> Result<Vec<ElementInfo<Self>>, DecodeError> {
-        // Kernels differ in the order of a dump. In ascending order, with an interval's end
-        // before the start of the next at the same place, each start ends at the entry after it,
-        // whatever that is: so does the kernel's own lookup.
-        entries.sort_by(|a, b| a.key.cmp(&b.key).then(b.is_interval_end().cmp(&a.is_interval_end())));
-        let wrong = || DecodeError::new("element", "the key has another length than its type");
-        let mut intervals: Vec<ElementInfo<Self>> = Vec::with_capacity(entries.len().div_ceil(2));
-        let mut open: Option<(ElementInfo, Data)> = None;
-        for entry in entries {
-            let key = entry.key.clone().ok_or(CATCH_ALL)?;
-            if let Some((start, from)) = open.take() {
-                let last = predecessor(key.as_bytes()).ok_or_else(wrong)?;
-                intervals.push(start.with_key(interval(&from, &last).ok_or_else(wrong)?));
-            }
-            if !entry.is_interval_end() {
-                open = Some((entry, key));
-            }
-        }
-        if let Some((start, from)) = open {
-            let highest = Data::new(&vec![u8::MAX; V::LEN]);
-            intervals.push(start.with_key(interval(&from, &highest).ok_or_else(wrong)?));
-        }
-        Ok(intervals)
+    fn from_bounds(start: &[u8], end: &[u8], sorted: bool) -> Option<Self> {
+        Self::from_bounds(start, end, sorted)
     }
 }
 
-/// A typed listing would have to leave it out.
-const CATCH_ALL: DecodeError =
-    DecodeError::new("element", "a catch-all element has no key: list the set untyped, by its `SetRef`");
+impl<P: KeyPart> Key for P {
+    const TYPE: DataType = P::PART.kind;
+    const LEN: usize = P::PART.len;
+    const ORDER: ByteOrder = P::ORDER;
+    const FLAGS: SetFlags = if P::PART.interval { SetFlags::INTERVAL } else { SetFlags::empty() };
+    const FIELDS: &'static [Part] = &[P::PART];
 
-fn interval<V: Ordered>(start: &Data, end: &Data) -> Option<Interval<V>> {
-    Some(Interval::range(from_sortable::<V>(start.as_bytes())?..=from_sortable::<V>(end.as_bytes())?))
+    fn bounds(&self, sorted: bool) -> Result<(Data, Data), BuildErrorKind> {
+        KeyPart::bounds(self, sorted)
+    }
+
+    fn from_bounds(start: &[u8], end: &[u8], sorted: bool) -> Option<Self> {
+        KeyPart::from_bounds(start, end, sorted)
+    }
 }
+
+/// The most bytes that a key may have (`NFT_DATA_VALUE_MAXLEN`).
+const KEY_MAX: usize = 64;
+
+/// Bytes of a concatenation.
+pub(crate) const fn concatenated(parts: &[Part]) -> usize {
+    let (mut len, mut n) = (0, 0);
+    while n < parts.len() {
+        len += parts[n].padded();
+        n += 1;
+    }
+    assert!(len <= KEY_MAX, "a concatenation may have 64 bytes");
+    len
+}
+
+pub(crate) const fn type_of(parts: &[Part]) -> DataType {
+    let (mut kind, mut n) = (DataType::from_raw(0), 0);
+    while n < parts.len() {
+        kind = kind.followed_by(parts[n].kind);
+        n += 1;
+    }
+    kind
+}
+
+const fn flags_of(parts: &[Part]) -> SetFlags {
+    let mut n = 0;
+    while n < parts.len() {
+        if parts[n].interval {
+            return SetFlags::INTERVAL.union(SetFlags::CONCAT);
+        }
+        n += 1;
+    }
+    SetFlags::empty()
+}
+
+/// Takes the next part of a concatenation off, without its padding.
+pub(crate) fn split_part<'a>(bytes: &mut &'a [u8], part: Part) -> Option<&'a [u8]> {
+    let (whole, rest) = bytes.split_at_checked(part.padded())?;
+    *bytes = rest;
+    whole.get(..part.len)
+}
+
+/// Appends a part of a concatenation with its padding.
+pub(crate) fn push_part(out: &mut Vec<u8>, part: &Data) {
+    out.extend_from_slice(part.as_bytes());
+    out.resize(out.len().next_multiple_of(4), 0);
+}
+
+macro_rules! concatenated_keys {
+    ($($Part:ident $from:ident $n:tt),*) => {
+        impl<$($Part: KeyPart),*> Key for ($($Part,)*) {
+            const TYPE: DataType = type_of(Self::FIELDS);
+            const LEN: usize = concatenated(Self::FIELDS);
+            const ORDER: ByteOrder = ByteOrder::None;
+            const FLAGS: SetFlags = flags_of(Self::FIELDS);
+            const FIELDS: &'static [Part] = &[$($Part::PART),*];
+
+            fn bounds(&self, sorted: bool) -> Result<(Data, Data), BuildErrorKind> {
+                let (mut low, mut high) = (Vec::with_capacity(Self::LEN), Vec::with_capacity(Self::LEN));
+                $({
+                    let (start, end) = self.$n.bounds(sorted)?;
+                    push_part(&mut low, &start);
+                    push_part(&mut high, &end);
+                })*
+                Ok((Data::new(&low), Data::new(&high)))
+            }
+
+            fn from_bounds(mut start: &[u8], mut end: &[u8], sorted: bool) -> Option<Self> {
+                let key = ($({
+                    let (low, high) = (split_part(&mut start, $Part::PART)?, split_part(&mut end, $Part::PART)?);
+                    $Part::from_bounds(low, high, sorted)?
+                },)*);
+                (start.is_empty() && end.is_empty()).then_some(key)
+            }
+        }
+
+        #[allow(non_camel_case_types, reason = "type parameters come in two cases here")]
+        impl<$($Part: KeyPart, $from: IntoKey<$Part>),*> IntoElement<($($Part,)*)> for ($($from,)*) {
+            fn into_element(self) -> Element<($($Part,)*)> {
+                Element::of(self.into_key())
+            }
+        }
+
+        #[allow(non_camel_case_types, reason = "type parameters come in two cases here")]
+        impl<$($Part, $from: KeyFor<$Part> + KeyPart),*> KeyFor<($($Part,)*)> for ($($from,)*) {}
+    };
+}
+
+concatenations!(concatenated_keys);
 
 /// A set key in which values of type `V` can be looked up.
 #[diagnostic::on_unimplemented(
@@ -128,79 +226,67 @@ fn interval<V: Ordered>(start: &Data, end: &Data) -> Option<Interval<V>> {
 pub trait KeyFor<V>: Key {}
 
 impl<V: Datum> KeyFor<V> for V {}
-impl<V: Ordered> KeyFor<V> for Interval<V> {}
+impl<V: Datum> KeyFor<V> for Interval<V> {}
 
-/// What can become an element of a set with keys of type `K`.
+/// What can become an element of a set with keys of type `K`, or of a map from `K` to `V`: a key
+/// (or what converts into one), of a map a pair, or an [`Element`].
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be an element of a set of `{K}`",
     label = "an element of a set of `{K}` is wanted here",
-    note = "a range or prefix needs a set of `Interval<…>`"
+    note = "a range or prefix needs a set of `Interval<…>`, a map needs pairs of key and value"
 )]
-pub trait IntoElement<K> {
+pub trait IntoElement<K, V = ()> {
     /// Converts into an element.
-    fn into_element(self) -> Element<K>;
+    fn into_element(self) -> Element<K, V>;
 }
 
-impl<K: Key> IntoElement<K> for Element<K> {
-    fn into_element(self) -> Element<K> {
+impl<K: Key, V: Mapped> IntoElement<K, V> for Element<K, V> {
+    fn into_element(self) -> Self {
         self
     }
 }
 
-impl<V: Datum> IntoElement<V> for V {
-    fn into_element(self) -> Element<V> {
-        Element::of(self)
+impl<K: Key, V: Mapped> IntoElement<K, V> for &Element<K, V> {
+    fn into_element(self) -> Element<K, V> {
+        self.clone()
     }
 }
 
-impl<V: Ordered> IntoElement<Interval<V>> for V {
-    fn into_element(self) -> Element<Interval<V>> {
-        Element::of(Interval::value(self))
+impl<K: Key, V: MapValue, A: IntoKey<K>, B: IntoKey<V>> IntoElement<K, V> for (A, B) {
+    fn into_element(self) -> Element<K, V> {
+        Element::of(self.0.into_key()).to(self.1)
     }
 }
 
-impl<V: Ordered> IntoElement<Interval<V>> for Interval<V> {
-    fn into_element(self) -> Element<Interval<V>> {
-        Element::of(self)
-    }
-}
-
-impl<V: Ordered> IntoElement<Interval<V>> for RangeInclusive<V> {
-    fn into_element(self) -> Element<Interval<V>> {
-        Element::of(Interval::range(self))
-    }
-}
-
-/// What converts into a value converts into an element.
-macro_rules! converts {
-    ($($from:ty => $value:ty $(, $interval:tt)?;)*) => {$(
-        impl IntoElement<$value> for $from {
-            fn into_element(self) -> Element<$value> {
-                Element::of(self.into_value())
+/// What converts into a key converts into an element.
+macro_rules! elements {
+    ($([$($generics:tt)*] $from:ty => $key:ty;)*) => {$(
+        impl<$($generics)*> IntoElement<$key> for $from {
+            fn into_element(self) -> Element<$key> {
+                Element::of(self.into_key())
             }
         }
-        $(converts!(@$interval $from => $value);)?
     )*};
-    (@interval $from:ty => $value:ty) => {
-        impl IntoElement<Interval<$value>> for $from {
-            fn into_element(self) -> Element<Interval<$value>> {
-                Element::of(Interval::value(self))
-            }
-        }
+}
 
-        impl IntoElement<Interval<$value>> for RangeInclusive<$from> {
-            fn into_element(self) -> Element<Interval<$value>> {
-                Element::of(Interval::range(self))
-            }
-        }
+elements! {
+    [V: Datum] V => V;
+    [V: Datum] &V => V;
+    [V: Datum] V => Interval<V>;
+    [V: Datum] &V => Interval<V>;
+    [V: Datum] Interval<V> => Interval<V>;
+    [V: Datum] &Interval<V> => Interval<V>;
+    [V: Ordered] RangeInclusive<V> => Interval<V>;
+}
+
+macro_rules! converted_elements {
+    ($($from:ty => $value:ty $(, $ordered:ident)?;)*) => {
+        elements! { $([] $from => $value; [] $from => Interval<$value>;)* }
+        $($(converted_elements!(@$ordered $from => $value);)?)*
+    };
+    (@ordered $from:ty => $value:ty) => {
+        elements! { [] RangeInclusive<$from> => Interval<$value>; }
     };
 }
 
-converts! {
-    u16 => Port, interval;
-    u32 => Mark, interval;
-    u8 => L4Proto, interval;
-    &str => IfName;
-    String => IfName;
-    &String => IfName;
-}
+conversions!(converted_elements);

@@ -1,22 +1,32 @@
 //! Sets: many values that one lookup compares at once.
 
+mod anonymous;
 mod element;
 mod info;
 mod key;
+mod merge;
+mod value;
 
 use std::fmt;
 use std::marker::PhantomData;
 use std::sync::Arc;
 use std::time::Duration;
 
+pub(crate) use anonymous::{Anonymous, Contents};
 pub use element::{Element, ElementInfo};
 pub use info::SetInfo;
-pub(crate) use info::describe;
-pub use key::{IntoElement, Key, KeyFor};
+pub(crate) use info::describe_type;
+pub(crate) use key::Part;
+pub use key::{IntoElement, Key, KeyFor, KeyPart};
+pub(crate) use merge::{Changes, cut_out, merge, merge_into};
+use value::Shape;
+pub use value::{MapValue, Mapped};
 
+use crate::datum::DataType;
 use crate::error::BuildErrorKind;
+use crate::expr::{Counter, Expr};
 use crate::table::TableRef;
-use crate::userdata::{self, Comment};
+use crate::userdata::{self, Comment, OfData, OfSet};
 use crate::wire::newtype::{handle, open_number};
 use crate::wire::path::{AttrName, Schema};
 use crate::wire::{AttrWriter, Name};
@@ -29,10 +39,11 @@ pub(crate) const NFT_MSG_GETSETELEM: u16 = 13;
 pub(crate) const NFT_MSG_DELSETELEM: u16 = 14;
 pub(crate) const NFT_MSG_DESTROYSET: u16 = 29;
 pub(crate) const NFT_MSG_DESTROYSETELEM: u16 = 30;
+pub(crate) const NFT_MSG_GETSETELEM_RESET: u16 = 33;
 
 const NFTA_SET_TABLE: u16 = 1;
 pub(crate) const NFTA_SET_NAME: u16 = 2;
-const NFTA_SET_FLAGS: u16 = 3;
+pub(crate) const NFTA_SET_FLAGS: u16 = 3;
 pub(crate) const NFTA_SET_KEY_TYPE: u16 = 4;
 const NFTA_SET_KEY_LEN: u16 = 5;
 const NFTA_SET_DATA_TYPE: u16 = 6;
@@ -52,9 +63,14 @@ const NFTA_SET_TYPE: u16 = 19;
 const NFTA_SET_COUNT: u16 = 20;
 const NFTA_SET_DESC_SIZE: u16 = 1;
 const NFTA_SET_DESC_CONCAT: u16 = 2;
+const NFTA_LIST_ELEM: u16 = 1;
+const NFTA_SET_FIELD_LEN: u16 = 1;
 
-const DESC_SCHEMA: Schema =
-    Schema(&[AttrName::value(NFTA_SET_DESC_SIZE, "size"), AttrName::value(NFTA_SET_DESC_CONCAT, "concat")]);
+const FIELD_SCHEMA: Schema = Schema(&[AttrName::value(NFTA_SET_FIELD_LEN, "len")]);
+const DESC_SCHEMA: Schema = Schema(&[
+    AttrName::value(NFTA_SET_DESC_SIZE, "size"),
+    AttrName::list(NFTA_SET_DESC_CONCAT, "concat", &FIELD_SCHEMA),
+]);
 pub(crate) const SCHEMA: Schema = Schema(&[
     AttrName::value(NFTA_SET_TABLE, "table"),
     AttrName::value(NFTA_SET_NAME, "name"),
@@ -77,8 +93,8 @@ pub(crate) const SCHEMA: Schema = Schema(&[
     AttrName::value(NFTA_SET_COUNT, "count"),
 ]);
 pub(crate) use element::{
-    LIST_SCHEMA, NFTA_SET_ELEM_LIST_ELEMENTS, SplitEntries, WhatOfElement, agree, first_entries, read_element_list,
-    show_entries,
+    LIST_SCHEMA, Lookup, NFTA_SET_ELEM_LIST_ELEMENTS, SplitEntries, WhatOfElement, agree, assemble, first_entries,
+    open_end_overlaps, read_element_list, show_entries, write_lookup, write_set_id,
 };
 
 bitflags::bitflags! {
@@ -106,6 +122,13 @@ bitflags::bitflags! {
         const EXPR = 0x100;
         /// What later kernels add.
         const _ = !0;
+    }
+}
+
+impl SetFlags {
+    /// Whether each interval is two of the kernel's entries: its start, and the first value after it.
+    pub(crate) const fn has_ends(self) -> bool {
+        self.contains(Self::INTERVAL) && !self.contains(Self::CONCAT)
     }
 }
 
@@ -168,24 +191,27 @@ impl fmt::Display for SetRef {
     }
 }
 
-/// A set of keys of type `K` as a program wants it.
+/// A set of keys of type `K` as a program wants it; with a `V` other than `()` it is a [`Map`].
 ///
-/// `K` is an nft data type (an address, a [`Port`](crate::datum::Port) …), or an
-/// [`Interval`](crate::Interval) of one.
+/// `K` is an nft data type (an address, a [`Port`](crate::datum::Port) …), an
+/// [`Interval`](crate::Interval) of one, or a tuple of those: a concatenation.
 ///
 /// ```
 /// use std::net::Ipv4Addr;
 /// use std::time::Duration;
+/// use nftlink::datum::Port;
 /// use nftlink::{Batch, Element, Interval, Set, Table};
 ///
 /// let fw = Table::inet("fw");
 /// let blocked = Set::<Interval<Ipv4Addr>>::new(&fw, "blocked").timeouts();
+/// let allowed = Set::<(Interval<Ipv4Addr>, Port)>::new(&fw, "allowed");
 /// let mut batch = Batch::new();
-/// batch.add(&fw).add(&blocked);
+/// batch.add(&fw).add(&blocked).add(&allowed);
 /// batch.add_elements(&blocked, [Ipv4Addr::new(192, 0, 2, 1)]);
 /// batch.add_elements(&blocked, [
 ///     Element::new(Interval::prefix(Ipv4Addr::new(10, 0, 0, 0), 8)).timeout(Duration::from_secs(600)),
 /// ]);
+/// batch.add_elements(&allowed, [(Ipv4Addr::new(192, 0, 2, 1), 80)]);
 /// ```
 ///
 /// ```compile_fail
@@ -195,25 +221,59 @@ impl fmt::Display for SetRef {
 /// Batch::new().add_elements(&addresses, [80u16]);
 /// ```
 #[derive(Debug)]
-pub struct Set<K> {
+pub struct Set<K, V = ()> {
     at: SetRef,
     flags: SetFlags,
     timeout: Option<Duration>,
+    gc_interval: Option<Duration>,
     size: Option<u32>,
+    policy: SetPolicy,
+    auto_merge: bool,
     comment: Option<Comment>,
-    key: PhantomData<fn(K) -> K>,
+    exprs: Vec<Expr>,
+    of: PhantomData<fn() -> (K, V)>,
 }
 
-impl<K: Key> Set<K> {
+/// A map from keys of type `K` to values of type `V`: a data type, a tuple of those, or a
+/// [`Verdict`](crate::expr::Verdict).
+///
+/// ```
+/// use std::net::Ipv4Addr;
+/// use nftlink::datum::Port;
+/// use nftlink::expr::Verdict;
+/// use nftlink::field::tcp;
+/// use nftlink::{Batch, Hook, Map, Priority, Rule, Table};
+///
+/// let fw = Table::inet("fw");
+/// let input = fw.chain("input").filter(Hook::INPUT, Priority::FILTER);
+/// let services = Map::<Port, Verdict>::new(&fw, "services");
+/// let mut batch = Batch::new();
+/// batch.add(&fw).add(&input).add(&services);
+/// batch.add_elements(&services, [(22, Verdict::ACCEPT), (23, Verdict::DROP)]);
+/// batch.append(&input, Rule::new().vmap(tcp::dport(), &services));
+/// ```
+pub type Map<K, V> = Set<K, V>;
+
+impl<K: Key, V: Mapped> Set<K, V> {
     /// A set in `table`. The name must not have a `%` in it, which the kernel would replace.
     pub fn new(table: impl AsRef<TableRef>, name: impl Into<Name>) -> Self {
+        let map = if V::SHAPE.is_some() { SetFlags::MAP } else { SetFlags::empty() };
+        Self::known(SetRef::new(table, name), K::FLAGS | map)
+    }
+
+    /// What [`SetInfo::typed`] begins with.
+    fn known(at: SetRef, flags: SetFlags) -> Self {
         Self {
-            at: SetRef::new(table, name),
-            flags: K::FLAGS,
+            at,
+            flags,
             timeout: None,
+            gc_interval: None,
             size: None,
+            policy: SetPolicy::PERFORMANCE,
+            auto_merge: false,
             comment: None,
-            key: PhantomData,
+            exprs: Vec::new(),
+            of: PhantomData,
         }
     }
 
@@ -230,11 +290,51 @@ impl<K: Key> Set<K> {
         self.timeouts()
     }
 
+    /// Sets how often the kernel looks for elements whose time is over, in milliseconds.
+    pub fn gc_interval(mut self, interval: Duration) -> Self {
+        self.gc_interval = Some(interval);
+        self
+    }
+
     /// Sets how many elements there may be, and makes the kernel reserve room for them: filling
     /// a large set of single values is four to five times as fast. The kernel refuses more
     /// (`ENFILE`). In a set of intervals each takes two.
     pub fn size(mut self, size: u32) -> Self {
         self.size = Some(size);
+        self
+    }
+
+    /// Sets what the set is optimized for.
+    pub fn policy(mut self, policy: SetPolicy) -> Self {
+        self.policy = policy;
+        self
+    }
+
+    /// Lets no one change the set once a rule looks it up.
+    pub fn constant(mut self) -> Self {
+        self.flags |= SetFlags::CONSTANT;
+        self
+    }
+
+    /// Lets rules add, update and delete elements (`flags dynamic`). Without a
+    /// [size](Self::size) the kernel takes 65,535 of them. Not for intervals.
+    pub fn dynamic(mut self) -> Self {
+        self.flags |= SetFlags::EVAL;
+        self
+    }
+
+    /// Gives each element a counter of its own (Linux 5.7): the packets that found it.
+    pub fn counters(self) -> Self {
+        self.stateful(Counter::default())
+    }
+
+    /// Gives each element a stateful expression of its own (Linux 5.7; a second one Linux 5.11):
+    /// a [`Counter`], a limit, a quota …
+    pub fn stateful(mut self, expr: impl Into<Expr>) -> Self {
+        self.exprs.push(expr.into());
+        if self.exprs.len() > 1 {
+            self.flags |= SetFlags::EXPR;
+        }
         self
     }
 
@@ -255,48 +355,120 @@ impl<K: Key> Set<K> {
         if self.at.name.as_bytes().contains(&b'%') {
             w.fail(BuildErrorKind::NameHasPercent);
         }
-        w.u32(NFTA_SET_FLAGS, self.flags.bits());
-        w.u32(NFTA_SET_KEY_TYPE, K::TYPE.get());
-        w.u32(NFTA_SET_KEY_LEN, K::LEN as u32);
-        w.u32(NFTA_SET_ID, id);
-        if let Some(size) = self.size {
-            w.nest(NFTA_SET_DESC, |w| w.u32(NFTA_SET_DESC_SIZE, size));
+        write_types(self.flags, (K::TYPE, K::LEN), V::SHAPE, id, w);
+        if self.policy != SetPolicy::PERFORMANCE {
+            w.u32(NFTA_SET_POLICY, self.policy.get());
         }
+        write_desc(self.size, if K::FLAGS.contains(SetFlags::CONCAT) { K::FIELDS } else { &[] }, w);
         if let Some(timeout) = self.timeout {
             let timeout = millis(timeout, w);
             w.u64(NFTA_SET_TIMEOUT, timeout);
         }
-        userdata::write_set(w, NFTA_SET_USERDATA, K::ORDER, self.comment.as_ref());
-    }
-
-    /// What [`SetInfo::typed`] knows of a set.
-    fn known(
-        at: SetRef,
-        flags: SetFlags,
-        timeout: Option<Duration>,
-        size: Option<u32>,
-        comment: Option<Comment>,
-    ) -> Self {
-        Self { at, flags, timeout, size, comment, key: PhantomData }
+        if let Some(interval) = self.gc_interval {
+            let millis = millis(interval, w);
+            match u32::try_from(millis) {
+                Ok(millis) => w.u32(NFTA_SET_GC_INTERVAL, millis),
+                Err(_) => w.fail(BuildErrorKind::DurationTooLong { millis: millis.into() }),
+            }
+        }
+        let data = match V::SHAPE {
+            Some(shape) if shape.is_concatenation => OfData::Concatenation,
+            _ => OfData::Plain,
+        };
+        let userdata = OfSet {
+            key_order: K::ORDER,
+            data_order: V::SHAPE.map(|shape| shape.order),
+            merge: self.auto_merge,
+            key_typeof: &[],
+            key_is_concatenation: K::FIELDS.len() > 1,
+            data,
+            comment: self.comment.as_ref(),
+        };
+        userdata::write_set(w, NFTA_SET_USERDATA, &userdata);
+        element::write_stateful(&self.exprs, NFTA_SET_EXPR, NFTA_SET_EXPRESSIONS, w);
     }
 }
 
+impl<K: Key> Set<K> {
+    /// Merges intervals that are added together where they overlap or touch, as nft does with
+    /// `auto-merge`, and lets nft do so. The kernel refuses (`EEXIST`) what overlaps intervals that
+    /// are there: [`Conn::add_merged`](crate::Conn::add_merged) merges with those, too.
+    pub fn auto_merge(mut self) -> Self {
+        self.auto_merge = true;
+        self
+    }
+}
+
+impl<K: Key, V: Mapped> Set<K, V> {
+    /// Whether intervals that are added together are merged.
+    pub(crate) fn merges(&self) -> bool {
+        self.auto_merge && K::FLAGS.has_ends()
+    }
+
+    /// The same set, whose elements are merged already.
+    pub(crate) fn unmerged(mut self) -> Self {
+        self.auto_merge = false;
+        self
+    }
+
+    /// The elements as the set takes them: merged if it is one that merges.
+    pub(crate) fn prepared(&self, elements: Vec<Element<K, V>>) -> Vec<Element<K, V>> {
+        if self.merges() { merge(elements, self.timeout) } else { elements }
+    }
+}
+
+/// Writes what keys and values are, and the number that the set has in its batch.
+fn write_types(flags: SetFlags, key: (DataType, usize), shape: Option<Shape>, id: u32, w: &mut AttrWriter) {
+    w.u32(NFTA_SET_FLAGS, flags.bits());
+    w.u32(NFTA_SET_KEY_TYPE, key.0.get());
+    w.u32(NFTA_SET_KEY_LEN, key.1 as u32);
+    if let Some(shape) = shape {
+        w.u32(NFTA_SET_DATA_TYPE, shape.kind.get());
+        w.u32(NFTA_SET_DATA_LEN, shape.len as u32);
+    }
+    w.u32(NFTA_SET_ID, id);
+}
+
+/// Writes what the kernel may know of the elements: how many there are, and the parts of keys.
+fn write_desc(size: Option<u32>, fields: &[Part], w: &mut AttrWriter) {
+    if size.is_none() && fields.is_empty() {
+        return;
+    }
+    w.nest(NFTA_SET_DESC, |w| {
+        if let Some(size) = size {
+            w.u32(NFTA_SET_DESC_SIZE, size);
+        }
+        if !fields.is_empty() {
+            w.nest(NFTA_SET_DESC_CONCAT, |w| {
+                let field = |field: &Part| w.nest(NFTA_LIST_ELEM, |w| w.u32(NFTA_SET_FIELD_LEN, field.len as u32));
+                fields.iter().for_each(field);
+            });
+        }
+    });
+}
+
 /// A duration in the kernel's milliseconds, a part of one rounded up.
-fn millis(duration: Duration, w: &mut AttrWriter) -> u64 {
+pub(crate) fn milliseconds(duration: Duration) -> Result<u64, BuildErrorKind> {
     let millis = duration.as_nanos().div_ceil(1_000_000);
-    u64::try_from(millis).unwrap_or_else(|_| {
-        w.fail(BuildErrorKind::DurationTooLong { millis });
+    u64::try_from(millis).map_err(|_| BuildErrorKind::DurationTooLong { millis })
+}
+
+/// [`milliseconds`] to be written.
+fn millis(duration: Duration, w: &mut AttrWriter) -> u64 {
+    milliseconds(duration).unwrap_or_else(|mistake| {
+        w.fail(mistake);
         u64::MAX
     })
 }
 
-impl<K> Clone for Set<K> {
+impl<K, V> Clone for Set<K, V> {
     fn clone(&self) -> Self {
-        Self { at: self.at.clone(), comment: self.comment.clone(), key: PhantomData, ..*self }
+        let (at, comment, exprs) = (self.at.clone(), self.comment.clone(), self.exprs.clone());
+        Self { at, comment, exprs, ..*self }
     }
 }
 
-impl<K> AsRef<SetRef> for Set<K> {
+impl<K, V> AsRef<SetRef> for Set<K, V> {
     fn as_ref(&self) -> &SetRef {
         &self.at
     }

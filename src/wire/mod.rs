@@ -67,6 +67,13 @@ pub(crate) mod order {
     }
 
     #[inline]
+    pub(crate) fn host_u64(value: u64) -> [u8; 8] {
+        let mut bytes = [0; 8];
+        NativeEndian::write_u64(&mut bytes, value);
+        bytes
+    }
+
+    #[inline]
     pub(crate) fn from_be_u16(bytes: [u8; 2]) -> u16 {
         BigEndian::read_u16(&bytes)
     }

@@ -1,11 +1,14 @@
 //! Macros for the small types that numbers from the kernel become.
 
 /// Defines a newtype over an integer that the kernel may extend: constants for the values known
-/// today, every other value kept. Displays as nft's word for it, or as the number.
+/// today, every other value kept. Displays as nft's word for it, or as the number: in decimal, or
+/// in another format that follows the integer's type.
 macro_rules! open_number {
+    (@format) => { "{}" };
+    (@format $format:literal) => { $format };
     (
         $(#[$meta:meta])*
-        pub struct $name:ident($int:ty) {
+        pub struct $name:ident($int:ty $(, $format:literal)?) {
             $( $(#[$const_meta:meta])* $constant:ident = $value:expr, $word:literal; )*
         }
     ) => {
@@ -39,7 +42,7 @@ macro_rules! open_number {
             fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
                 match self.word() {
                     Some(word) => f.write_str(word),
-                    None => write!(f, "{}", self.0),
+                    None => write!(f, open_number!(@format $($format)?), self.0),
                 }
             }
         }

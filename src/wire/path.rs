@@ -21,6 +21,8 @@ enum Inside {
     Nest(&'static Schema),
     /// `NFTA_LIST_ELEM` each.
     List(&'static Schema),
+    /// Plain values.
+    Values,
     /// An expression.
     Expression(Lookup),
     /// A list of expressions.
@@ -52,6 +54,11 @@ impl AttrName {
     /// A list of nests.
     pub(crate) const fn list(number: u16, name: &'static str, schema: &'static Schema) -> Self {
         Self { number, name, inside: Inside::List(schema) }
+    }
+
+    /// A list of plain values.
+    pub(crate) const fn values(number: u16, name: &'static str) -> Self {
+        Self { number, name, inside: Inside::Values }
     }
 
     /// One expression.
@@ -112,7 +119,8 @@ impl Walk {
                 self.descend(value, inner, offset, schema);
             }
             Inside::Expression(lookup) => self.expression(value, inner, offset, here, lookup),
-            Inside::List(_) | Inside::Expressions(_) if here => {}
+            Inside::List(_) | Inside::Values | Inside::Expressions(_) if here => {}
+            Inside::Values => _ = self.item(value, inner, offset),
             Inside::List(schema) => {
                 if let Some((item, at)) = self.item(value, inner, offset) {
                     if at == offset {
@@ -214,6 +222,7 @@ mod tests {
         AttrName::value(1, "table"),
         AttrName::expressions(4, "expressions", |name| (name == b"nat").then_some(("nat", &NAT))),
         AttrName::list(3, "elements", &ELEM),
+        AttrName::values(5, "devs"),
     ]);
 
     /// The offset of the `n`th attribute header that `mark` notes while writing.
@@ -241,6 +250,12 @@ mod tests {
                 w.nest(1, |w| w.nest(1, |w| w.u32(1, key)));
             }
         });
+        w.nest(5, |w| {
+            for name in [&b"eth0"[..], b"lo"] {
+                marks.push(w.len());
+                w.string(1, name);
+            }
+        });
         (w.bytes_written().to_vec(), marks)
     }
 
@@ -257,6 +272,9 @@ mod tests {
         assert_eq!(at(marks[7]).as_deref(), Some("elements[1]"));
         assert_eq!(at(marks[7] + 4).as_deref(), Some("elements[1].key"));
         assert_eq!(at(marks[7] + 8).as_deref(), Some("elements[1].key.value"));
+        assert_eq!(at(marks[8] - 4).as_deref(), Some("devs"));
+        assert_eq!(at(marks[8]).as_deref(), Some("devs[0]"));
+        assert_eq!(at(marks[9]).as_deref(), Some("devs[1]"));
         assert_eq!(at(bytes.len()), None);
         let path = locate(&bytes, 20, Some(marks[5] + 20), None, &RULE).unwrap();
         assert_eq!((path.expression(), path.element()), (Some(1), None));

@@ -51,6 +51,16 @@ impl<'a> AttrReader<'a> {
         self.rest.len()
     }
 
+    /// Returns the bytes that were not read yet.
+    pub(crate) fn rest(&self) -> &'a [u8] {
+        self.rest
+    }
+
+    /// Returns a reader at the same place that has nothing to read.
+    pub(crate) fn emptied(&self) -> Self {
+        Self { rest: &[], ..self.clone() }
+    }
+
     /// Remembers that the message says something this library does not understand.
     pub(crate) fn note_unknown(&self, _number: u16) {
         self.notes.unknown.set(true);
@@ -85,6 +95,14 @@ impl<'a> Attr<'a> {
     fn chunk<const N: usize>(self) -> Result<[u8; N], DecodeError> {
         // The kernel's own parser takes integers that are too long.
         self.value.first_chunk().copied().ok_or_else(|| DecodeError::attr(self.number, "too short"))
+    }
+
+    pub(crate) fn u8(self) -> Result<u8, DecodeError> {
+        self.chunk().map(|[byte]| byte)
+    }
+
+    pub(crate) fn u16(self) -> Result<u16, DecodeError> {
+        self.chunk().map(order::from_be_u16)
     }
 
     pub(crate) fn u32(self) -> Result<u32, DecodeError> {

@@ -53,6 +53,18 @@ impl AttrWriter {
     }
 
     #[inline]
+    pub(crate) fn u8(&mut self, attr: u16, value: u8) {
+        let [a, b, c, d] = header(attr, 5);
+        self.buf.extend_from_slice(&[a, b, c, d, value, 0, 0, 0]);
+    }
+
+    #[inline]
+    pub(crate) fn u16(&mut self, attr: u16, value: u16) {
+        let ([a, b, c, d], [e, f]) = (header(attr, 6), order::be_u16(value));
+        self.buf.extend_from_slice(&[a, b, c, d, e, f, 0, 0]);
+    }
+
+    #[inline]
     pub(crate) fn u32(&mut self, attr: u16, value: u32) {
         self.buf.extend_from_slice(&u32_attr(attr, value));
     }
@@ -167,6 +179,13 @@ impl AttrWriter {
         }
     }
 
+    /// Gives a nest that began at an offset another number.
+    pub(crate) fn renumber(&mut self, start: usize, attr: u16) {
+        if let Some(number) = self.buf.get_mut(start + 2..start + NLA_HDRLEN) {
+            number.copy_from_slice(&order::host_u16(attr | NLA_F_NESTED));
+        }
+    }
+
     /// How many bytes of content the nest has so far.
     pub(crate) fn nested_len(&self, open: &Open) -> usize {
         self.buf.len() - open.0 - NLA_HDRLEN
@@ -240,11 +259,14 @@ mod tests {
         w.u64(4, 0x0102_0304_0506_0708);
         w.string(5, b"abc");
         w.bytes(6, b"abcde");
+        w.u8(7, 0xfe);
+        w.u16(8, 0x0102);
         #[cfg(target_endian = "little")]
         assert_eq!(
             w.bytes_written(),
             b"\x08\0\x03\0\x01\x02\x03\x04\
-              \x0c\0\x04\0\x01\x02\x03\x04\x05\x06\x07\x08\x08\0\x05\0abc\0\x09\0\x06\0abcde\0\0\0"
+              \x0c\0\x04\0\x01\x02\x03\x04\x05\x06\x07\x08\x08\0\x05\0abc\0\x09\0\x06\0abcde\0\0\0\
+              \x05\0\x07\0\xfe\0\0\0\x06\0\x08\0\x01\x02\0\0"
         );
         assert!(w.take_error().is_none());
     }

@@ -16,7 +16,7 @@ use crate::{commit, conn, fw, input, interval, refused, rule};
 
 /// The mistake for which a batch is not sent.
 #[track_caller]
-fn mistake(conn: &mut Conn, fill: impl FnOnce(&mut Batch) -> &mut Batch) -> BuildErrorKind {
+pub(crate) fn mistake(conn: &mut Conn, fill: impl FnOnce(&mut Batch) -> &mut Batch) -> BuildErrorKind {
     match refused(conn, fill) {
         Error::Build(error) => error.kind().clone(),
         other => panic!("not a mistake: {other}"),

@@ -123,7 +123,7 @@ fn element_states() -> [Batch; 2] {
 }
 
 fn read_elements(conn: &mut Conn) -> Vec<Mark> {
-    let mut keys: Vec<_> = conn.elements(&marks()).unwrap().iter().map(|element| *element.key()).collect();
+    let mut keys: Vec<_> = conn.elements(&marks()).unwrap().iter().map(|element| *element.key().unwrap()).collect();
     keys.sort_unstable();
     keys
 }
@@ -142,7 +142,7 @@ fn interval_states() -> [Batch; 2] {
 }
 
 fn read_intervals(conn: &mut Conn) -> Vec<Interval<Ipv4Addr>> {
-    conn.elements(&ranges()).unwrap().iter().map(|element| *element.key()).collect()
+    conn.elements(&ranges()).unwrap().iter().map(|element| *element.key().unwrap()).collect()
 }
 
 pub(crate) fn rules_listed_beside_a_writer_are_never_torn() {

@@ -182,3 +182,25 @@ pub(crate) fn what_fails_only_at_the_commit_is_never_success() {
     let error = refused(&mut conn, |batch| batch.add(&wrong).append(&wrong, Rule::new().masquerade()));
     assert_eq!(error.errno(), Some(Errno::EOPNOTSUPP), "{error}");
 }
+
+pub(crate) fn connection_works_after_each_kind_of_error() {
+    let mut conn = conn();
+    let absent = Set::<Port>::new(fw(), "absent");
+    let generation = conn.generation().unwrap();
+    for _ in 0..3 {
+        assert!(conn.set(&absent).unwrap_err().is_not_found());
+        assert!(conn.element(&absent, 80).unwrap_err().is_not_found());
+        assert!(refused(&mut conn, |batch| batch.delete(&fw())).is_not_found());
+        let many = vec!["a"; 1000];
+        let error = refused(&mut conn, |batch| append(batch, &many));
+        assert!(error.rejections().len() > 0, "{error}");
+        let mut batch = Batch::new();
+        batch.add(&Table::ip("other"));
+        let stale = Generation::from_raw(generation.get().wrapping_add(1));
+        assert!(conn.commit_at(stale, &batch).unwrap_err().is_stale());
+        assert_eq!(conn.generation().unwrap(), generation);
+        assert!(conn.tables(..).unwrap().is_empty());
+    }
+    commit(&mut conn, |batch| batch.add(&fw()));
+    assert_eq!(conn.tables(..).unwrap().len(), 1);
+}

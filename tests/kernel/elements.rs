@@ -30,7 +30,8 @@ fn with<K: Key>(set: &Set<K>) -> Conn {
 /// The elements' keys as nft writes them, sorted.
 #[track_caller]
 fn keys<K: Key + ToString>(conn: &mut Conn, set: &Set<K>) -> Vec<String> {
-    let mut keys: Vec<_> = conn.elements(set).unwrap().iter().map(|element| element.key().to_string()).collect();
+    let mut keys: Vec<_> =
+        conn.elements(set).unwrap().iter().map(|element| element.key().unwrap().to_string()).collect();
     keys.sort();
     keys
 }
@@ -110,8 +111,8 @@ pub(crate) fn timeouts_and_comments_are_read_as_written() {
         batch.add_elements(&set, [element("10.0.0.4/31").timeout(MINUTE).expires(SECOND * 20)])
     });
     let mut read = conn.elements(&set).unwrap();
-    read.sort_by_key(|element| *element.key().start());
-    let texts: Vec<_> = read.iter().map(|element| (element.key().to_string(), element.comment())).collect();
+    read.sort_by_key(|element| *element.key().unwrap().start());
+    let texts: Vec<_> = read.iter().map(|element| (element.key().unwrap().to_string(), element.comment())).collect();
     assert_eq!(
         texts,
         [("10.0.0.1".to_owned(), Some("größer")), ("10.0.0.2".to_owned(), None), ("10.0.0.4/31".to_owned(), None)]
@@ -199,7 +200,7 @@ pub(crate) fn destroy_accepts_absent_elements() {
 
 /// Refreshes one element that is about to go, one that would stay for ever, and one that is not there.
 #[track_caller]
-fn refresh<K: Key + ToString>(set: Set<K>, [dying, eternal, missing, other]: [Element<K>; 4]) {
+fn refresh<K: Key + ToString + std::fmt::Debug>(set: Set<K>, [dying, eternal, missing, other]: [Element<K>; 4]) {
     let set = set.timeouts();
     let mut conn = with(&set);
     let dying_soon = dying.clone().timeout(MINUTE).expires(SECOND * 20);

@@ -54,7 +54,8 @@ fn marks() -> Set<Mark> {
 /// The marks in the set, sorted.
 #[track_caller]
 fn marks_of(conn: &mut Conn) -> Vec<u32> {
-    let mut marks: Vec<_> = conn.elements(&marks()).unwrap().iter().map(|element| element.key().get()).collect();
+    let mut marks: Vec<_> =
+        conn.elements(&marks()).unwrap().iter().map(|element| element.key().unwrap().get()).collect();
     marks.sort_unstable();
     marks
 }

@@ -125,7 +125,7 @@ pub(crate) fn elements_of_any_set_can_be_read_untyped() {
         batch.add_elements(&ports(), [80]).add_elements(&ranges, [interval("10.0.0.0/8")])
     });
     let raw = |list: Vec<nftlink::ElementInfo>| {
-        let mut list: Vec<_> = list.iter().map(|e| (e.key().clone().unwrap(), e.is_interval_end())).collect();
+        let mut list: Vec<_> = list.iter().map(|e| (e.key().unwrap(), e.is_interval_end())).collect();
         list.sort();
         list.into_iter().map(|(key, end)| (key.as_bytes().to_vec(), end)).collect::<Vec<_>>()
     };
@@ -136,7 +136,7 @@ pub(crate) fn elements_of_any_set_can_be_read_untyped() {
     assert_eq!(entries, [(vec![10, 0, 0, 0], false), (vec![11, 0, 0, 0], true)]);
     // What was read knows its type.
     let typed = read.typed::<Interval<Ipv4Addr>>().unwrap();
-    assert_eq!(conn.elements(&typed).unwrap()[0].key(), &interval("10.0.0.0/8"));
+    assert_eq!(conn.elements(&typed).unwrap()[0].key(), Some(&interval("10.0.0.0/8")));
     assert!(read.typed::<Ipv4Addr>().is_none());
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use nftlink::datum::{IfName, L4Proto, Mark, Port};
 use nftlink::expr::Counter;
-use nftlink::field::{Field, Match, ip, ip6, meta, tcp, udp};
+use nftlink::field::{Field, Match, Write, ip, ip6, meta, tcp, udp};
 use nftlink::{
     Batch, ChainRef, Element, Family, Hook, Interval, NatTarget, Policy, PortTarget, Priority, Rule, RuleBuilder, Set,
     Table, TableFlags, object,
@@ -15,7 +15,7 @@ use super::*;
 
 /// Commits the batch, has nft list the ruleset as `text`, and load that; both times the kernel has the same.
 #[track_caller]
-fn assert_written(batch: &Batch, text: &str) {
+pub(super) fn assert_written(batch: &Batch, text: &str) {
     let mut conn = Conn::open().unwrap();
     conn.commit(batch).unwrap();
     assert_same_text("nft's listing of ours", &without_expiry(&support::nft_ruleset()), text);
@@ -168,69 +168,77 @@ fn append_matches(batch: &mut Batch, chain: impl AsRef<ChainRef>, matches: impl 
 }
 
 /// Every comparison of addresses.
-fn of_addresses4(field: Field<Ipv4Addr>, set: &Set<Ipv4Addr>, ranges: &Set<Interval<Ipv4Addr>>) -> [Match; 16] {
+fn of_addresses4(
+    field: fn() -> Field<Ipv4Addr, Write>,
+    set: &Set<Ipv4Addr>,
+    ranges: &Set<Interval<Ipv4Addr>>,
+) -> [Match; 16] {
     [
-        field.eq(V4),
-        field.ne(V4),
-        field.in_range(V4..=V4_LAST),
-        field.not_in_range(V4..=V4_LAST),
-        field.in_prefix(V4, 8),
-        field.not_in_prefix(V4, 8),
-        field.in_prefix(V4, 24),
-        field.in_prefix(V4, 9),
-        field.not_in_prefix(V4, 9),
-        field.in_prefix(V4, 31),
-        field.in_prefix(V4, 32),
-        field.in_prefix(V4, 0),
-        field.in_set(set),
-        field.not_in_set(set),
-        field.in_set(ranges),
-        field.not_in_set(ranges),
+        field().eq(V4),
+        field().ne(V4),
+        field().in_range(V4..=V4_LAST),
+        field().not_in_range(V4..=V4_LAST),
+        field().in_prefix(V4, 8),
+        field().not_in_prefix(V4, 8),
+        field().in_prefix(V4, 24),
+        field().in_prefix(V4, 9),
+        field().not_in_prefix(V4, 9),
+        field().in_prefix(V4, 31),
+        field().in_prefix(V4, 32),
+        field().in_prefix(V4, 0),
+        field().in_set(set),
+        field().not_in_set(set),
+        field().in_set(ranges),
+        field().not_in_set(ranges),
     ]
 }
 
-fn of_addresses6(field: Field<Ipv6Addr>, set: &Set<Ipv6Addr>, ranges: &Set<Interval<Ipv6Addr>>) -> [Match; 16] {
+fn of_addresses6(
+    field: fn() -> Field<Ipv6Addr, Write>,
+    set: &Set<Ipv6Addr>,
+    ranges: &Set<Interval<Ipv6Addr>>,
+) -> [Match; 16] {
     [
-        field.eq(V6),
-        field.ne(V6),
-        field.in_range(V6..=V6_LAST),
-        field.not_in_range(V6..=V6_LAST),
-        field.in_prefix(V6, 8),
-        field.not_in_prefix(V6, 8),
-        field.in_prefix(V6, 64),
-        field.in_prefix(V6, 9),
-        field.not_in_prefix(V6, 9),
-        field.in_prefix(V6, 127),
-        field.in_prefix(V6, 128),
-        field.in_prefix(V6, 0),
-        field.in_set(set),
-        field.not_in_set(set),
-        field.in_set(ranges),
-        field.not_in_set(ranges),
+        field().eq(V6),
+        field().ne(V6),
+        field().in_range(V6..=V6_LAST),
+        field().not_in_range(V6..=V6_LAST),
+        field().in_prefix(V6, 8),
+        field().not_in_prefix(V6, 8),
+        field().in_prefix(V6, 64),
+        field().in_prefix(V6, 9),
+        field().not_in_prefix(V6, 9),
+        field().in_prefix(V6, 127),
+        field().in_prefix(V6, 128),
+        field().in_prefix(V6, 0),
+        field().in_set(set),
+        field().not_in_set(set),
+        field().in_set(ranges),
+        field().not_in_set(ranges),
     ]
 }
 
-fn of_ports(field: Field<Port>, set: &Set<Port>, ranges: &Set<Interval<Port>>) -> [Match; 8] {
+fn of_ports(field: fn() -> Field<Port, Write>, set: &Set<Port>, ranges: &Set<Interval<Port>>) -> [Match; 8] {
     [
-        field.eq(80),
-        field.ne(80),
-        field.in_range(1..=1024),
-        field.not_in_range(1..=1024),
-        field.in_set(set),
-        field.not_in_set(set),
-        field.in_set(ranges),
-        field.not_in_set(ranges),
+        field().eq(80),
+        field().ne(80),
+        field().in_range(1..=1024),
+        field().not_in_range(1..=1024),
+        field().in_set(set),
+        field().not_in_set(set),
+        field().in_set(ranges),
+        field().not_in_set(ranges),
     ]
 }
 
-fn of_names(field: Field<IfName>, set: &Set<IfName>) -> [Match; 6] {
+fn of_names(field: fn() -> Field<IfName>, set: &Set<IfName>) -> [Match; 6] {
     [
-        field.eq("eth0"),
-        field.ne("eth0"),
-        field.starts_with("eth"),
-        field.not_starts_with("eth"),
-        field.in_set(set),
-        field.not_in_set(set),
+        field().eq("eth0"),
+        field().ne("eth0"),
+        field().starts_with("eth"),
+        field().not_starts_with("eth"),
+        field().in_set(set),
+        field().not_in_set(set),
     ]
 }
 
@@ -247,15 +255,15 @@ pub(super) fn matches_of_family_inet() {
     let mut batch = Batch::new();
     batch.add(&fw).add(&a4).add(&n4).add(&a6).add(&n6).add(&ports).add(&port_ranges).add(&protocols);
     batch.add(&protocol_ranges).add(&marks).add(&mark_ranges).add(&families).add(&names).add(&input);
-    append_matches(&mut batch, &input, of_addresses4(ip::saddr(), &a4, &n4));
-    append_matches(&mut batch, &input, of_addresses4(ip::daddr(), &a4, &n4));
-    append_matches(&mut batch, &input, of_addresses6(ip6::saddr(), &a6, &n6));
-    append_matches(&mut batch, &input, of_addresses6(ip6::daddr(), &a6, &n6));
-    for field in [tcp::sport(), tcp::dport(), udp::sport(), udp::dport()] {
+    append_matches(&mut batch, &input, of_addresses4(ip::saddr, &a4, &n4));
+    append_matches(&mut batch, &input, of_addresses4(ip::daddr, &a4, &n4));
+    append_matches(&mut batch, &input, of_addresses6(ip6::saddr, &a6, &n6));
+    append_matches(&mut batch, &input, of_addresses6(ip6::daddr, &a6, &n6));
+    for field in [tcp::sport, tcp::dport, udp::sport, udp::dport] {
         append_matches(&mut batch, &input, of_ports(field, &ports, &port_ranges));
     }
-    append_matches(&mut batch, &input, of_names(meta::iifname(), &names));
-    append_matches(&mut batch, &input, of_names(meta::oifname(), &names));
+    append_matches(&mut batch, &input, of_names(meta::iifname, &names));
+    append_matches(&mut batch, &input, of_names(meta::oifname, &names));
     append_matches(
         &mut batch,
         &input,
@@ -296,8 +304,8 @@ pub(super) fn matches_of_family_ip() {
     let (a4, n4) = (Set::new(&fw, "a4"), Set::new(&fw, "n4"));
     let mut batch = Batch::new();
     batch.add(&fw).add(&a4).add(&n4).add(&input);
-    append_matches(&mut batch, &input, of_addresses4(ip::saddr(), &a4, &n4));
-    append_matches(&mut batch, &input, of_addresses4(ip::daddr(), &a4, &n4));
+    append_matches(&mut batch, &input, of_addresses4(ip::saddr, &a4, &n4));
+    append_matches(&mut batch, &input, of_addresses4(ip::daddr, &a4, &n4));
     append_matches(&mut batch, &input, [tcp::dport().eq(80), udp::sport().not_in_range(1..=2)]);
     append_matches(&mut batch, &input, [meta::l4proto().eq(L4Proto::UDP), meta::oifname().eq("lo")]);
     let several = [ip::saddr().eq(V4), tcp::dport().eq(22), ip::daddr().in_set(&n4), meta::iifname().eq("eth0")];
@@ -311,8 +319,8 @@ pub(super) fn matches_of_family_ip6() {
     let (a6, n6) = (Set::new(&fw, "a6"), Set::new(&fw, "n6"));
     let mut batch = Batch::new();
     batch.add(&fw).add(&a6).add(&n6).add(&input);
-    append_matches(&mut batch, &input, of_addresses6(ip6::saddr(), &a6, &n6));
-    append_matches(&mut batch, &input, of_addresses6(ip6::daddr(), &a6, &n6));
+    append_matches(&mut batch, &input, of_addresses6(ip6::saddr, &a6, &n6));
+    append_matches(&mut batch, &input, of_addresses6(ip6::daddr, &a6, &n6));
     append_matches(&mut batch, &input, [tcp::sport().in_range(80..=90), udp::dport().ne(53)]);
     let several = [meta::mark().ne(0), ip6::saddr().eq(V6), tcp::dport().eq(22), ip6::daddr().in_set(&n6)];
     batch.append(&input, Rule::new().when_all(several).drop());
@@ -325,9 +333,9 @@ fn append_matches_of_frames(batch: &mut Batch, chain: impl AsRef<ChainRef>, tabl
     let (a6, n6) = (Set::new(table, "a6"), Set::new(table, "n6"));
     let names = Set::<IfName>::new(table, "names");
     batch.add(&a4).add(&n4).add(&a6).add(&n6).add(&names);
-    append_matches(batch, &chain, of_addresses4(ip::saddr(), &a4, &n4));
-    append_matches(batch, &chain, of_addresses6(ip6::daddr(), &a6, &n6));
-    append_matches(batch, &chain, of_names(meta::iifname(), &names));
+    append_matches(batch, &chain, of_addresses4(ip::saddr, &a4, &n4));
+    append_matches(batch, &chain, of_addresses6(ip6::daddr, &a6, &n6));
+    append_matches(batch, &chain, of_names(meta::iifname, &names));
     append_matches(batch, &chain, [tcp::dport().eq(80), udp::dport().in_range(53..=54)]);
     append_matches(batch, &chain, [meta::l4proto().ne(L4Proto::ICMP), meta::mark().eq(7)]);
     let several = [ip::saddr().eq(V4), udp::dport().eq(53), ip::daddr().ne(V4)];
@@ -360,7 +368,7 @@ pub(super) fn matches_of_family_arp() {
     let names = Set::<IfName>::new(&fw, "names");
     let mut batch = Batch::new();
     batch.add(&fw).add(&names).add(&input);
-    append_matches(&mut batch, &input, of_names(meta::iifname(), &names));
+    append_matches(&mut batch, &input, of_names(meta::iifname, &names));
     append_matches(&mut batch, &input, [meta::mark().eq(5)]);
     assert_written(&batch, include_str!("matches_of_family_arp.nft"));
 }

@@ -75,7 +75,7 @@ pub(super) fn comparisons_of_ports_match_what_they_say() {
     let (some, ranges) = (Set::<Port>::new(&table, "some"), Set::<Interval<Port>>::new(&table, "ranges"));
     let (served, sport) = ([52, 53, 80, 81, 0xff00], 4000);
     type Says = fn(u16) -> bool;
-    let of = |dport: fn() -> Field<Port>, sport: fn() -> Field<Port>| -> Vec<(Match, Says)> {
+    let of = |dport: fn() -> Field<Port, Write>, sport: fn() -> Field<Port, Write>| -> Vec<(Match, Says)> {
         vec![
             (dport().eq(53), |p| p == 53),
             (dport().ne(53), |p| p != 53),

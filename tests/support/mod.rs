@@ -27,6 +27,7 @@ use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread;
 
 use libtest_mimic::{Arguments, Failed, Trial};
+use nftlink::{Batch, Conn, Hook, Priority, Rule, Table};
 
 #[path = "../../examples/lab/mod.rs"]
 pub mod lab;
@@ -214,6 +215,24 @@ pub fn nft_check_fails(script: &str) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
 }
 
+/// What nft shows of a script that it loads.
+#[derive(Debug)]
+pub struct Debugged {
+    /// The messages that it exchanges with the kernel, as libmnl prints them.
+    pub printed: String,
+    /// What it says if it or the kernel refuses the script.
+    pub refusal: String,
+}
+
+/// Loads a script, if the kernel takes it, and shows the messages.
+#[track_caller]
+pub fn nft_debugging(script: &str) -> Debugged {
+    let output = run_nft(&["--debug=mnl", "-f", "-"], script);
+    let printed = String::from_utf8(output.stdout).expect("nft prints UTF-8");
+    let refusal = if output.status.success() { String::new() } else { String::from_utf8_lossy(&output.stderr).into() };
+    Debugged { printed, refusal }
+}
+
 /// The ruleset as a person reads it, with counters and without handles.
 #[track_caller]
 pub fn nft_ruleset() -> String {
@@ -257,6 +276,8 @@ fn run_nft(arguments: &[&str], stdin: &str) -> Output {
     let nft = nft_path().expect("nft not found; mark the test with `.needs_nft()`");
     let mut child = Command::new(nft)
         .args(arguments)
+        // Times of the day are of this time zone.
+        .env("TZ", "UTC")
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
@@ -278,4 +299,63 @@ fn nft_path() -> Option<&'static Path> {
         places.map(|place| place.join("nft")).find(|nft| nft.is_file())
     };
     PATH.get_or_init(find).as_deref()
+}
+
+// ---- what kernels can do ----
+
+/// The version of the running kernel.
+///
+/// # Panics
+///
+/// If it does not say.
+pub fn linux() -> (u32, u32) {
+    let release = std::fs::read_to_string("/proc/sys/kernel/osrelease").expect("/proc/sys/kernel/osrelease");
+    let mut numbers = release.split(|c: char| !c.is_ascii_digit()).map_while(|number| number.parse().ok());
+    numbers.next().zip(numbers.next()).unwrap_or_else(|| panic!("no version: {release}"))
+}
+
+fn since(version: (u32, u32), what: &str) -> Result<(), String> {
+    if linux() >= version { Ok(()) } else { Err(format!("no {what} before Linux {}.{}", version.0, version.1)) }
+}
+
+/// For two stateful expressions of each element.
+pub fn linux_5_11() -> Result<(), String> {
+    since((5, 11), "second expression of each element")
+}
+
+/// For catch-all elements.
+pub fn linux_5_13() -> Result<(), String> {
+    since((5, 13), "catch-all elements")
+}
+
+/// For the expression last.
+pub fn linux_5_14() -> Result<(), String> {
+    since((5, 14), "expression last")
+}
+
+/// For chains at egress.
+pub fn linux_5_16() -> Result<(), String> {
+    since((5, 16), "egress")
+}
+
+/// For other devices of a chain.
+pub fn linux_6_4() -> Result<(), String> {
+    since((6, 4), "other devices of a chain")
+}
+
+/// For prefixes of devices.
+pub fn linux_6_17() -> Result<(), String> {
+    since((6, 17), "prefixes of devices")
+}
+
+/// For rules that reject frames (Linux 5.11, where it was built with them): asks the kernel for one.
+pub fn kernel_rejects_frames() -> Result<(), String> {
+    let table = Table::netdev("probe");
+    let chain = table.chain("chain").filter(Hook::INGRESS, Priority::FILTER).device("lo");
+    let mut batch = Batch::new();
+    batch.add(&table).add(&chain).append(&chain, Rule::new().reject());
+    match Conn::open().and_then(|mut conn| conn.check(&batch)) {
+        Err(error) if error.is_not_found() => Err("this kernel does not reject frames".to_owned()),
+        other => other.map_err(|error| error.to_string()),
+    }
 }

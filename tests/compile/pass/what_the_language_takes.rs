@@ -3,11 +3,12 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4};
 use std::time::Duration;
 
-use nftlink::datum::{L4Proto, Mark, Port};
-use nftlink::expr::{Base, Lookup, Payload, Reg, Verdict};
-use nftlink::field::{Match, ip, ip6, meta, tcp, udp};
+use nftlink::datum::{CtState, IcmpCode, L4Proto, Mark, Port, TcpFlags};
+use nftlink::expr::{Base, Limit, Log, Lookup, Payload, Reg, Verdict};
+use nftlink::field::{Match, concat, ct, ip, ip6, meta, tcp, udp};
 use nftlink::{
-    Batch, ChainRef, Element, Family, Hook, Interval, NatTarget, PortTarget, Priority, Rule, Set, Table, object,
+    Batch, ChainRef, Element, Family, Hook, Interval, Map, NatTarget, PortTarget, Priority, RejectWith, Rule, Set, Table,
+    object,
 };
 
 fn main() {
@@ -77,4 +78,59 @@ fn main() {
             .expr(Lookup::new("intervals", Reg::R1))
             .expr(Verdict::DROP),
     );
+
+    // Values of several kinds, and of none that has to be named.
+    let services: Vec<Match> = vec![
+        tcp::dport().one_of([22, 80]),
+        tcp::dport().one_of(vec![22u16, 80]),
+        tcp::dport().one_of([1..=1024]),
+        tcp::dport().none_of([Interval::value(22), Interval::range(8000..=8080)]),
+        ip::saddr().one_of([address]),
+        ip::saddr().one_of(&[address, address]),
+        ip::saddr().none_of([Interval::prefix(address, 24), Interval::value(address)]),
+        meta::iifname().one_of(["lo", "eth0"]),
+        meta::iifname().one_of([Interval::starting_with("veth"), Interval::value("lo")]),
+        ct::state().has_any(CtState::ESTABLISHED | CtState::RELATED),
+        tcp::flags().masked(TcpFlags::SYN | TcpFlags::ACK).eq(TcpFlags::SYN),
+        meta::mark().and(0xff).eq(0x10),
+        meta::mark().gt(5),
+        ct::original::ip_saddr().eq(address),
+    ];
+    batch.append(&input, Rule::new().when_all(services));
+
+    // Concatenations.
+    let pairs = Set::<(Ipv4Addr, Port)>::new(&fw, "pairs");
+    let ranges = Set::<(Interval<Ipv4Addr>, Interval<Port>)>::new(&fw, "ranges");
+    batch.add_elements(&pairs, [(address, 80)]).add_elements(&pairs, &[Element::new((address, Port::new(80)))]);
+    batch.add_elements(&ranges, [(address, 80)]).add_elements(&ranges, [(Interval::prefix(address, 8), 80..=90)]);
+    let both = || concat((ip::saddr(), tcp::dport()));
+    batch.append(&input, Rule::new().when(both().in_set(&pairs)).when(both().in_set(&ranges)));
+    batch.append(&input, Rule::new().when(both().none_of([(address, 22), (address, 80)])));
+
+    // Maps.
+    let verdicts = Map::<Port, Verdict>::new(&fw, "verdicts");
+    let servers = Map::<Port, (Ipv4Addr, Port)>::new(&fw, "servers");
+    batch.add_elements(&verdicts, [(22, Verdict::ACCEPT), (80, Verdict::jump(&other))]);
+    batch.add_elements(&verdicts, [Element::new(443).to(Verdict::DROP), Element::catch_all().to(Verdict::DROP)]);
+    batch.add_elements(&servers, [(80, (address, 8080))]);
+    batch.append(&input, Rule::new().vmap(tcp::dport(), &verdicts));
+    batch.append(&input, Rule::new().counter().vmap(tcp::dport(), [(22, Verdict::ACCEPT)]).drop());
+    batch.append(&input, Rule::new().dnat(tcp::dport().map(&servers)));
+    batch.append(&input, Rule::new().dnat(tcp::dport().map::<(Ipv4Addr, Port)>([(80, (address, 8080))])));
+    batch.append(&input, Rule::new().set(meta::mark(), tcp::dport().map([(22, 1), (80, 2)])));
+
+    // Statements.
+    batch.append(&input, Rule::new().set(meta::mark(), 5).set(ct::mark(), meta::mark()).set(ip::ttl(), 64));
+    batch.append(&input, Rule::new().set(meta::mark(), ct::mark().and(0xff).or(0x100)));
+    batch.append(&input, Rule::new().limit(Limit::packets(5, Limit::MINUTE)).log("x").log(Log::group(1)).reject());
+    batch.append(&input, Rule::new().reject_with(RejectWith::TcpReset));
+    batch.append(&input, Rule::new().reject_with(RejectWith::Icmp(IcmpCode::HOST_UNREACHABLE)));
+    let seen = Set::<Ipv4Addr>::new(&fw, "seen").dynamic().timeouts();
+    let owners = Map::<Ipv4Addr, Mark>::new(&fw, "owners").dynamic();
+    batch.append(&input, Rule::new().add_to(&seen, ip::saddr()));
+    batch.append(&input, Rule::new().update_in(&seen, ip::saddr().timeout(Duration::from_secs(5))));
+    let limited = ip::saddr().element().stateful(Limit::packets(5, Limit::SECOND).over());
+    batch.append(&input, Rule::new().add_to(&seen, limited).drop());
+    batch.append(&input, Rule::new().add_to(&owners, ip::saddr().element().to(meta::mark())));
+    batch.append(&input, Rule::new().delete_from(&seen, ip::saddr()));
 }

@@ -1,0 +1,508 @@
+//! Chains: where rules are, and where packets meet them.
+
+mod device;
+mod hook;
+mod info;
+mod priority;
+
+use std::fmt;
+use std::sync::Arc;
+
+pub use device::Device;
+pub(crate) use device::{changed_devices, devices};
+pub use hook::Hook;
+pub use info::ChainInfo;
+pub use priority::Priority;
+
+use crate::error::BuildErrorKind;
+use crate::expr::{Counter, Wire};
+use crate::table::{Table, TableRef};
+use crate::userdata::{self, Comment};
+use crate::wire::newtype::{handle, open_number};
+use crate::wire::path::{AttrName, Schema};
+use crate::wire::{Attr, AttrWriter, Family, Name};
+
+pub(crate) const NFT_MSG_NEWCHAIN: u16 = 3;
+pub(crate) const NFT_MSG_GETCHAIN: u16 = 4;
+pub(crate) const NFT_MSG_DELCHAIN: u16 = 5;
+pub(crate) const NFT_MSG_DESTROYCHAIN: u16 = 27;
+
+const NFTA_CHAIN_TABLE: u16 = 1;
+pub(crate) const NFTA_CHAIN_HANDLE: u16 = 2;
+pub(crate) const NFTA_CHAIN_NAME: u16 = 3;
+pub(crate) const NFTA_CHAIN_HOOK: u16 = 4;
+const NFTA_CHAIN_POLICY: u16 = 5;
+const NFTA_CHAIN_USE: u16 = 6;
+const NFTA_CHAIN_TYPE: u16 = 7;
+const NFTA_CHAIN_COUNTERS: u16 = 8;
+const NFTA_CHAIN_PAD: u16 = 9;
+const NFTA_CHAIN_FLAGS: u16 = 10;
+const NFTA_CHAIN_ID: u16 = 11;
+const NFTA_CHAIN_USERDATA: u16 = 12;
+
+const NFTA_HOOK_HOOKNUM: u16 = 1;
+const NFTA_HOOK_PRIORITY: u16 = 2;
+const NFTA_HOOK_DEV: u16 = 3;
+const NFTA_HOOK_DEVS: u16 = 4;
+
+const HOOK_SCHEMA: Schema = Schema(&[
+    AttrName::value(NFTA_HOOK_HOOKNUM, "num"),
+    AttrName::value(NFTA_HOOK_PRIORITY, "priority"),
+    AttrName::value(NFTA_HOOK_DEV, "dev"),
+    AttrName::values(NFTA_HOOK_DEVS, "devs"),
+]);
+pub(crate) const SCHEMA: Schema = Schema(&[
+    AttrName::value(NFTA_CHAIN_TABLE, "table"),
+    AttrName::value(NFTA_CHAIN_HANDLE, "handle"),
+    AttrName::value(NFTA_CHAIN_NAME, "name"),
+    AttrName::nest(NFTA_CHAIN_HOOK, "hook", &HOOK_SCHEMA),
+    AttrName::value(NFTA_CHAIN_POLICY, "policy"),
+    AttrName::value(NFTA_CHAIN_USE, "use"),
+    AttrName::value(NFTA_CHAIN_TYPE, "type"),
+    AttrName::nest(NFTA_CHAIN_COUNTERS, "counters", &Counter::SCHEMA),
+    AttrName::value(NFTA_CHAIN_FLAGS, "flags"),
+    AttrName::value(NFTA_CHAIN_ID, "id"),
+    AttrName::value(NFTA_CHAIN_USERDATA, "userdata"),
+]);
+
+handle! {
+    /// The number of a chain, unique in its table.
+    ChainHandle
+}
+
+open_number! {
+    /// What becomes of packets that no rule of a base chain decides on.
+    pub struct Policy(u32) {
+        /// They are dropped.
+        DROP = 0, "drop";
+        /// They pass.
+        ACCEPT = 1, "accept";
+    }
+}
+
+/// What the rules of a base chain are for.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ChainKind {
+    /// Rules decide on packets.
+    Filter,
+    /// Rules translate the first packet of a connection.
+    Nat,
+    /// Rules change packets, which are then routed anew (hook output).
+    Route,
+    /// A kind that this library has no name for.
+    Other(Name),
+}
+
+impl ChainKind {
+    fn as_bytes(&self) -> &[u8] {
+        match self {
+            Self::Filter => b"filter",
+            Self::Nat => b"nat",
+            Self::Route => b"route",
+            Self::Other(name) => name.as_bytes(),
+        }
+    }
+
+    fn read(attr: Attr<'_>) -> Self {
+        match attr.str_bytes() {
+            b"filter" => Self::Filter,
+            b"nat" => Self::Nat,
+            b"route" => Self::Route,
+            other => Self::Other(other.into()),
+        }
+    }
+}
+
+impl fmt::Display for ChainKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", Name::from(self.as_bytes()))
+    }
+}
+
+/// Names a chain: a table and a name in it.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct ChainRef {
+    pub(crate) table: TableRef,
+    pub(crate) name: Name,
+}
+
+impl ChainRef {
+    /// Names the chain `name` of `table`.
+    pub fn new(table: impl AsRef<TableRef>, name: impl Into<Name>) -> Self {
+        Self { table: table.as_ref().clone(), name: name.into() }
+    }
+
+    /// Returns the table.
+    pub fn table(&self) -> &TableRef {
+        &self.table
+    }
+
+    /// Returns the name.
+    pub fn name(&self) -> &Name {
+        &self.name
+    }
+
+    /// Writes table and name as attributes of a chain's message.
+    pub(crate) fn write(&self, w: &mut AttrWriter) {
+        self.table.write(w);
+        w.check(self.name.check("chain"));
+        w.name(NFTA_CHAIN_NAME, &self.name);
+    }
+
+    /// Writes which devices of the chain are meant.
+    pub(crate) fn write_devices(&self, devices: &[Device], w: &mut AttrWriter) {
+        self.write(w);
+        w.nest(NFTA_CHAIN_HOOK, |w| {
+            if self.table.family != Family::NETDEV {
+                // Where not all hooks have devices, the kernel has to be told that this one has.
+                w.u32(NFTA_HOOK_HOOKNUM, Hook::INGRESS.number(Family::INET).unwrap_or_default());
+            }
+            device::write(devices, w);
+        });
+    }
+
+    /// Writes that the chain with a handle is to have another name.
+    pub(crate) fn write_rename(table: &TableRef, handle: ChainHandle, new: &Name, w: &mut AttrWriter) {
+        table.write(w);
+        w.check(new.check("chain"));
+        w.name(NFTA_CHAIN_NAME, new);
+        w.u64(NFTA_CHAIN_HANDLE, handle.get());
+    }
+}
+
+impl AsRef<ChainRef> for ChainRef {
+    fn as_ref(&self) -> &ChainRef {
+        self
+    }
+}
+
+impl fmt::Display for ChainRef {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.table, self.name)
+    }
+}
+
+/// State of a [`Chain`] that only rules lead to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Regular;
+
+/// State of a [`Chain`] that packets come to at a hook: a base chain.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Hooked {
+    kind: ChainKind,
+    hook: Hook,
+    priority: Priority,
+    policy: Option<Policy>,
+    devices: Vec<Device>,
+    counters: bool,
+}
+
+/// A chain as a program wants it.
+///
+/// It begins as one that only rules lead to; [`filter`](Self::filter), [`nat`](Self::nat) and
+/// [`route`](Self::route) attach it to a hook, and only then it has a policy.
+///
+/// ```
+/// use nftlink::{Hook, Policy, Priority, Table};
+///
+/// let fw = Table::inet("fw");
+/// let input = fw.chain("input").filter(Hook::INPUT, Priority::FILTER).policy(Policy::DROP);
+/// let ssh = fw.chain("ssh").comment("rules jump here");
+/// ```
+///
+/// ```compile_fail
+/// # use nftlink::{Policy, Table};
+/// Table::inet("fw").chain("ssh").policy(Policy::DROP);
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Chain<S = Regular> {
+    at: ChainRef,
+    comment: Option<Comment>,
+    state: S,
+}
+
+impl Table {
+    /// Begins a chain in this table.
+    pub fn chain(&self, name: impl Into<Name>) -> Chain {
+        Chain { at: ChainRef::new(self, name), comment: None, state: Regular }
+    }
+}
+
+impl Chain {
+    /// Begins a chain in any table.
+    pub fn new(table: impl AsRef<TableRef>, name: impl Into<Name>) -> Self {
+        Self { at: ChainRef::new(table, name), comment: None, state: Regular }
+    }
+
+    /// Attaches the chain to `hook`, where chains of lower `priority` run first.
+    pub fn filter(self, hook: Hook, priority: impl Into<Priority>) -> Chain<Hooked> {
+        self.hooked(ChainKind::Filter, hook, priority.into())
+    }
+
+    /// Attaches the chain to `hook` to translate the first packet of each connection. The
+    /// priority has to be above -200, where connections are tracked. The kernel tracks them only
+    /// if some rule translates or asks for their state: a chain that merely counts sees nothing.
+    pub fn nat(self, hook: Hook, priority: impl Into<Priority>) -> Chain<Hooked> {
+        self.hooked(ChainKind::Nat, hook, priority.into())
+    }
+
+    /// Attaches the chain to `hook`, which has to be [`Hook::OUTPUT`], to route packets anew
+    /// after they have been changed.
+    pub fn route(self, hook: Hook, priority: impl Into<Priority>) -> Chain<Hooked> {
+        self.hooked(ChainKind::Route, hook, priority.into())
+    }
+
+    fn hooked(self, kind: ChainKind, hook: Hook, priority: Priority) -> Chain<Hooked> {
+        let state = Hooked { kind, hook, priority, policy: None, devices: Vec::new(), counters: false };
+        Chain { at: self.at, comment: self.comment, state }
+    }
+}
+
+impl Chain<Hooked> {
+    /// Sets what becomes of packets that no rule decides on. Without it a new chain lets them
+    /// pass, and one that is there keeps its policy.
+    pub fn policy(mut self, policy: Policy) -> Self {
+        self.state.policy = Some(policy);
+        self
+    }
+
+    /// Adds the device whose frames the chain sees, which a chain at [`Hook::INGRESS`] or
+    /// [`Hook::EGRESS`] needs, and no other may have. Called again it adds another one.
+    ///
+    /// The device has to exist (`ENOENT`), but for the newest kernels, as Linux 6.18: there the chain
+    /// waits for one of that name. A chain that is there keeps its devices and gets those it lacks
+    /// (Linux 6.4).
+    ///
+    /// ```
+    /// use nftlink::{Device, Hook, Priority, Table};
+    ///
+    /// let fw = Table::netdev("fw");
+    /// let wan = fw.chain("wan").filter(Hook::INGRESS, Priority::FILTER).device("eth0");
+    /// let all = fw.chain("all").filter(Hook::INGRESS, Priority::FILTER).device(Device::prefix("eth"));
+    /// ```
+    pub fn device(self, device: impl Into<Device>) -> Self {
+        self.devices([device])
+    }
+
+    /// Adds devices, as [`device`](Self::device) does one. None may be given twice.
+    pub fn devices(mut self, devices: impl IntoIterator<Item = impl Into<Device>>) -> Self {
+        self.state.devices.extend(devices.into_iter().map(Into::into));
+        self
+    }
+
+    /// Counts the packets that no rule decides on: those that the policy is for. Of a chain that is
+    /// there the count begins anew.
+    pub fn counters(mut self) -> Self {
+        self.state.counters = true;
+        self
+    }
+}
+
+impl<S> Chain<S> {
+    /// Sets a comment of at most 127 bytes (Linux 5.10).
+    pub fn comment(mut self, comment: impl Into<Arc<str>>) -> Self {
+        self.comment = Some(Comment::new(comment));
+        self
+    }
+
+    /// Returns the table and name.
+    pub fn at(&self) -> &ChainRef {
+        &self.at
+    }
+}
+
+impl<S: State> Chain<S> {
+    pub(crate) fn encode(&self, w: &mut AttrWriter) {
+        self.at.write(w);
+        self.state.encode(self.at.table.family, w);
+        userdata::write_comment(w, NFTA_CHAIN_USERDATA, self.comment.as_ref());
+    }
+}
+
+/// Whether a chain is attached to a hook: [`Regular`] or [`Hooked`].
+pub trait State {
+    #[doc(hidden)]
+    fn encode(&self, family: Family, w: &mut AttrWriter);
+}
+
+impl State for Regular {
+    fn encode(&self, _family: Family, _w: &mut AttrWriter) {}
+}
+
+impl State for Hooked {
+    fn encode(&self, family: Family, w: &mut AttrWriter) {
+        w.string(NFTA_CHAIN_TYPE, self.kind.as_bytes());
+        if let Some(policy) = self.policy {
+            w.u32(NFTA_CHAIN_POLICY, policy.get());
+        }
+        let hook = || self.hook.to_string().into();
+        match (self.hook.has_devices(), self.devices.is_empty()) {
+            (Some(true), true) => w.fail(BuildErrorKind::NoDevice { hook: hook() }),
+            (Some(false), false) => w.fail(BuildErrorKind::DeviceNotAtHook { hook: hook() }),
+            _ => {}
+        }
+        let number = self.hook.number(family).unwrap_or_else(|| {
+            w.fail(BuildErrorKind::HookNotInFamily { hook: hook(), family: family.to_string().into() });
+            0
+        });
+        w.nest(NFTA_CHAIN_HOOK, |w| {
+            w.u32(NFTA_HOOK_HOOKNUM, number);
+            w.u32(NFTA_HOOK_PRIORITY, self.priority.number(family) as u32);
+            device::write(&self.devices, w);
+        });
+        if self.counters {
+            w.nest(NFTA_CHAIN_COUNTERS, |w| Counter::default().encode_whole(w));
+        }
+    }
+}
+
+impl<S> AsRef<ChainRef> for Chain<S> {
+    fn as_ref(&self) -> &ChainRef {
+        &self.at
+    }
+}
+
+impl<S> From<&Chain<S>> for Name {
+    /// Returns the chain's name, as a verdict has it.
+    fn from(chain: &Chain<S>) -> Self {
+        chain.at.name.clone()
+    }
+}
+
+impl From<&ChainRef> for Name {
+    fn from(chain: &ChainRef) -> Self {
+        chain.name.clone()
+    }
+}
+
+impl<S> From<&Chain<S>> for ChainRef {
+    fn from(chain: &Chain<S>) -> Self {
+        chain.at.clone()
+    }
+}
+
+bitflags::bitflags! {
+    /// Flags of a chain (`enum nft_chain_flags`).
+    #[doc(alias = "nft_chain_flags")]
+    #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+    pub struct ChainFlags: u32 {
+        /// It is attached to a hook.
+        const BASE = 1;
+        /// Its rules are given to the network card (Linux 5.3).
+        const HW_OFFLOAD = 2;
+        /// It belongs to the one rule that jumps to it (Linux 5.9).
+        const BINDING = 4;
+        /// What later kernels add.
+        const _ = !0;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_hook_that_the_family_lacks_is_a_mistake() {
+        let mut w = AttrWriter::new();
+        Table::netdev("t").chain("c").filter(Hook::FORWARD, Priority::FILTER).encode(&mut w);
+        let error = w.take_error().unwrap();
+        assert_eq!(error.to_string(), "family netdev has no hook forward");
+    }
+
+    fn written<S: State>(chain: &Chain<S>) -> (Vec<u8>, Option<BuildErrorKind>) {
+        let mut w = AttrWriter::new();
+        chain.encode(&mut w);
+        (w.bytes_written().to_vec(), w.take_error())
+    }
+
+    #[test]
+    fn a_chain_that_would_see_nothing_is_a_mistake() {
+        for chain in [Table::netdev("t").chain("c"), Table::inet("t").chain("c")] {
+            let (_, mistake) = written(&chain.filter(Hook::INGRESS, Priority::FILTER));
+            let text = "a chain at hook ingress needs a device: name it with `device`";
+            assert_eq!(mistake.unwrap().to_string(), text);
+        }
+    }
+
+    #[test]
+    fn a_device_where_none_belongs_is_a_mistake() {
+        let (_, mistake) = written(&Table::ip("t").chain("c").filter(Hook::INPUT, 0).device("eth0"));
+        assert_eq!(
+            mistake.unwrap().to_string(),
+            "a chain at hook input has no device: only those at ingress and egress have"
+        );
+        let new_hook = Hook::from_number(Family::NETDEV, 7);
+        for chain in [Table::netdev("t").chain("c").filter(new_hook, 0).device("eth0"), fw().filter(new_hook, 0)] {
+            assert_eq!(written(&chain).1, None, "who knows");
+        }
+    }
+
+    #[test]
+    fn device_names_the_kernel_cannot_have_are_mistakes() {
+        for bad in ["", "1234567890123456", "a\0b"] {
+            for device in [Device::from(bad), Device::prefix(bad)] {
+                let (_, mistake) = written(&fw().filter(Hook::INGRESS, 0).device("eth0").device(device));
+                assert!(matches!(mistake, Some(BuildErrorKind::BadValue { what: "interface name", .. })), "{bad:?}");
+            }
+        }
+    }
+
+    fn fw() -> Chain {
+        Table::netdev("t").chain("c")
+    }
+
+    /// What nft 1.0.6 sends for `add chain netdev t c { type filter hook ingress ... }`.
+    #[cfg(target_endian = "little")]
+    #[test]
+    fn devices_are_written_as_nft_writes_them() {
+        const HEAD: &[u8] = b"\x06\0\x01\0t\0\0\0\x06\0\x03\0c\0\0\0\x0b\0\x07\0filter\0\0";
+        let tail = |chain: &Chain<Hooked>| {
+            let (bytes, mistake) = written(chain);
+            assert_eq!(mistake, None);
+            bytes.strip_prefix(HEAD).unwrap().to_vec()
+        };
+        // device "v0" priority -5; policy drop;
+        let one = fw().filter(Hook::INGRESS, -5).device("v0").policy(Policy::DROP);
+        assert_eq!(
+            tail(&one),
+            b"\x08\0\x05\0\0\0\0\0\x1c\0\x04\x80\
+              \x08\0\x01\0\0\0\0\0\x08\0\x02\0\xff\xff\xff\xfb\x07\0\x03\0v0\0\0"
+        );
+        // devices = { v0, v1 } priority 0; nft sends them from the last to the first.
+        let two = fw().filter(Hook::EGRESS, Priority::FILTER).devices(["v1", "v0"]);
+        assert_eq!(
+            tail(&two),
+            b"\x28\0\x04\x80\x08\0\x01\0\0\0\0\x01\x08\0\x02\0\0\0\0\0\
+              \x14\0\x04\x80\x07\0\x01\0v1\0\0\x07\0\x01\0v0\0\0"
+        );
+    }
+
+    #[test]
+    fn devices_and_counters_are_read_as_written() {
+        let chain = fw().filter(Hook::INGRESS, 0).devices(["eth0", "lo"]).device(Device::prefix("wlan")).counters();
+        let info = ChainInfo::decode(Family::NETDEV, &written(&chain).0).unwrap();
+        assert_eq!(info.devices(), [Device::from("eth0"), Device::from("lo"), Device::prefix("wlan")]);
+        assert_eq!(info.counters(), Some(Counter::new(0, 0)));
+        assert_eq!(info.named_priority(), Some(Priority::FILTER));
+        let one = ChainInfo::decode(Family::NETDEV, &written(&fw().filter(Hook::EGRESS, 0).device("eth0")).0).unwrap();
+        assert_eq!((one.devices(), one.counters()), (&[Device::from("eth0")][..], None));
+        assert_eq!(one.hook(), Some(Hook::EGRESS));
+    }
+
+    #[test]
+    fn a_device_that_the_kernel_tells_of_twice_is_one() {
+        let mut w = AttrWriter::new();
+        w.nest(NFTA_CHAIN_HOOK, |w| {
+            w.u32(NFTA_HOOK_HOOKNUM, 0);
+            w.u32(NFTA_HOOK_PRIORITY, 0);
+            w.nest(NFTA_HOOK_DEVS, |w| w.string(1, b"eth0"));
+            w.string(NFTA_HOOK_DEV, b"eth0");
+        });
+        let info = ChainInfo::decode(Family::NETDEV, w.bytes_written()).unwrap();
+        assert_eq!(info.devices(), [Device::from("eth0")]);
+        let mut again = AttrWriter::new();
+        info.encode(&mut again);
+        assert_eq!(again.bytes_written(), w.bytes_written());
+    }
+}

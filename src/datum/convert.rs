@@ -1,0 +1,202 @@
+//! What converts into a data type, and into intervals and tuples of one.
+
+use std::ops::RangeInclusive;
+
+use super::{Datum, Interval, Ordered};
+
+/// What can stand where a field of type `V` wants a value.
+///
+/// A data type itself can, and for the types that are numbers the integer of their size.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is no value of the nft data type `{V}`",
+    label = "the field is compared with a `{V}`",
+    note = "a port converts from `u16`, a mark from `u32`, a protocol from `u8`, an interface name from text"
+)]
+pub trait IntoValue<V> {
+    /// Converts into the data type.
+    fn into_value(self) -> V;
+}
+
+impl<V: Datum> IntoValue<V> for V {
+    fn into_value(self) -> V {
+        self
+    }
+}
+
+impl<V: Datum> IntoValue<V> for &V {
+    fn into_value(self) -> V {
+        self.clone()
+    }
+}
+
+/// What can stand where the key of a set or the value of a map is wanted: of a concatenation, a
+/// tuple of what converts into its parts; for an interval a single value, too.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is no `{K}`",
+    label = "a `{K}` is wanted here",
+    note = "a port converts from `u16`, a mark from `u32`, a protocol from `u8`, an interface name from text"
+)]
+pub trait IntoKey<K> {
+    /// Converts into the key.
+    fn into_key(self) -> K;
+}
+
+impl<V: Datum> IntoKey<V> for V {
+    fn into_key(self) -> V {
+        self
+    }
+}
+
+impl<V: Datum> IntoKey<V> for &V {
+    fn into_key(self) -> V {
+        self.clone()
+    }
+}
+
+impl<V: Datum> IntoKey<Interval<V>> for V {
+    fn into_key(self) -> Interval<V> {
+        Interval::value(self)
+    }
+}
+
+impl<V: Datum> IntoKey<Interval<V>> for &V {
+    fn into_key(self) -> Interval<V> {
+        Interval::value(self)
+    }
+}
+
+impl<V: Datum> IntoKey<Interval<V>> for Interval<V> {
+    fn into_key(self) -> Interval<V> {
+        self
+    }
+}
+
+impl<V: Datum> IntoKey<Interval<V>> for &Interval<V> {
+    fn into_key(self) -> Interval<V> {
+        self.clone()
+    }
+}
+
+impl<V: Ordered> IntoKey<Interval<V>> for RangeInclusive<V> {
+    fn into_key(self) -> Interval<V> {
+        Interval::range(self)
+    }
+}
+
+/// Calls a macro with all that converts into a data type of another name, in the form
+/// `from => type;`, or `from => type, ordered;` if the type is [`Ordered`].
+macro_rules! conversions {
+    ($each:ident) => {
+        $each! {
+            u8 => $crate::datum::CtDirection;
+            u8 => $crate::datum::Day, ordered;
+            u8 => $crate::datum::Dscp, ordered;
+            u8 => $crate::datum::Ecn;
+            u8 => $crate::datum::IcmpCode, ordered;
+            u8 => $crate::datum::IcmpType, ordered;
+            u8 => $crate::datum::Icmpv6Code, ordered;
+            u8 => $crate::datum::Icmpv6Type, ordered;
+            u8 => $crate::datum::IcmpxCode, ordered;
+            u8 => $crate::datum::IgmpType, ordered;
+            u8 => $crate::datum::Integer8, ordered;
+            u8 => $crate::datum::L4Proto, ordered;
+            u8 => $crate::datum::PktType;
+            u8 => $crate::datum::TcpFlags;
+            u16 => $crate::datum::ArpOp, ordered;
+            u16 => $crate::datum::EtherType, ordered;
+            u16 => $crate::datum::HostInteger16, ordered;
+            u16 => $crate::datum::IfType;
+            u16 => $crate::datum::Integer16, ordered;
+            u16 => $crate::datum::Port, ordered;
+            u32 => $crate::datum::ClassId, ordered;
+            u32 => $crate::datum::CtEvents;
+            u32 => $crate::datum::CtState;
+            u32 => $crate::datum::CtStatus;
+            u32 => $crate::datum::DevGroup, ordered;
+            u32 => $crate::datum::Gid, ordered;
+            u32 => $crate::datum::HostInteger32, ordered;
+            u32 => $crate::datum::IfIndex, ordered;
+            u32 => $crate::datum::Integer32, ordered;
+            u32 => $crate::datum::Mark, ordered;
+            u32 => $crate::datum::Realm, ordered;
+            u32 => $crate::datum::Uid, ordered;
+            u64 => $crate::datum::CgroupV2;
+            u64 => $crate::datum::HostInteger64, ordered;
+            [u8; 6] => $crate::datum::EtherAddr, ordered;
+            std::time::SystemTime => $crate::datum::Date, ordered;
+            std::time::Duration => $crate::datum::Expiration, ordered;
+            &str => $crate::datum::IfName;
+            String => $crate::datum::IfName;
+            &String => $crate::datum::IfName;
+        }
+    };
+}
+pub(crate) use conversions;
+
+macro_rules! into_values {
+    ($($from:ty => $value:ty $(, $ordered:ident)?;)*) => {$(
+        impl IntoValue<$value> for $from {
+            fn into_value(self) -> $value {
+                self.into()
+            }
+        }
+
+        impl IntoKey<$value> for $from {
+            fn into_key(self) -> $value {
+                self.into()
+            }
+        }
+
+        impl IntoKey<Interval<$value>> for $from {
+            fn into_key(self) -> Interval<$value> {
+                Interval::<$value>::value(self)
+            }
+        }
+
+        $(into_values!(@$ordered $from => $value);)?
+    )*};
+    (@ordered $from:ty => $value:ty) => {
+        impl IntoKey<Interval<$value>> for RangeInclusive<$from> {
+            fn into_key(self) -> Interval<$value> {
+                Interval::<$value>::range(self)
+            }
+        }
+    };
+}
+
+conversions!(into_values);
+
+/// Calls a macro with the names for tuples of each length that a concatenation can have.
+macro_rules! concatenations {
+    ($macro:ident) => {
+        $macro! { A a 0, B b 1 }
+        $macro! { A a 0, B b 1, C c 2 }
+        $macro! { A a 0, B b 1, C c 2, D d 3 }
+        $macro! { A a 0, B b 1, C c 2, D d 3, E e 4 }
+        $macro! { A a 0, B b 1, C c 2, D d 3, E e 4, F f 5 }
+        $macro! { A a 0, B b 1, C c 2, D d 3, E e 4, F f 5, G g 6 }
+        $macro! { A a 0, B b 1, C c 2, D d 3, E e 4, F f 5, G g 6, H h 7 }
+        $macro! { A a 0, B b 1, C c 2, D d 3, E e 4, F f 5, G g 6, H h 7, I i 8 }
+        $macro! { A a 0, B b 1, C c 2, D d 3, E e 4, F f 5, G g 6, H h 7, I i 8, J j 9 }
+        $macro! { A a 0, B b 1, C c 2, D d 3, E e 4, F f 5, G g 6, H h 7, I i 8, J j 9, K k 10 }
+        $macro! { A a 0, B b 1, C c 2, D d 3, E e 4, F f 5, G g 6, H h 7, I i 8, J j 9, K k 10, L l 11 }
+        $macro! { A a 0, B b 1, C c 2, D d 3, E e 4, F f 5, G g 6, H h 7, I i 8, J j 9, K k 10, L l 11, M m 12 }
+        $macro! { A a 0, B b 1, C c 2, D d 3, E e 4, F f 5, G g 6, H h 7, I i 8, J j 9, K k 10, L l 11, M m 12, N n 13 }
+        $macro! { A a 0, B b 1, C c 2, D d 3, E e 4, F f 5, G g 6, H h 7, I i 8, J j 9, K k 10, L l 11, M m 12, N n 13, O o 14 }
+        $macro! { A a 0, B b 1, C c 2, D d 3, E e 4, F f 5, G g 6, H h 7, I i 8, J j 9, K k 10, L l 11, M m 12, N n 13, O o 14, P p 15 }
+    };
+}
+pub(crate) use concatenations;
+
+macro_rules! into_concatenation {
+    ($($Part:ident $from:ident $n:tt),*) => {
+        #[allow(non_camel_case_types, reason = "type parameters come in two cases here")]
+        impl<$($Part, $from: IntoKey<$Part>),*> IntoKey<($($Part,)*)> for ($($from,)*) {
+            fn into_key(self) -> ($($Part,)*) {
+                ($(self.$n.into_key(),)*)
+            }
+        }
+    };
+}
+
+concatenations!(into_concatenation);

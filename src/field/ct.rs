@@ -1,0 +1,163 @@
+//! What connection tracking knows about a packet's connection.
+//!
+//! A packet without a connection matches none of these but [`state`], which is untracked or
+//! invalid for it.
+
+use super::{Field, Write};
+use crate::datum::{
+    CtDirection, CtEvents, CtState, CtStatus, Expiration, HostInteger16, HostInteger64, Integer32, Mark,
+};
+use crate::expr::CtKey;
+
+/// `ct state`.
+///
+/// ```
+/// use nftlink::datum::CtState;
+/// use nftlink::field::ct;
+///
+/// // ct state established,related
+/// let known = ct::state().has_any(CtState::ESTABLISHED | CtState::RELATED);
+/// let broken = ct::state().has(CtState::INVALID);
+/// ```
+pub fn state() -> Field<CtState> {
+    Field::ct("ct state", CtKey::STATE, None)
+}
+
+/// `ct direction`: whether the packet goes the way of the connection's first one.
+pub fn direction() -> Field<CtDirection> {
+    Field::ct("ct direction", CtKey::DIRECTION, None)
+}
+
+/// `ct status`: what has become of the connection: whether it is answered, translated …
+pub fn status() -> Field<CtStatus> {
+    Field::ct("ct status", CtKey::STATUS, None)
+}
+
+/// `ct mark`: the connection's mark.
+pub fn mark() -> Field<Mark, Write> {
+    Field::ct("ct mark", CtKey::MARK, None)
+}
+
+/// `ct expiration`: how long until the connection is forgotten.
+pub fn expiration() -> Field<Expiration> {
+    Field::ct("ct expiration", CtKey::EXPIRATION, None)
+}
+
+/// `ct zone`: the zone that the connection is in. It is set before there is a connection, in
+/// chains of a priority below -200.
+pub fn zone() -> Field<HostInteger16, Write> {
+    Field::ct("ct zone", CtKey::ZONE, None)
+}
+
+/// `ct event`: which events of the connection programs are told; to be set.
+pub fn event() -> Field<CtEvents, Write> {
+    Field::ct("ct event", CtKey::EVENTMASK, None)
+}
+
+/// `ct id`: the connection's number.
+pub fn id() -> Field<Integer32> {
+    Field::ct("ct id", CtKey::ID, None)
+}
+
+/// `ct packets`: packets seen of the connection, where the kernel counts them
+/// (`net.netfilter.nf_conntrack_acct`).
+pub fn packets() -> Field<HostInteger64> {
+    Field::ct("ct packets", CtKey::PKTS, None)
+}
+
+/// `ct bytes`: bytes seen of the connection, where the kernel counts them.
+pub fn bytes() -> Field<HostInteger64> {
+    Field::ct("ct bytes", CtKey::BYTES, None)
+}
+
+/// `ct avgpkt`: bytes for each packet of the connection, where the kernel counts them.
+pub fn avgpkt() -> Field<HostInteger64> {
+    Field::ct("ct avgpkt", CtKey::AVGPKT, None)
+}
+
+macro_rules! direction {
+    ($(#[$meta:meta])* $module:ident, $direction:ident, $word:literal) => {
+        $(#[$meta])*
+        pub mod $module {
+            use std::net::{Ipv4Addr, Ipv6Addr};
+
+            use crate::datum::{CtDirection, HostInteger16, HostInteger64, L4Proto, Port};
+            use crate::expr::CtKey;
+            use crate::field::source::Needs;
+            use crate::field::{Field, Write};
+            use crate::wire::Family;
+
+            const DIRECTION: Option<CtDirection> = Some(CtDirection::$direction);
+
+            #[doc = concat!("`ct ", $word, " l3proto`: the protocol of the network layer.")]
+            pub fn l3proto() -> Field<Family> {
+                Field::ct(concat!("ct ", $word, " l3proto"), CtKey::L3PROTOCOL, DIRECTION)
+            }
+
+            #[doc = concat!("`ct ", $word, " ip saddr`: the IPv4 source address (Linux 4.17).")]
+            pub fn ip_saddr() -> Field<Ipv4Addr> {
+                Field::ct(concat!("ct ", $word, " ip saddr"), CtKey::SRC_IP, DIRECTION)
+            }
+
+            #[doc = concat!("`ct ", $word, " ip daddr`: the IPv4 destination address (Linux 4.17).")]
+            pub fn ip_daddr() -> Field<Ipv4Addr> {
+                Field::ct(concat!("ct ", $word, " ip daddr"), CtKey::DST_IP, DIRECTION)
+            }
+
+            #[doc = concat!("`ct ", $word, " ip6 saddr`: the IPv6 source address (Linux 4.17).")]
+            pub fn ip6_saddr() -> Field<Ipv6Addr> {
+                Field::ct(concat!("ct ", $word, " ip6 saddr"), CtKey::SRC_IP6, DIRECTION)
+            }
+
+            #[doc = concat!("`ct ", $word, " ip6 daddr`: the IPv6 destination address (Linux 4.17).")]
+            pub fn ip6_daddr() -> Field<Ipv6Addr> {
+                Field::ct(concat!("ct ", $word, " ip6 daddr"), CtKey::DST_IP6, DIRECTION)
+            }
+
+            #[doc = concat!("`ct ", $word, " protocol`: the protocol of the transport layer.")]
+            pub fn protocol() -> Field<L4Proto> {
+                Field::ct(concat!("ct ", $word, " protocol"), CtKey::PROTOCOL, DIRECTION)
+            }
+
+            #[doc = concat!("`ct ", $word, " proto-src`: the source port. Needs a match on tcp or udp before it.")]
+            pub fn proto_src() -> Field<Port> {
+                Field::ct(concat!("ct ", $word, " proto-src"), CtKey::PROTO_SRC, DIRECTION).needing(Needs::Ports)
+            }
+
+            #[doc = concat!("`ct ", $word, " proto-dst`: the destination port. Needs a match on tcp or udp before it.")]
+            pub fn proto_dst() -> Field<Port> {
+                Field::ct(concat!("ct ", $word, " proto-dst"), CtKey::PROTO_DST, DIRECTION).needing(Needs::Ports)
+            }
+
+            #[doc = concat!("`ct ", $word, " zone`: the zone of this direction (Linux 4.15).")]
+            pub fn zone() -> Field<HostInteger16, Write> {
+                Field::ct(concat!("ct ", $word, " zone"), CtKey::ZONE, DIRECTION)
+            }
+
+            #[doc = concat!("`ct ", $word, " packets`: packets seen this way, where the kernel counts them.")]
+            pub fn packets() -> Field<HostInteger64> {
+                Field::ct(concat!("ct ", $word, " packets"), CtKey::PKTS, DIRECTION)
+            }
+
+            #[doc = concat!("`ct ", $word, " bytes`: bytes seen this way, where the kernel counts them.")]
+            pub fn bytes() -> Field<HostInteger64> {
+                Field::ct(concat!("ct ", $word, " bytes"), CtKey::BYTES, DIRECTION)
+            }
+
+            #[doc = concat!("`ct ", $word, " avgpkt`: bytes for each packet this way, where the kernel counts them.")]
+            pub fn avgpkt() -> Field<HostInteger64> {
+                Field::ct(concat!("ct ", $word, " avgpkt"), CtKey::AVGPKT, DIRECTION)
+            }
+        }
+    };
+}
+
+direction! {
+    /// The way of the connection's first packet: `ct original`.
+    original, ORIGINAL, "original"
+}
+
+direction! {
+    /// The way of the answers: `ct reply`.
+    reply, REPLY, "reply"
+}

@@ -1,0 +1,62 @@
+//! A field compared with something.
+
+use super::source::Source;
+use crate::error::BuildErrorKind;
+use crate::expr::{CmpOp, Data};
+use crate::set::{Anonymous, SetRef};
+
+/// A field compared with something: plain data, to be kept in collections.
+///
+/// ```
+/// use nftlink::Rule;
+/// use nftlink::field::{Match, meta, tcp};
+///
+/// let mut matches: Vec<Match> = vec![meta::iifname().eq("eth0")];
+/// matches.push(tcp::dport().eq(22));
+/// let rule = Rule::new().when_all(matches).accept();
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[must_use = "a match does nothing until a rule has it"]
+pub struct Match {
+    pub(super) source: Source,
+    pub(super) test: Test,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(super) enum Test {
+    /// As many bytes as `data` has are compared; in network order if the field is swapped to it.
+    Cmp { op: CmpOp, data: Data, swap: bool },
+    /// The bounds are in network order; the field is swapped to it if it is not.
+    Range { from: Data, to: Data, not: bool, swap: bool },
+    /// The first bits are compared.
+    Prefix { address: Data, len: u8, not: bool },
+    /// The field is looked up.
+    In { set: Container, not: bool },
+    /// A mistake, to be told by the batch.
+    Mistake(Box<BuildErrorKind>),
+}
+
+impl From<BuildErrorKind> for Test {
+    fn from(mistake: BuildErrorKind) -> Self {
+        Self::Mistake(Box::new(mistake))
+    }
+}
+
+/// A set or map in which something is looked up.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) enum Container {
+    /// One of the table's, and whether it has intervals.
+    Named { set: SetRef, intervals: bool },
+    /// The rule's own.
+    Own(Anonymous),
+}
+
+impl Match {
+    /// The set that the rule has to itself for this match.
+    pub(crate) fn own_set(&self) -> Option<(&Anonymous, &Source)> {
+        match &self.test {
+            Test::In { set: Container::Own(set), .. } => Some((set, &self.source)),
+            _ => None,
+        }
+    }
+}

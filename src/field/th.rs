@@ -1,0 +1,25 @@
+//! The header of whatever transport protocol has ports.
+
+use super::source::{Header, Needs};
+use super::{Field, Write};
+use crate::datum::Port;
+
+/// `th sport`: the source port of a protocol that has ports. Nothing is implied: test for the
+/// protocol before. Where it is [set](crate::RuleBuilder::set), the checksum stays as it was, since it
+/// is that protocol's: [`tcp::sport`](super::tcp::sport) and [`udp::sport`](super::udp::sport) mend it.
+///
+/// ```
+/// use nftlink::Rule;
+/// use nftlink::datum::L4Proto;
+/// use nftlink::field::{meta, th};
+///
+/// let dns = Rule::new().when(meta::l4proto().one_of([L4Proto::TCP, L4Proto::UDP])).when(th::dport().eq(53));
+/// ```
+pub fn sport() -> Field<Port, Write> {
+    Field::transport("th sport", Header::TH, Needs::Nothing, 0, 1)
+}
+
+/// `th dport`: the destination port of a protocol that has ports; as [`sport`].
+pub fn dport() -> Field<Port, Write> {
+    Field::transport("th dport", Header::TH, Needs::Nothing, 2, 2)
+}

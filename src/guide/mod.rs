@@ -1,0 +1,169 @@
+//! Whole programs for whole tasks: read one, take it, change it.
+//!
+//! Each page is a program that compiles as it stands. The crate's tests run it in a network
+//! namespace with real packets: what its text says passes does, and what it says does not does
+//! not, also while the ruleset changes.
+//!
+//! | task | page |
+//! |---|---|
+//! | the rules change while packets flow, and none sees a state between | [`replace_my_table`] |
+//! | nothing leaves this machine but through the tunnel | [`vpn_kill_switch`] |
+//! | iptables-nft, Docker and firewalld are here, too | [`living_beside_others`] |
+//! | a rule of mine in a chain of somebody else's, added if it is missing | [`find_my_rule`] |
+//! | addresses and networks are shut out for a time, thousands a second | [`ban_daemon`] |
+//! | containers behind a bridge have ports of the host, and a way out | [`container_network`] |
+//! | a host answers whom it should, and is polite to the others | [`host_firewall`] |
+
+/// Replaces the rules of a table while packets flow.
+///
+/// Call `replace` at the start, after a crash, and whenever the configuration changes: it does not
+/// matter what was there before. A packet meets all of the old rules or all of the new ones. If the
+/// kernel refuses any part of the batch, the table stays as it was, to the last counter.
+///
+/// - **Keep chains and sets, change what is in them.** Chains keep their policy, sets their elements
+///   with timeouts and counters. If a set's elements are to be new, flush it and add them in
+///   the same batch, or better add and delete what differs.
+/// - **[`reset`](crate::Batch::reset)** (add, delete, add) makes a table anew. All in it starts from
+///   nothing: elements, timeouts, counters, handles. `rebuild` carries the bans over.
+/// - **After a reset, not everything switches in the same instant.** First the rules do, with the
+///   elements of plain sets; some microseconds later the rest does: until then a new chain accepts whatever
+///   its policy is, and a new set of intervals is empty (so is an unnamed one: `one_of` with ranges).
+///   That is why this table's last rule drops, and no policy does.
+#[doc = "```no_run"]
+#[doc = include_str!("replace.rs")]
+#[doc = "```"]
+pub mod replace_my_table {}
+
+/// Lets nothing out of the machine, nor in, but through the tunnel.
+///
+/// Let pass are: the tunnel and `lo`, the VPN server's endpoint, DHCP, what IPv6 needs on its link,
+/// and one user. All else is dropped, of IPv4 and IPv6, also what is routed.
+///
+/// - `close` before the tunnel comes up, and again for each change of server: the new rules replace
+///   the old ones in one instant. If it fails, what stood stands.
+/// - It stays when the program crashes: that is its purpose. At the next start call `close` again;
+///   `is_closed` finds what an earlier run left. `nft list tables` shows it to a person, its comment
+///   says whose it is, and `nft delete table inet kill-switch` removes it. A reboot removes it, too:
+///   a service that closes it early in the boot has to close that gap.
+/// - A table with [`TableFlags::OWNER`](crate::TableFlags::OWNER) would be protected from others, but
+///   the kernel would remove it with the connection.
+/// - What it drops, no other table can accept. What it accepts, others may still drop.
+///
+/// It does not see ARP, frames that a bridge forwards, and what programs with `CAP_NET_RAW` send from
+/// packet sockets (many DHCP clients do). Anybody may send to the server's endpoint. Multicast listener
+/// reports are dropped; where switches need them, accept `icmpv6 type mld2-listener-report`. Names
+/// are resolved through the tunnel or not at all. And root may remove the table.
+#[doc = "```no_run"]
+#[doc = include_str!("kill_switch.rs")]
+#[doc = "```"]
+pub mod vpn_kill_switch {}
+
+/// Filters on a machine where iptables-nft, Docker and firewalld filter as well.
+///
+/// All of them have tables side by side in one ruleset. A packet goes through the chains of all, in
+/// the order of their priorities.
+///
+/// - **Have a table of your own**, with your program's name. The tables `filter`, `nat`, `mangle`, `raw`
+///   and `security` of families ip and ip6 are those of iptables-nft, Docker's chains among them;
+///   `firewalld` and, of newer versions of Docker, `docker-bridges` are taken, too. Write into them
+///   only where their owner invites you to, and [as it is done there](find_my_rule).
+/// - **Never flush the ruleset.** Add, flush, reset and delete your own table: no verb on it
+///   touches another.
+/// - **Drop is final, accept is not.** An accept ends only the chain it is in; any later chain may
+///   still drop. So a program can close a port for all, and open none that another has closed:
+///   that takes the other's own means (`firewall-cmd`, Docker's chain `DOCKER-USER`).
+/// - **Leave the policy at accept.** A policy is a verdict on everybody's packets.
+/// - **Take priorities between theirs.** iptables-nft is at raw (-300), mangle (-150), dstnat (-100),
+///   filter (0), security (50) and srcnat (100), firewalld's filter at filter + 10. Which of two
+///   chains of one priority comes first is not promised.
+/// - Among chains of kind nat the first one that translates a connection decides.
+///
+/// What rules of iptables match by extensions of its own reads as [`Expr::Unknown`](crate::expr::Expr::Unknown)
+/// named `match` or `target`, and is kept to the byte.
+#[doc = "```no_run"]
+#[doc = include_str!("beside.rs")]
+#[doc = "```"]
+pub mod living_beside_others {}
+
+/// Finds a rule in a chain of somebody else's, adds it if it is missing, and removes it again.
+///
+/// Where the table is one's own, [replace it](replace_my_table): nothing has to be found. This page
+/// is for programs that have to put a rule into the firewall of a distribution or of an
+/// administrator.
+///
+/// - A rule is found by what it does, not by how it is written: one that nft wrote is the same as
+///   one of ours. What was counted, numbers of registers and what the kernel adds do not matter (a
+///   counter itself does: it is a part of the rule); a set of a
+///   rule's own (`{ 22, 80 }`) is compared by what is in it. [`Rule::normalized`] is the form that is
+///   compared.
+/// - Nothing is added twice, even if several programs look at the same time: the commit demands the
+///   generation at which the rule was missing.
+/// - What is removed is what this program tagged. nft keeps the tag and does not show it, and a
+///   rule that somebody typed anew has none.
+///
+/// Whoever owns the chain may flush it at any time: call `ensure` again then.
+///
+/// [`Rule::normalized`]: crate::Rule::normalized
+#[doc = "```no_run"]
+#[doc = include_str!("find.rs")]
+#[doc = "```"]
+pub mod find_my_rule {}
+
+/// Bans addresses and networks, each for a time of its own.
+///
+/// - What comes in quickly goes out together: a thousand bans in one batch cost little more than
+///   one does.
+/// - An address that is banned again begins anew, with its new time and a counter at zero.
+///   `dropped`, the table's counter, goes on.
+/// - **Addresses have a set of their own, apart from networks.** A ban inside a banned network is
+///   nothing special then. And an element of a hash, as the kernel makes of single values, is
+///   refreshed without a gap, also where the kernel searches intervals in a tree (6.12 does): there
+///   an interval that is deleted and added again in one batch may be missed for milliseconds.
+/// - Intervals must not overlap in a set: the kernel refuses that (`EEXIST`).
+///   [`add_merged`](crate::Conn::add_merged) merges,
+///   [`delete_merged`](crate::Conn::delete_merged) cuts out. Both read the whole set.
+/// - The bans outlive the daemon. To end them with it, delete the table.
+#[doc = "```no_run"]
+#[doc = include_str!("bans.rs")]
+#[doc = "```"]
+pub mod ban_daemon {}
+
+/// Connects containers behind a bridge with the world, and keeps them apart from each other.
+///
+/// Nothing here needs the handle of a rule. A container is its elements in two maps and a chain of
+/// its own, by names that are known; any number of them come and go in one batch, and connections
+/// of the others do not notice. If one cannot come, since its port is taken, the batch changes nothing.
+///
+/// - A published port leads to its container from outside and from the host (hook output). From
+///   other containers it does not.
+/// - Into the bridge come answers and translated connections, nothing else, also for those who know
+///   a route to the containers. Other traffic that the host forwards is left to other tables.
+/// - Established connections of a container that is stopped are known to the kernel for a while
+///   yet, but lead nowhere. A new container had better not get the address at once.
+/// - On the bridge a table of family bridge separates the ports. Without it they would be one
+///   cable, unless the module `br_netfilter` has the tables of family ip see bridged packets, too.
+/// - IPv6 works the same way, in a table of family ip6 and maps of its addresses.
+///
+/// The host needs `net.ipv4.ip_forward=1`.
+#[doc = "```no_run"]
+#[doc = include_str!("containers.rs")]
+#[doc = "```"]
+pub mod container_network {}
+
+/// Guards a host: it answers what it should, may ask everybody, and forwards nothing.
+///
+/// - **Call `apply` whenever the configuration changes.** The rules switch in one instant;
+///   connections and counters go on. An admin who is none any more keeps the connection that
+///   stands: end it, or put a rule for that before the one on `ct state`.
+/// - **Refused is not dropped.** A reset or an ICMP error tells a client at once; the kernel limits
+///   how many errors it sends. What is broken, or belongs to nothing (`ct state invalid`), gets no
+///   answer.
+/// - Each ICMP error that matters is `related` to what it is about. IPv6 needs its neighbours and
+///   routers beside, which connection tracking leaves alone.
+/// - An address by DHCPv6 needs one more rule, `ip6 saddr fe80::/10 udp dport 546 accept`: the
+///   answer comes from elsewhere than was asked. Clients of DHCP for IPv4 listen before these
+///   chains.
+#[doc = "```no_run"]
+#[doc = include_str!("host.rs")]
+#[doc = "```"]
+pub mod host_firewall {}

@@ -1,0 +1,165 @@
+//! Rules in a form in which what was sent and what was read can be compared.
+
+use super::*;
+use crate::error::DecodeError;
+use crate::expr::{Cmp, CmpOp, Data, Payload};
+use crate::set::Contents;
+use crate::wire::Name;
+
+/// A rule in a form in which one that was sent and one that was read are equal if they do the same:
+/// without the numbers of registers, without what was counted, without what the kernel adds.
+///
+/// Comments and owners are not part of it, nor the place of the rule. The sets that a rule has
+/// to itself are compared by what is in them: [`Conn::normalized`](crate::Conn::normalized) reads
+/// them for a rule of the kernel's.
+///
+/// ```
+/// use nftlink::field::tcp;
+/// use nftlink::{Rule, Table};
+///
+/// let input = Table::inet("fw").chain("input");
+/// let rule = |port: u16| Rule::new().when(tcp::dport().eq(port)).counter().accept();
+/// assert_eq!(rule(22).normalized(&input), rule(22).comment("ssh").normalized(&input));
+/// assert_ne!(rule(22).normalized(&input), rule(23).normalized(&input));
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NormalizedRule {
+    exprs: Vec<Expr>,
+    /// What is in the sets that the rule has to itself, in the order of its lookups.
+    sets: Vec<Contents>,
+}
+
+/// The name that every set of a rule's own has here.
+const OWN: &str = "__own";
+
+impl NormalizedRule {
+    /// Returns the expressions. The sets that the rule has to itself are all named `__own`, if
+    /// they are known.
+    pub fn exprs(&self) -> &[Expr] {
+        &self.exprs
+    }
+
+    fn new(exprs: Vec<Expr>) -> Self {
+        let mut exprs = exprs;
+        exprs.iter_mut().for_each(Expr::normalize);
+        Self { exprs: joined(exprs), sets: Vec::new() }
+    }
+
+    /// Takes what is in the sets for which `contents` knows it, by their names.
+    pub(crate) fn resolve(&mut self, mut contents: impl FnMut(&Name) -> Option<Contents>) {
+        for set in self.exprs.iter_mut().filter_map(set_of_mut) {
+            if let Some(found) = contents(set) {
+                self.sets.push(found);
+                *set = Name::from(OWN);
+            }
+        }
+    }
+
+    /// Whether it can be the same as another one, whatever is in the sets that they look into.
+    pub(crate) fn is_like(&self, other: &Self) -> bool {
+        let anywhere = |expr: &Expr| {
+            let mut expr = expr.clone();
+            if let Some(set) = set_of_mut(&mut expr) {
+                *set = Name::from(OWN);
+            }
+            expr
+        };
+        self.exprs.len() == other.exprs.len()
+            && self.exprs.iter().zip(&other.exprs).all(|(a, b)| a == b || anywhere(a) == anywhere(b))
+    }
+
+    /// The names of the sets that it looks into.
+    pub(crate) fn lookups(&self) -> impl Iterator<Item = &Name> {
+        self.exprs.iter().filter_map(|expr| match expr {
+            Expr::Lookup(lookup) => Some(&lookup.set),
+            Expr::Objref(Objref { map: Some((_, set)), .. }) => Some(set),
+            _ => None,
+        })
+    }
+}
+
+/// The set or map that an expression looks into.
+fn set_of_mut(expr: &mut Expr) -> Option<&mut Name> {
+    match expr {
+        Expr::Lookup(lookup) => Some(&mut lookup.set),
+        Expr::Objref(Objref { map: Some((_, set)), .. }) => Some(set),
+        _ => None,
+    }
+}
+
+/// Joins comparisons of bytes that lie side by side: nft compares some fields together that are
+/// compared one by one here.
+fn joined(exprs: Vec<Expr>) -> Vec<Expr> {
+    let mut joined: Vec<Expr> = Vec::with_capacity(exprs.len());
+    for expr in exprs {
+        joined.push(expr);
+        let [.., Expr::Payload(before), Expr::Cmp(had), Expr::Payload(after), Expr::Cmp(has)] = joined.as_mut_slice()
+        else {
+            continue;
+        };
+        let plain = is_comparison(before, had) && is_comparison(after, has);
+        if !plain || before.base != after.base || before.dreg != after.dreg {
+            continue;
+        }
+        let (first, second) = if before.offset + before.len == after.offset {
+            (had.data.as_bytes(), has.data.as_bytes())
+        } else if after.offset + after.len == before.offset {
+            (has.data.as_bytes(), had.data.as_bytes())
+        } else {
+            continue;
+        };
+        had.data = Data::new(&[first, second].concat());
+        before.offset = before.offset.min(after.offset);
+        before.len += after.len;
+        joined.truncate(joined.len() - 2);
+    }
+    joined
+}
+
+/// Whether bytes are loaded and compared for equality, all of them.
+fn is_comparison(load: &Payload, cmp: &Cmp) -> bool {
+    load.sreg.is_none()
+        && load.dreg == Some(cmp.sreg)
+        && cmp.op == CmpOp::EQ
+        && cmp.data.len() == load.len as usize
+        && load.offset.checked_add(load.len).is_some()
+}
+
+impl RuleBuilder {
+    /// Returns the rule in a form in which it can be compared with one that was read.
+    ///
+    /// # Errors
+    ///
+    /// The first mistake in the rule.
+    pub fn normalized(&self, chain: impl AsRef<ChainRef>) -> Result<NormalizedRule, BuildErrorKind> {
+        let mut rule = NormalizedRule::new(self.exprs(chain)?);
+        let mut own = self.steps.iter().filter_map(Step::own_set).map(|(set, _)| set.contents());
+        // No set of a table's has a `%` in its name.
+        rule.resolve(|name| if name.as_bytes().contains(&b'%') { own.next() } else { None });
+        Ok(rule)
+    }
+}
+
+impl Rule {
+    /// Returns the rule in a form in which it can be compared with one that was read.
+    ///
+    /// # Errors
+    ///
+    /// The first mistake in the rule.
+    pub fn normalized(&self, chain: impl AsRef<ChainRef>) -> Result<NormalizedRule, BuildErrorKind> {
+        self.0.normalized(chain)
+    }
+}
+
+impl RuleInfo {
+    /// Returns the rule in a form in which it can be compared with one that was sent. One that has
+    /// sets to itself needs [`Conn::normalized`](crate::Conn::normalized).
+    ///
+    /// # Errors
+    ///
+    /// [`DecodeError`] if the kernel's bytes make no sense.
+    pub fn normalized(&self) -> Result<NormalizedRule, DecodeError> {
+        let exprs = self.exprs().map(|expr| expr.map(|expr| expr.comparable()));
+        exprs.collect::<Result<_, _>>().map(NormalizedRule::new)
+    }
+}

@@ -1,0 +1,7 @@
+//! Nothing follows a rejection.
+
+use nftlink::Rule;
+
+fn main() {
+    let _ = Rule::new().reject().counter();
+}

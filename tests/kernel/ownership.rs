@@ -1,0 +1,58 @@
+//! Tables that belong to a connection.
+
+use nftlink::{Batch, Conn, Rule, Table, TableFlags};
+
+use crate::{commit, conn, fw, input};
+
+fn owned() -> Table {
+    fw().flags(TableFlags::OWNER)
+}
+
+pub(crate) fn owned_table_is_changed_by_its_owner_alone_and_dies_with_it() {
+    let (mut owner, mut other) = (conn(), conn());
+    commit(&mut owner, |batch| batch.add(&owned()).add(&input()).append(input(), Rule::new().drop()));
+    commit(&mut other, |batch| batch.add(&Table::ip("others")));
+    let info = other.table(fw()).unwrap();
+    assert!(info.flags().contains(TableFlags::OWNER) && info.owner().is_some());
+
+    let mut batch = Batch::new();
+    batch.append(input(), Rule::new().accept());
+    let refused = other.commit(&batch).unwrap_err();
+    assert!(refused.is_permission_denied(), "{refused}");
+    assert_eq!(refused.rejections().next().unwrap().path().unwrap().to_string(), "table");
+    batch.clear();
+    assert!(other.commit(batch.delete(&fw())).unwrap_err().is_permission_denied());
+    // To empty the whole ruleset leaves it alone.
+    batch.clear();
+    other.commit(batch.flush_ruleset()).unwrap();
+    assert_eq!(other.tables(..).unwrap().len(), 1);
+    assert_eq!(other.rules(&input()).unwrap().len(), 1);
+
+    commit(&mut owner, |batch| batch.append(input(), Rule::new().accept()));
+    drop(owner);
+    assert!(other.table(fw()).unwrap_err().is_not_found());
+}
+
+pub(crate) fn persistent_table_outlives_its_owner_and_is_adopted() {
+    let (mut owner, mut heir, mut other) = (conn(), conn(), conn());
+    let persistent = || fw().flags(TableFlags::OWNER | TableFlags::PERSIST);
+    commit(&mut owner, |batch| batch.add(&persistent()).add(&input()));
+    let adopt = |conn: &mut Conn| conn.commit(Batch::new().add(&persistent()));
+    assert!(adopt(&mut heir).unwrap_err().is_permission_denied());
+    drop(owner);
+    let orphan = other.table(fw()).unwrap();
+    assert_eq!((orphan.flags(), orphan.owner()), (TableFlags::PERSIST, None));
+    assert_eq!(other.chains(&fw()).unwrap().len(), 1);
+
+    adopt(&mut heir).unwrap();
+    assert!(other.commit(Batch::new().append(input(), Rule::new().drop())).unwrap_err().is_permission_denied());
+    commit(&mut heir, |batch| batch.append(input(), Rule::new().drop()));
+}
+
+pub(crate) fn table_of_nobodys_cannot_be_taken() {
+    let mut conn = conn();
+    commit(&mut conn, |batch| batch.add(&fw()));
+    let refused = conn.commit(Batch::new().add(&owned())).unwrap_err();
+    assert!(refused.rejections().next().is_some(), "{refused}");
+    assert_eq!(conn.table(fw()).unwrap().flags(), TableFlags::empty());
+}

@@ -1,0 +1,165 @@
+//! What batches refuse, and what no pair uses.
+
+use std::collections::BTreeSet;
+use std::net::{Ipv4Addr, Ipv6Addr};
+use std::ops::RangeInclusive;
+use std::path::{Path, PathBuf};
+
+use nftlink::datum::{EtherType, Hour, IcmpCode, IcmpType, Icmpv6Code, IcmpxCode, L4Proto, Port};
+use nftlink::expr::Verdict;
+use nftlink::field::{arp, ct, ether, icmp, icmpv6, ip, ip6, meta, tcp, udp};
+use nftlink::{Interval, RejectWith};
+
+use super::*;
+
+const A: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 1);
+const V6: Ipv6Addr = Ipv6Addr::LOCALHOST;
+
+/// What the batch says of the rule.
+#[track_caller]
+fn refused(family: Family, rule: impl AsRule, says: &str) {
+    let mut batch = Batch::new();
+    batch.append(table(family).chain(CHAIN), rule);
+    let said = batch.mistake().map_or("nothing".to_owned(), ToString::to_string);
+    assert_eq!(said, format!("operation 0 (add rule {family} t c): {says}"));
+}
+
+#[track_caller]
+fn does_not_exist(families: &[Family], field: &str, rule: impl AsRule) {
+    families.iter().for_each(|&family| refused(family, &rule, &format!("{field} does not exist in family {family}")));
+}
+
+#[track_caller]
+fn excluded(family: Family, rule: impl AsRule, says: [&str; 3]) {
+    let [field, wants, has] = says;
+    refused(
+        family,
+        rule,
+        &format!("{field} wants {wants}, which an earlier part of the rule excludes: it wants {has}"),
+    );
+}
+
+pub(in super::super) fn what_makes_no_sense_is_refused() {
+    const ARP: &[Family] = &[Family::ARP];
+    const NO_IP: &[Family] = &[Family::IP6, Family::ARP];
+    const NO_IP6: &[Family] = &[Family::IP, Family::ARP];
+    const NO_ARP: &[Family] = &[Family::IP, Family::IP6, Family::INET];
+    const NO_NAT: &[Family] = &[Family::ARP, Family::BRIDGE, Family::NETDEV];
+    let when = |matching| Rule::new().when(matching);
+    does_not_exist(NO_IP, "ip saddr", when(ip::saddr().eq(A)));
+    does_not_exist(NO_IP6, "ip6 saddr", when(ip6::saddr().eq(V6)));
+    does_not_exist(NO_ARP, "arp htype", when(arp::htype().eq(1)));
+    does_not_exist(NO_IP, "icmp type", when(icmp::icmp_type().eq(IcmpType::ECHO_REQUEST)));
+    does_not_exist(NO_IP6, "icmpv6 type", when(icmpv6::icmpv6_type().eq(1)));
+    does_not_exist(ARP, "tcp dport", when(tcp::dport().eq(1)));
+    does_not_exist(ARP, "udp dport", Rule::new().set(udp::dport(), 1));
+    does_not_exist(ARP, "reject", Rule::new().reject());
+    does_not_exist(ARP, "reject with tcp reset", Rule::new().reject_with(RejectWith::TcpReset));
+    does_not_exist(NO_IP, "reject with icmp", Rule::new().reject_with(RejectWith::Icmp(IcmpCode::NET_UNREACHABLE)));
+    does_not_exist(NO_IP6, "reject with icmpv6", Rule::new().reject_with(RejectWith::Icmpv6(Icmpv6Code::NO_ROUTE)));
+    does_not_exist(
+        &[Family::IP, Family::IP6],
+        "reject with icmpx",
+        Rule::new().reject_with(RejectWith::Icmpx(IcmpxCode::NO_ROUTE)),
+    );
+    does_not_exist(NO_NAT, "dnat", Rule::new().dnat(A));
+    does_not_exist(NO_NAT, "masquerade", Rule::new().masquerade());
+    does_not_exist(&[Family::IP6], "dnat", Rule::new().dnat(A));
+
+    for family in [Family::INET, Family::BRIDGE, Family::NETDEV] {
+        excluded(family, when(ip::saddr().eq(A)).when(ip6::saddr().eq(V6)), ["ip6 saddr", "ip6", "ip"]);
+        excluded(family, when(icmp::code().eq(1)).when(icmpv6::code().eq(1)), ["icmpv6 code", "ip6", "ip"]);
+        excluded(family, when(tcp::dport().eq(1)).when(udp::dport().eq(1)), ["udp dport", "udp", "tcp"]);
+        excluded(family, when(ip::saddr().eq(A)).set(ip6::saddr(), V6), ["ip6 saddr", "ip6", "ip"]);
+    }
+    excluded(
+        Family::NETDEV,
+        when(ether::ether_type().eq(EtherType::IP)).when(ip6::saddr().eq(V6)),
+        ["ip6 saddr", "ip6", "ip"],
+    );
+    excluded(Family::BRIDGE, when(arp::htype().eq(1)).when(ip::saddr().eq(A)), ["ip saddr", "ip", "arp"]);
+    excluded(Family::IP, when(ip::protocol().eq(L4Proto::UDP)).when(tcp::dport().eq(1)), ["tcp dport", "tcp", "udp"]);
+    excluded(
+        Family::IP6,
+        when(ip6::nexthdr().eq(L4Proto::UDP)).when(icmpv6::code().eq(1)),
+        ["icmpv6 code", "ipv6-icmp", "udp"],
+    );
+    let both = when(meta::l4proto().eq(L4Proto::UDP)).when(meta::l4proto().eq(L4Proto::TCP));
+    excluded(Family::INET, both, ["meta l4proto", "tcp", "udp"]);
+    excluded(
+        Family::INET,
+        when(meta::nfproto().eq(Family::IP)).when(ip6::hoplimit().eq(1)),
+        ["ip6 hoplimit", "ip6", "ip"],
+    );
+    excluded(Family::IP6, when(meta::protocol().eq(EtherType::IP)), ["meta protocol", "ip", "ip6"]);
+    for family in [Family::NETDEV, Family::BRIDGE, Family::ARP] {
+        let says = format!("meta nfproto does not exist in family {family}");
+        refused(family, when(meta::nfproto().eq(Family::IP)), &says);
+    }
+    // The last word is what is wrong, although what it needs is tested first.
+    let with = when(ip::saddr().eq(A)).reject_with(RejectWith::Icmpv6(Icmpv6Code::NO_ROUTE));
+    excluded(Family::INET, with, ["reject with icmpv6", "ip6", "ip"]);
+    let with = when(udp::dport().eq(1)).reject_with(RejectWith::TcpReset);
+    excluded(Family::INET, with, ["reject with tcp reset", "tcp", "udp"]);
+
+    let inet = |rule, says| refused(Family::INET, rule, says);
+    inet(when(ct::original::proto_src().eq(1)), "ct original proto-src needs a match on tcp or udp before it");
+    inet(when(ip::saddr().in_prefix(A, 33)), "a prefix length of 33 bits: the address has 32");
+    inet(when(tcp::dport().in_range(RangeInclusive::new(20, 10))), "the range 20-10 ends before it starts");
+    inet(
+        when(tcp::dport().one_of([Interval::<Port>::range(RangeInclusive::new(20, 10))])),
+        "the range 20-10 ends before it starts",
+    );
+    inet(when(meta::iifname().starts_with("")), "\"\" is no interface name: it is empty");
+    inet(
+        when(meta::iifname().eq("a-name-of-16-byt")),
+        "\"a-name-of-16-byt\" is no interface name: it may have 15 bytes",
+    );
+    inet(Rule::new().set(ip::ttl(), ip::ttl()), "ip ttl can only be set to a constant");
+    let overlapping = [(Interval::<Port>::range(1..=10), Verdict::DROP), (Interval::range(5..=20), Verdict::ACCEPT)];
+    inet(Rule::new().vmap(tcp::dport(), overlapping), "two of the elements overlap");
+    inet(when(meta::mark().shl(32).eq(0)), "a shift by 32 bits: 31 is the most that the kernel takes");
+    inet(when(meta::hour().eq(Hour::new(24, 0))), "\"24:00\" is no time of the day: the day ends at 23:59:59");
+}
+
+/// The functions of the language, by the name that a pair would use: `ip::saddr`, `.eq`.
+fn functions(dir: &Path) -> BTreeSet<String> {
+    let read = |file: &str| std::fs::read_to_string(dir.join(file)).unwrap();
+    let mut found = BTreeSet::new();
+    let names = |source: &str| -> Vec<String> {
+        let source = source.split("\nmod tests").next().unwrap();
+        let heads = source.lines().filter_map(|line| {
+            line.trim_start().strip_prefix("pub fn ").or(line.trim_start().strip_prefix("pub const fn "))
+        });
+        heads.map(|rest| rest.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect()).collect()
+    };
+    for module in ["arp", "ether", "icmp", "icmpv6", "ip", "ip6", "meta", "tcp", "th", "udp"] {
+        found.extend(names(&read(&format!("field/{module}.rs"))).iter().map(|name| format!("{module}::{name}(")));
+    }
+    let ct = read("field/ct.rs");
+    let (plain, directions) = ct.split_once("macro_rules!").unwrap();
+    found.extend(names(plain).iter().map(|name| format!("ct::{name}(")));
+    for direction in ["original", "reply"] {
+        found.extend(names(directions).iter().map(|name| format!("ct::{direction}::{name}(")));
+    }
+    found.extend(names(&read("field/concatenation.rs")).iter().map(|name| format!("{name}(")));
+    for file in ["field/mod.rs", "rule/statement.rs", "rule/update.rs"] {
+        found.extend(names(&read(file)).iter().map(|name| format!(".{name}(")));
+    }
+    found
+}
+
+pub(in super::super) fn the_pairs_use_all_of_the_language() {
+    /// nft 1.0.6 does not know the statement.
+    const NOT_IN_NFT: &[&str] = &[".last("];
+    let root = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
+    let all = functions(&root.join("src"));
+    assert!(all.len() > 120, "the functions are found: {}", all.len());
+    let pairs: String = [include_str!("matches.rs"), include_str!("sets.rs"), include_str!("statements.rs")]
+        .iter()
+        .flat_map(|source| source.lines().filter(|line| !line.trim_start().starts_with("//")))
+        .collect();
+    let unused: Vec<_> =
+        all.iter().filter(|name| !pairs.contains(*name) && !NOT_IN_NFT.contains(&name.as_str())).collect();
+    assert!(unused.is_empty(), "in no pair: {unused:?}");
+}

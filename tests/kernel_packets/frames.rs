@@ -1,0 +1,238 @@
+//! Frames: as a device receives or sends them, and as a bridge passes them on.
+
+use nftlink::Device;
+
+use super::*;
+
+/// A server at two cables, with a client at the other end of each. The server is where the test runs.
+struct Cables {
+    clients: [Namespace; 2],
+    server: Namespace,
+    conn: Conn,
+}
+
+const DEVICES: [&str; 2] = ["eth0", "eth1"];
+
+fn cables() -> Cables {
+    let (clients, server) = ([(); 2].map(|()| Namespace::new().unwrap()), Namespace::current().unwrap());
+    let cables = Cables { clients, server, conn: Conn::open().unwrap() };
+    for (client, device) in cables.clients.iter().zip(DEVICES) {
+        lab::veth((client, "eth0"), (&cables.server, device)).unwrap();
+    }
+    cables.addresses::<Ipv4Addr>();
+    cables.addresses::<Ipv6Addr>();
+    cables
+}
+
+impl Cables {
+    /// The server is host 1 in both networks, the client host 2.
+    fn addresses<V: Ip>(&self) {
+        for (client, (device, net)) in self.clients.iter().zip(DEVICES.into_iter().zip([1, 2])) {
+            self.server.address(device, V::host(net, 1), V::NET).unwrap();
+            client.address("eth0", V::host(net, 2), V::NET).unwrap();
+        }
+    }
+
+    /// Servers for UDP and TCP at port 7 in both networks.
+    fn serve<V: Ip>(&self) -> Vec<Server> {
+        serve(&self.server, [1, 2].map(|net| at(V::host(net, 1), 7)))
+    }
+
+    /// Asks over each cable, and compares over which of them the answers come.
+    #[track_caller]
+    fn assert_passes<V: Ip>(&self, passes: [bool; 2]) {
+        let asks = self.clients.iter().zip([1, 2]).zip(passes).flat_map(|((client, net), passes)| {
+            let (from, to) = (V::host(net, 2), at(V::host(net, 1), 7));
+            [("udp", udp_from(client, from)), ("tcp", tcp_from(client, from))]
+                .map(|(protocol, client)| (format!("{protocol} from {from}"), client, to, passes))
+        });
+        assert_who_passes(asks.collect());
+    }
+}
+
+pub(crate) fn ingress_drops_what_its_devices_receive() {
+    let mut cables = cables();
+    both(&mut cables, drops::<Ipv4Addr>, drops::<Ipv6Addr>);
+
+    fn drops<V: Ip>(cables: &mut Cables) {
+        let _servers = cables.serve::<V>();
+        for table in [Table::netdev("fw"), Table::inet("fw")] {
+            let ingress = |devices: &[&str]| {
+                let chain = table.chain("ingress").filter(Hook::INGRESS, Priority::FILTER).devices(devices.to_vec());
+                let mut batch = Batch::new();
+                batch.reset(&table).add(&chain);
+                for question in questions() {
+                    batch.append(&chain, Rule::new().when(question).counter().drop());
+                }
+                batch
+            };
+            for (devices, passes) in
+                [(&["eth0"][..], [false, true]), (&["eth1"], [true, false]), (&["eth0", "eth1"], [false, false])]
+            {
+                cables.conn.commit(&ingress(devices)).unwrap();
+                cables.assert_passes::<V>(passes);
+                assert!(packets(&mut cables.conn, &table, "ingress").iter().all(|&dropped| dropped > 0));
+            }
+            cables.conn.commit(Batch::new().delete(&table)).unwrap();
+            cables.assert_passes::<V>([true, true]);
+        }
+    }
+}
+
+pub(crate) fn other_devices_are_seen_at_once() {
+    let mut cables = cables();
+    let _servers = cables.serve::<Ipv4Addr>();
+    let table = Table::netdev("fw");
+    let chain = table.chain("ingress").filter(Hook::INGRESS, Priority::FILTER).device("eth0");
+    let mut batch = Batch::new();
+    batch.reset(&table).add(&chain);
+    for question in questions() {
+        batch.append(&chain, Rule::new().when(question).drop());
+    }
+    cables.conn.commit(&batch).unwrap();
+    cables.assert_passes::<Ipv4Addr>([false, true]);
+    cables.conn.commit(Batch::new().add_devices(&chain, ["eth1"])).unwrap();
+    cables.assert_passes::<Ipv4Addr>([false, false]);
+    cables.conn.commit(Batch::new().delete_devices(&chain, ["eth0"])).unwrap();
+    cables.assert_passes::<Ipv4Addr>([true, false]);
+    cables.conn.commit(Batch::new().delete_devices(&chain, ["eth1"])).unwrap();
+    cables.assert_passes::<Ipv4Addr>([true, true]);
+}
+
+pub(crate) fn prefix_of_devices_covers_those_to_come() {
+    let (client, server) = (Namespace::new().unwrap(), Namespace::current().unwrap());
+    let mut conn = Conn::open().unwrap();
+    let table = Table::netdev("fw");
+    let chain = table.chain("ingress").filter(Hook::INGRESS, Priority::FILTER).device(Device::prefix("bad"));
+    let mut batch = Batch::new();
+    batch.reset(&table).add(&chain);
+    batch.append(&chain, Rule::new().when(udp::dport().eq(7)).counter().drop());
+    conn.commit(&batch).unwrap();
+    let asks = [("bad0", 1, false), ("good0", 2, true), ("bad1", 3, false)].map(|(device, net, passes)| {
+        lab::veth((&client, device), (&server, device)).unwrap();
+        client.address(device, Ipv4Addr::host(net, 2), 24).unwrap();
+        server.address(device, Ipv4Addr::host(net, 1), 24).unwrap();
+        let (from, to) = (Ipv4Addr::host(net, 2), at(Ipv4Addr::host(net, 1), 7));
+        (Server::udp(&server, to).unwrap(), (device.to_owned(), udp_from(&client, from), to, passes))
+    });
+    let (_servers, asks): (Vec<_>, Vec<_>) = asks.into_iter().unzip();
+    assert_who_passes(asks);
+    assert_eq!(packets(&mut conn, &table, "ingress"), [2]);
+}
+
+pub(crate) fn egress_drops_what_its_devices_send() {
+    let mut cables = cables();
+    both(&mut cables, drops::<Ipv4Addr>, drops::<Ipv6Addr>);
+
+    fn drops<V: Ip>(cables: &mut Cables) {
+        let servers = cables.serve::<V>();
+        let table = Table::netdev("fw");
+        let egress = table.chain("egress").filter(Hook::EGRESS, Priority::FILTER).device("eth1");
+        let mut batch = Batch::new();
+        batch.reset(&table).add(&egress);
+        for answer in [udp::sport().eq(7), tcp::sport().eq(7)] {
+            batch.append(&egress, Rule::new().when(answer).counter().drop());
+        }
+        cables.conn.commit(&batch).unwrap();
+        cables.assert_passes::<V>([true, false]);
+        assert!(packets(&mut cables.conn, &table, "egress").iter().all(|&dropped| dropped > 0));
+        // The question came: it is the answer that did not leave.
+        let asked = servers.iter().flat_map(Server::peers).filter(|peer| peer.ip() == V::ip(2, 2)).count();
+        assert!(asked > 0);
+        cables.conn.commit(Batch::new().delete(&table)).unwrap();
+        cables.assert_passes::<V>([true, true]);
+    }
+}
+
+// ---- a bridge ----
+
+/// A switch between three hosts, each at a port of its own; and the switch has an address, too.
+struct Switch {
+    hosts: [Namespace; 3],
+    conn: Conn,
+}
+
+const PORTS: [&str; 3] = ["p1", "p2", "p3"];
+/// The network of the switch, where it is the host of this number. The others have the numbers of their ports.
+const NET: u8 = 1;
+const ITSELF: u8 = 9;
+
+fn switch() -> Switch {
+    let (hosts, here) = ([(); 3].map(|()| Namespace::new().unwrap()), Namespace::current().unwrap());
+    for (host, port) in hosts.iter().zip(PORTS) {
+        lab::veth((host, "eth0"), (&here, port)).unwrap();
+    }
+    lab::bridge(&here, "br0", &PORTS).unwrap();
+    for (host, number) in hosts.iter().zip(1..) {
+        host.address("eth0", Ipv4Addr::host(NET, number), 24).unwrap();
+        host.address("eth0", Ipv6Addr::host(NET, number), 64).unwrap();
+    }
+    here.address("br0", Ipv4Addr::host(NET, ITSELF), 24).unwrap();
+    here.address("br0", Ipv6Addr::host(NET, ITSELF), 64).unwrap();
+    Switch { hosts, conn: Conn::open().unwrap() }
+}
+
+impl Switch {
+    /// A question over UDP from a host to another, with whether it is to pass.
+    fn ask<V: Ip>(&self, from: u8, to: u8, passes: bool) -> (String, Client, SocketAddr, bool) {
+        let client = udp_from(&self.hosts[usize::from(from) - 1], V::host(NET, from));
+        (format!("{from} to {to}"), client, at(V::host(NET, to), 7), passes)
+    }
+}
+
+pub(crate) fn bridge_filters_frames_between_its_ports() {
+    let mut switch = switch();
+    both(&mut switch, filters::<Ipv4Addr>, filters::<Ipv6Addr>);
+
+    fn filters<V: Ip>(switch: &mut Switch) {
+        let here = Namespace::current().unwrap();
+        let mut servers = vec![Server::udp(&here, at(V::host(NET, ITSELF), 7)).unwrap()];
+        for (host, number) in switch.hosts.iter().zip(1..) {
+            servers.push(Server::udp(host, at(V::host(NET, number), 7)).unwrap());
+        }
+        let table = Table::bridge("fw");
+        let chain = |hook: Hook, priority| table.chain(hook.to_string()).filter(hook, priority).counters();
+        let forward = chain(Hook::FORWARD, Priority::FILTER);
+        let hooks = [
+            chain(Hook::PREROUTING, Priority::DSTNAT),
+            chain(Hook::INPUT, Priority::FILTER),
+            chain(Hook::OUTPUT, Priority::OUT),
+            chain(Hook::POSTROUTING, Priority::SRCNAT),
+        ];
+        let mut batch = Batch::new();
+        batch.reset(&table).add(&forward);
+        for chain in &hooks {
+            batch.add(chain);
+            append_counted(&mut batch, chain, [udp::dport().eq(7)]);
+        }
+        // From port to port, and by what is in the packet.
+        let ways = [meta::iifname().eq("p1"), meta::oifname().eq("p2"), udp::dport().eq(7)];
+        batch.append(&forward, Rule::new().when_all(ways).counter().drop());
+        let address = [V::saddr().eq(V::host(NET, 3)), V::daddr().eq(V::host(NET, 1)), udp::dport().eq(7)];
+        batch.append(&forward, Rule::new().when_all(address).counter().drop());
+        switch.conn.commit(&batch).unwrap();
+        assert_who_passes(vec![
+            switch.ask::<V>(1, 2, false),
+            switch.ask::<V>(1, 3, true),
+            switch.ask::<V>(2, 1, true),
+            switch.ask::<V>(2, 3, true),
+            switch.ask::<V>(3, 1, false),
+            switch.ask::<V>(3, 2, true),
+            switch.ask::<V>(3, ITSELF, true),
+        ]);
+        let conn = &mut switch.conn;
+        assert_eq!(packets(conn, &table, "forward"), [1, 1]);
+        assert_eq!(packets(conn, &table, "prerouting"), [7]);
+        assert_eq!(packets(conn, &table, "input"), [1]);
+        assert_eq!(packets(conn, &table, "output"), [0]);
+        assert_eq!(packets(conn, &table, "postrouting"), [4]);
+        assert!(conn.chain(&forward).unwrap().counters().unwrap().packets >= 8, "questions and answers");
+
+        // The policy of a hook is for all frames there.
+        let closed = chain(Hook::INPUT, Priority::FILTER).policy(Policy::DROP);
+        conn.commit(Batch::new().flush(&forward).add(&closed)).unwrap();
+        assert_who_passes(vec![switch.ask::<V>(1, 2, true), switch.ask::<V>(3, ITSELF, false)]);
+        switch.conn.commit(Batch::new().delete(&table)).unwrap();
+        assert_who_passes(vec![switch.ask::<V>(3, 1, true), switch.ask::<V>(3, ITSELF, true)]);
+    }
+}
