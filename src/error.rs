@@ -220,12 +220,6 @@ pub enum BuildErrorKind {
     /// A log prefix has a NUL in it.
     #[error("a log prefix must not have a NUL in it")]
     LogPrefixHasNul,
-    /// A register of 32 bits is shifted by more than 31.
-    #[error("a shift by {bits} bits: 31 is the most that the kernel takes")]
-    ShiftTooFar {
-        /// Bits given.
-        bits: u32,
-    },
     /// A comment or the prefix of a log has what nft cannot quote: it would list what it could not
     /// read, or would read as something else.
     #[error("{what} must not have a quotation mark or a control character in it: nft cannot quote them")]
@@ -294,6 +288,18 @@ pub enum BuildErrorKind {
         value: Box<str>,
         /// Why not.
         reason: &'static str,
+    },
+    /// A number is outside of what the kernel takes.
+    #[error("{what} of {value}: the kernel takes {min} to {max}")]
+    OutOfRange {
+        /// What the number is, in nft's words.
+        what: &'static str,
+        /// The number given.
+        value: u64,
+        /// The lowest that is taken.
+        min: u64,
+        /// The highest that is taken.
+        max: u64,
     },
     /// The family has no such hook.
     #[error("family {family} has no hook {hook}")]

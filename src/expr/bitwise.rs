@@ -4,7 +4,7 @@ use std::fmt;
 
 use super::data::DATA_SCHEMA;
 use super::{Data, Reg, Wire};
-use crate::error::{BuildErrorKind, DecodeError};
+use crate::error::DecodeError;
 use crate::wire::newtype::open_number;
 use crate::wire::path::{AttrName, Schema};
 use crate::wire::{AttrReader, AttrWriter, order};
@@ -37,8 +37,8 @@ open_number! {
     }
 }
 
-/// Bits of what is shifted: the kernel refuses a shift by as many.
-const SHIFT_BITS: u32 = 32;
+/// The most bits by which the kernel shifts a register of 32.
+const SHIFT_MAX: u64 = 31;
 
 /// Masks and xors a register.
 #[doc(alias = "nft_bitwise")]
@@ -137,8 +137,8 @@ impl Wire for Bitwise {
     ]);
 
     fn encode(&self, w: &mut AttrWriter) {
-        if let Some(bits) = self.shifted_by().filter(|&bits| bits >= SHIFT_BITS) {
-            w.fail(BuildErrorKind::ShiftTooFar { bits });
+        if let Some(bits) = self.shifted_by() {
+            w.in_range("a shift", bits, 0..=SHIFT_MAX);
         }
         self.sreg.write(w, NFTA_BITWISE_SREG);
         self.dreg.write(w, NFTA_BITWISE_DREG);
@@ -225,6 +225,7 @@ impl fmt::Display for Bitwise {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::error::BuildErrorKind;
 
     #[test]
     fn a_shift_beyond_the_register_is_refused() {
@@ -234,8 +235,9 @@ mod tests {
             w.take_error()
         };
         assert_eq!(written(Bitwise::shl(Reg::R1, 31)), None);
-        assert_eq!(written(Bitwise::shl(Reg::R1, 32)), Some(BuildErrorKind::ShiftTooFar { bits: 32 }));
-        assert_eq!(written(Bitwise::shr(Reg::R1, u32::MAX)), Some(BuildErrorKind::ShiftTooFar { bits: u32::MAX }));
+        let refused = |value| Some(BuildErrorKind::OutOfRange { what: "a shift", value, min: 0, max: 31 });
+        assert_eq!(written(Bitwise::shl(Reg::R1, 32)), refused(32));
+        assert_eq!(written(Bitwise::shr(Reg::R1, u32::MAX)), refused(u32::MAX.into()));
         let many_bits = [255; 4];
         assert_eq!(written(Bitwise::mask_xor(Reg::R1, many_bits, many_bits)), None, "that is no shift");
     }

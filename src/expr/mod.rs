@@ -373,8 +373,8 @@ const fn put_header(bytes: &mut [u8], at: usize, attr: u16, len: usize) {
 
 /// An expression as the kernel has it, with the bytes it came in.
 ///
-/// It reads as an [`Expr`]. Written back untouched it is the same bytes, so that what this
-/// library does not know about it is not lost.
+/// It reads as an [`Expr`]. Written back untouched it is the same expression, what this library
+/// does not know about it included.
 #[derive(Debug, Clone)]
 pub struct ExprInfo {
     expr: Expr,
@@ -432,8 +432,10 @@ impl ExprInfo {
         loses.then(|| BuildErrorKind::UnknownAttributes(String::from_utf8_lossy(self.expr.name()).into()))
     }
 
+    /// Writes what a request may have: the kernel refuses some of what it tells, and leaves out
+    /// some of what it wants. What is not known is written as it came.
     pub(crate) fn write(&self, w: &mut AttrWriter) {
-        if !self.edited {
+        if self.has_unknown && !self.edited {
             return w.nest(NFTA_LIST_ELEM, |w| w.raw(&self.raw));
         }
         w.check(self.mistake().map_or(Ok(()), Err));

@@ -12,9 +12,7 @@ use crate::wire::{AttrReader, Family, Name};
 /// A rule as the kernel has it.
 ///
 /// It keeps the kernel's bytes and reads its expressions from them when asked. A batch takes it
-/// as a rule: what is written then is those bytes, attributes unknown to this library included.
-/// (The kernel does not take back everything that it tells: of some expressions, as a TCP option
-/// that is set, it refuses attributes of its own dump.)
+/// as a rule: what is written then is the same rule, attributes unknown to this library included.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RuleInfo {
     chain: ChainRef,
@@ -141,6 +139,11 @@ impl AsRule for RuleInfo {
     fn encode(&self, _chain: &ChainRef, _sets: &[u32], w: &mut AttrWriter, _steps: &mut Vec<u8>) {
         // Names and places are those that the batch is told.
         const PLACE: &[u16] = &[NFTA_RULE_TABLE, NFTA_RULE_CHAIN, NFTA_RULE_HANDLE, NFTA_RULE_POSITION];
-        w.copy(&self.raw, |number| !PLACE.contains(&number));
+        let exprs: Result<Vec<ExprInfo>, DecodeError> = self.exprs().collect();
+        let Ok(exprs) = exprs else { return w.copy(&self.raw, |number| !PLACE.contains(&number)) };
+        if !self.exprs.is_empty() {
+            w.nest(NFTA_RULE_EXPRESSIONS, |w| exprs.iter().for_each(|expr| expr.write(w)));
+        }
+        w.copy(&self.raw, |number| !PLACE.contains(&number) && number != NFTA_RULE_EXPRESSIONS);
     }
 }

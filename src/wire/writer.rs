@@ -1,5 +1,7 @@
 //! [`AttrWriter`]: attributes in one pass into one buffer.
 
+use std::ops::RangeInclusive;
+
 use super::{NLA_F_NESTED, NLA_HDRLEN, NLA_TYPE_MASK, Name, align, order};
 use crate::error::BuildErrorKind;
 
@@ -49,6 +51,15 @@ impl AttrWriter {
     pub(crate) fn check(&mut self, result: Result<(), BuildErrorKind>) {
         if let Err(error) = result {
             self.fail(error);
+        }
+    }
+
+    /// Refuses a number that the kernel would refuse, or cut off. `what` is nft's word for it.
+    #[inline]
+    pub(crate) fn in_range(&mut self, what: &'static str, value: impl Into<u64>, range: RangeInclusive<u64>) {
+        let value = value.into();
+        if !range.contains(&value) {
+            self.fail(BuildErrorKind::OutOfRange { what, value, min: *range.start(), max: *range.end() });
         }
     }
 

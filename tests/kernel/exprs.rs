@@ -70,5 +70,8 @@ pub(crate) fn what_the_kernel_could_not_take_is_refused_before() {
     let long = "x".repeat(128);
     assert_eq!(kind(Log::prefixed(long).into()), BuildErrorKind::LogPrefixTooLong { len: 128 });
     assert_eq!(kind(Log::prefixed("a\0b").into()), BuildErrorKind::LogPrefixHasNul);
-    assert_eq!(kind(Bitwise::shr(Reg::R1, 32).into()), BuildErrorKind::ShiftTooFar { bits: 32 });
+    assert_eq!(
+        kind(Bitwise::shr(Reg::R1, 32).into()),
+        BuildErrorKind::OutOfRange { what: "a shift", value: 32, min: 0, max: 31 }
+    );
 }
