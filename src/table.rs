@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::error::{BuildErrorKind, DecodeError};
-use crate::userdata::{self, Comment};
+use crate::userdata::{self, Userdata};
 use crate::wire::newtype::handle;
 use crate::wire::path::{AttrName, Schema};
 use crate::wire::reader::Notes;
@@ -125,13 +125,13 @@ impl fmt::Display for TableRef {
 pub struct Table {
     at: TableRef,
     flags: TableFlags,
-    comment: Option<Comment>,
+    userdata: Userdata,
 }
 
 impl Table {
     /// A table of any family.
     pub fn new(family: Family, name: impl Into<Name>) -> Self {
-        Self { at: TableRef::new(family, name), flags: TableFlags::empty(), comment: None }
+        Self { at: TableRef::new(family, name), flags: TableFlags::empty(), userdata: Userdata::None }
     }
 
     /// A table that sees IPv4 and IPv6.
@@ -172,7 +172,14 @@ impl Table {
 
     /// Sets a comment of at most 127 bytes (Linux 5.10).
     pub fn comment(mut self, comment: impl Into<Arc<str>>) -> Self {
-        self.comment = Some(Comment::new(comment));
+        self.userdata = Userdata::comment(comment);
+        self
+    }
+
+    /// Sets the userdata as bytes, in place of a comment: at most 256, which the kernel passes on unread.
+    /// nft keeps comments there, as type, length, value; what it cannot read as such it ignores.
+    pub fn userdata(mut self, bytes: impl Into<Arc<[u8]>>) -> Self {
+        self.userdata = Userdata::Bytes(bytes.into());
         self
     }
 
@@ -184,13 +191,20 @@ impl Table {
     pub(crate) fn encode(&self, w: &mut AttrWriter) {
         self.at.write(w);
         w.u32(NFTA_TABLE_FLAGS, self.flags.bits());
-        userdata::write_comment(w, NFTA_TABLE_USERDATA, self.comment.as_ref());
+        self.userdata.write(w, NFTA_TABLE_USERDATA);
     }
 }
 
 impl AsRef<TableRef> for Table {
     fn as_ref(&self) -> &TableRef {
         &self.at
+    }
+}
+
+/// The table to be made again, perhaps changed: all of it that this library knows.
+impl From<&TableInfo> for Table {
+    fn from(info: &TableInfo) -> Self {
+        Self { at: info.at.clone(), flags: info.flags, userdata: Userdata::kept(&info.userdata) }
     }
 }
 
@@ -202,7 +216,7 @@ pub struct TableInfo {
     flags: TableFlags,
     uses: u32,
     owner: Option<u32>,
-    comment: Option<Box<str>>,
+    userdata: Box<[u8]>,
     raw: Box<[u8]>,
 }
 
@@ -215,7 +229,7 @@ impl TableInfo {
             flags: TableFlags::empty(),
             uses: 0,
             owner: None,
-            comment: None,
+            userdata: Box::default(),
             raw: raw.into(),
         };
         for attr in AttrReader::new(raw, &notes) {
@@ -224,7 +238,7 @@ impl TableInfo {
                 (NFTA_TABLE_FLAGS, v) => info.flags = TableFlags::from_bits_retain(v.u32()?),
                 (NFTA_TABLE_USE, v) => info.uses = v.u32()?,
                 (NFTA_TABLE_HANDLE, v) => info.handle = TableHandle::from_raw(v.u64()?),
-                (NFTA_TABLE_USERDATA, v) => info.comment = userdata::comment(v.bytes()).map(Into::into),
+                (NFTA_TABLE_USERDATA, v) => info.userdata = v.bytes().into(),
                 (NFTA_TABLE_OWNER, v) => info.owner = Some(v.u32()?),
                 _ => {}
             }
@@ -274,7 +288,12 @@ impl TableInfo {
 
     /// Returns the comment, if there is one that is text.
     pub fn comment(&self) -> Option<&str> {
-        self.comment.as_deref()
+        userdata::comment(&self.userdata)
+    }
+
+    /// Returns the userdata: the comment and what else its author kept there.
+    pub fn userdata(&self) -> &[u8] {
+        &self.userdata
     }
 
     /// Returns the attributes as the kernel sent them.

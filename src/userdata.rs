@@ -80,6 +80,41 @@ impl Comment {
     }
 }
 
+/// What a table, chain, object or rule has for userdata, as a program wants it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
+pub(crate) enum Userdata {
+    #[default]
+    None,
+    Comment(Comment),
+    /// All of it, in nft's format or another.
+    Bytes(Arc<[u8]>),
+}
+
+impl Userdata {
+    pub(crate) fn comment(text: impl Into<Arc<str>>) -> Self {
+        Self::Comment(Comment::new(text))
+    }
+
+    /// What was read, which may be nothing.
+    pub(crate) fn kept(bytes: &[u8]) -> Self {
+        if bytes.is_empty() { Self::None } else { Self::Bytes(bytes.into()) }
+    }
+
+    pub(crate) fn write(&self, w: &mut AttrWriter, attr: u16) {
+        match self {
+            Self::None => {}
+            Self::Comment(comment) => w.value(attr, |w| comment.put(w, NFTNL_UDATA_COMMENT)),
+            Self::Bytes(bytes) => write_bytes(w, attr, bytes),
+        }
+    }
+}
+
+/// Writes userdata as it is, of any object.
+pub(crate) fn write_bytes(w: &mut AttrWriter, attr: u16, bytes: &[u8]) {
+    w.in_range("userdata, in bytes,", bytes.len() as u64, 0..=USERDATA_MAX as u64);
+    w.bytes(attr, bytes);
+}
+
 /// Whether nft cannot write a text between quotation marks.
 pub(crate) fn is_unquotable(text: &str) -> bool {
     text.contains(|c: char| c == '"' || (c.is_control() && c != '\t'))
@@ -111,22 +146,17 @@ fn put_u32(w: &mut AttrWriter, number: u8, value: u32) {
     out.extend_from_slice(&order::host_u32(value));
 }
 
-/// Writes the userdata of a rule, if there is anything to say.
-pub(crate) fn write_rule(w: &mut AttrWriter, attr: u16, comment: Option<&Comment>, owner: Option<&Owner>) {
-    let Some(owner) = owner else { return write_comment(w, attr, comment) };
+/// Writes the userdata of a rule, and whose it is.
+pub(crate) fn write_rule(w: &mut AttrWriter, attr: u16, userdata: &Userdata, owner: Option<&Owner>) {
+    let Some(owner) = owner else { return userdata.write(w, attr) };
     w.value(attr, |w| {
-        if let Some(comment) = comment {
-            comment.put(w, NFTNL_UDATA_COMMENT);
+        match userdata {
+            Userdata::None => {}
+            Userdata::Comment(comment) => comment.put(w, NFTNL_UDATA_COMMENT),
+            Userdata::Bytes(bytes) => w.buffer().extend_from_slice(bytes),
         }
         owner.put(w);
     });
-}
-
-/// Writes the userdata of a table, chain or object, if there is a comment.
-pub(crate) fn write_comment(w: &mut AttrWriter, attr: u16, comment: Option<&Comment>) {
-    if let Some(comment) = comment {
-        w.value(attr, |w| comment.put(w, NFTNL_UDATA_COMMENT));
-    }
 }
 
 /// Which field of a packet the keys of a set are values of, in nft's numbers.
@@ -331,7 +361,7 @@ mod tests {
     #[cfg(target_endian = "little")]
     fn userdata_is_nfts() {
         let comment = Comment::new("hello");
-        assert_eq!(written(|w| write_comment(w, 6, Some(&comment))).0, b"\x0c\0\x06\0\0\x06hello\0");
+        assert_eq!(written(|w| Userdata::Comment(comment.clone()).write(w, 6)).0, b"\x0c\0\x06\0\0\x06hello\0");
         let plain = OfSet {
             key_order: ByteOrder::Network,
             data_order: None,
@@ -348,15 +378,24 @@ mod tests {
 
     #[test]
     fn comments_that_nft_cannot_read_are_refused() {
-        let error = |text: &str| written(|w| write_comment(w, 6, Some(&Comment::new(text)))).1;
+        let error = |text: &str| written(|w| Userdata::comment(text).write(w, 6)).1;
         assert_eq!(error(&"x".repeat(127)), None);
         assert_eq!(error(&"x".repeat(128)), Some(BuildErrorKind::CommentTooLong { len: 128 }));
         assert_eq!(error("a\0b"), Some(BuildErrorKind::CommentHasNul));
         // These would end the quotation in nft's listing, and what follows be read as rules.
         for text in ["x\" accept", "a\nb", "\x1b[1m"] {
             assert_eq!(error(text), Some(BuildErrorKind::Unquotable { what: "a comment" }), "{text:?}");
-            assert_eq!(written(|w| write_comment(w, 6, Some(&Comment::kept(text)))).1, None);
+            assert_eq!(written(|w| Userdata::Comment(Comment::kept(text)).write(w, 6)).1, None);
         }
+    }
+
+    #[test]
+    fn userdata_that_was_read_is_written_as_it_was_and_no_longer_than_the_kernel_takes() {
+        assert_eq!(written(|w| Userdata::kept(b"\x40\x01x").write(w, 6)).0, b"\x07\0\x06\0\x40\x01x\0");
+        assert_eq!(written(|w| Userdata::kept(b"").write(w, 6)).0, b"");
+        assert_eq!(written(|w| write_bytes(w, 6, &[0; 256])).1, None);
+        let long = BuildErrorKind::OutOfRange { what: "userdata, in bytes,", value: 257, min: 0, max: 256 };
+        assert_eq!(written(|w| write_bytes(w, 6, &[0; 257])).1, Some(long));
     }
 
     #[test]
@@ -390,7 +429,7 @@ mod tests {
 
     #[test]
     fn an_owner_is_read_as_it_was_written() {
-        let (bytes, mistake) = written(|w| write_rule(w, 7, None, Some(&Owner::new("a\0b"))));
+        let (bytes, mistake) = written(|w| write_rule(w, 7, &Userdata::None, Some(&Owner::new("a\0b"))));
         assert_eq!((owner(&bytes[4..]), mistake), (Some("a\0b"), None));
     }
 }

@@ -17,7 +17,7 @@ pub use priority::Priority;
 use crate::error::BuildErrorKind;
 use crate::expr::{Counter, Wire};
 use crate::table::{Table, TableRef};
-use crate::userdata::{self, Comment};
+use crate::userdata::{self, Userdata};
 use crate::wire::newtype::{handle, open_number};
 use crate::wire::path::{AttrName, Schema};
 use crate::wire::{Attr, AttrWriter, Family, Name};
@@ -218,21 +218,21 @@ pub struct Hooked {
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Chain<S = Regular> {
     at: ChainRef,
-    comment: Option<Comment>,
+    userdata: Userdata,
     state: S,
 }
 
 impl Table {
     /// Begins a chain in this table.
     pub fn chain(&self, name: impl Into<Name>) -> Chain {
-        Chain { at: ChainRef::new(self, name), comment: None, state: Regular }
+        Chain { at: ChainRef::new(self, name), userdata: Userdata::None, state: Regular }
     }
 }
 
 impl Chain {
     /// Begins a chain in any table.
     pub fn new(table: impl AsRef<TableRef>, name: impl Into<Name>) -> Self {
-        Self { at: ChainRef::new(table, name), comment: None, state: Regular }
+        Self { at: ChainRef::new(table, name), userdata: Userdata::None, state: Regular }
     }
 
     /// Attaches the chain to `hook`, where chains of lower `priority` run first.
@@ -255,7 +255,7 @@ impl Chain {
 
     fn hooked(self, kind: ChainKind, hook: Hook, priority: Priority) -> Chain<Hooked> {
         let state = Hooked { kind, hook, priority, policy: None, devices: Vec::new(), counters: false };
-        Chain { at: self.at, comment: self.comment, state }
+        Chain { at: self.at, userdata: self.userdata, state }
     }
 }
 
@@ -302,7 +302,14 @@ impl Chain<Hooked> {
 impl<S> Chain<S> {
     /// Sets a comment of at most 127 bytes (Linux 5.10).
     pub fn comment(mut self, comment: impl Into<Arc<str>>) -> Self {
-        self.comment = Some(Comment::new(comment));
+        self.userdata = Userdata::comment(comment);
+        self
+    }
+
+    /// Sets the userdata as bytes, in place of a comment: at most 256, which the kernel passes on unread.
+    /// nft keeps comments there, as type, length, value; what it cannot read as such it ignores.
+    pub fn userdata(mut self, bytes: impl Into<Arc<[u8]>>) -> Self {
+        self.userdata = Userdata::Bytes(bytes.into());
         self
     }
 
@@ -316,7 +323,7 @@ impl<S: State> Chain<S> {
     pub(crate) fn encode(&self, w: &mut AttrWriter) {
         self.at.write(w);
         self.state.encode(self.at.table.family, w);
-        userdata::write_comment(w, NFTA_CHAIN_USERDATA, self.comment.as_ref());
+        self.userdata.write(w, NFTA_CHAIN_USERDATA);
     }
 }
 

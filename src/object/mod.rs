@@ -10,7 +10,7 @@ use std::sync::Arc;
 use crate::error::DecodeError;
 pub use crate::expr::{Counter, ObjectKind};
 use crate::table::TableRef;
-use crate::userdata::{self, Comment};
+use crate::userdata::{self, Userdata};
 use crate::wire::newtype::handle;
 use crate::wire::path::{AttrName, Schema};
 use crate::wire::reader::Notes;
@@ -125,18 +125,25 @@ impl fmt::Display for ObjectRef {
 pub struct Named<T> {
     at: ObjectRef,
     value: T,
-    comment: Option<Comment>,
+    userdata: Userdata,
 }
 
 impl<T: Object> Named<T> {
     /// An object that begins with `value`.
     pub fn new(table: impl AsRef<TableRef>, name: impl Into<Name>, value: T) -> Self {
-        Self { at: ObjectRef::new(table, T::KIND, name), value, comment: None }
+        Self { at: ObjectRef::new(table, T::KIND, name), value, userdata: Userdata::None }
     }
 
     /// Sets a comment of at most 127 bytes (Linux 5.10).
     pub fn comment(mut self, comment: impl Into<Arc<str>>) -> Self {
-        self.comment = Some(Comment::new(comment));
+        self.userdata = Userdata::comment(comment);
+        self
+    }
+
+    /// Sets the userdata as bytes, in place of a comment: at most 256, which the kernel passes on unread.
+    /// nft keeps comments there, as type, length, value; what it cannot read as such it ignores.
+    pub fn userdata(mut self, bytes: impl Into<Arc<[u8]>>) -> Self {
+        self.userdata = Userdata::Bytes(bytes.into());
         self
     }
 
@@ -152,7 +159,7 @@ impl<T: Object> Named<T> {
 
     pub(crate) fn encode(&self, w: &mut AttrWriter) {
         self.at.write(w);
-        userdata::write_comment(w, NFTA_OBJ_USERDATA, self.comment.as_ref());
+        self.userdata.write(w, NFTA_OBJ_USERDATA);
         w.nest(NFTA_OBJ_DATA, |w| self.value.encode(w));
     }
 }

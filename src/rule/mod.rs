@@ -22,7 +22,7 @@ use crate::field::lower::{Context, Sink};
 use crate::field::{Container, Match, Operand, Source};
 use crate::object::ObjectRef;
 use crate::set::Anonymous;
-use crate::userdata::{self, Comment, Owner, Typeof};
+use crate::userdata::{self, Owner, Typeof, Userdata};
 use crate::wire::AttrWriter;
 use crate::wire::newtype::handle;
 use crate::wire::path::{AttrName, Schema};
@@ -85,7 +85,7 @@ pub struct Rule(RuleBuilder);
 #[must_use = "a rule does nothing until a batch has it"]
 pub struct RuleBuilder {
     steps: Vec<Step>,
-    comment: Option<Comment>,
+    userdata: Userdata,
     owner: Option<Owner>,
 }
 
@@ -125,12 +125,17 @@ impl Rule {
     /// Begins a rule.
     #[allow(clippy::new_ret_no_self, reason = "a rule is begun here, and is one when it is complete")]
     pub const fn new() -> RuleBuilder {
-        RuleBuilder { steps: Vec::new(), comment: None, owner: None }
+        RuleBuilder { steps: Vec::new(), userdata: Userdata::None, owner: None }
     }
 
     /// Sets a comment of at most 127 bytes.
     pub fn comment(self, comment: impl Into<Arc<str>>) -> Self {
         Self(self.0.comment(comment))
+    }
+
+    /// Sets the userdata as bytes, as [`RuleBuilder::userdata`] does.
+    pub fn userdata(self, bytes: impl Into<Arc<[u8]>>) -> Self {
+        Self(self.0.userdata(bytes))
     }
 
     /// Sets who the rule belongs to: up to 100 bytes that the kernel keeps and nft does not show.
@@ -276,7 +281,15 @@ impl RuleBuilder {
 
     /// Sets a comment of at most 127 bytes.
     pub fn comment(mut self, comment: impl Into<Arc<str>>) -> Self {
-        self.comment = Some(Comment::new(comment));
+        self.userdata = Userdata::comment(comment);
+        self
+    }
+
+    /// Sets the userdata as bytes, in place of a comment: at most 256, which the kernel passes on unread.
+    /// nft keeps comments there, as type, length, value; what it cannot read as such it ignores. An
+    /// [owner](Self::owner) is written behind it.
+    pub fn userdata(mut self, bytes: impl Into<Arc<[u8]>>) -> Self {
+        self.userdata = Userdata::Bytes(bytes.into());
         self
     }
 
@@ -547,7 +560,7 @@ impl AsRule for RuleBuilder {
         encode_list(w, sets, |encoder| {
             self.lower(chain, encoder, |encoder| steps.push(encoder.count.min(255) as u8));
         });
-        userdata::write_rule(w, NFTA_RULE_USERDATA, self.comment.as_ref(), self.owner.as_ref());
+        userdata::write_rule(w, NFTA_RULE_USERDATA, &self.userdata, self.owner.as_ref());
     }
 
     fn own_sets(&self) -> OwnSets {
