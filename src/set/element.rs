@@ -456,6 +456,11 @@ impl<K, V> ElementInfo<K, V> {
         userdata::comment(&self.more.as_ref()?.userdata)
     }
 
+    /// Returns the userdata: the comment and what else its author kept there.
+    pub fn userdata(&self) -> &[u8] {
+        self.more.as_ref().map_or(&[], |more| &more.userdata)
+    }
+
     /// Returns the stateful expressions that it has: counters, limits and the like.
     pub fn stateful(&self) -> &[ExprInfo] {
         self.more.as_ref().map_or(&[], |more| &more.exprs)
