@@ -138,8 +138,8 @@ pub use rule::{
 };
 pub use ruleset::{Generation, Ruleset};
 pub use set::{
-    Element, ElementInfo, IntoElement, Key, KeyFor, KeyPart, Map, MapValue, Mapped, Set, SetFlags, SetHandle, SetInfo,
-    SetPolicy, SetRef,
+    Element, ElementFlags, ElementInfo, Entry, IntoElement, Key, KeyFor, KeyPart, Map, MapValue, Mapped, Set, SetFlags,
+    SetHandle, SetInfo, SetPolicy, SetRef, UntypedSet,
 };
 pub use table::{Table, TableFlags, TableHandle, TableInfo, TableRef};
 pub use wire::{Family, Name};
