@@ -18,7 +18,7 @@ use std::time::Duration;
 
 use clap::{Parser, Subcommand};
 use file::Machine;
-use nftlink::datum::DataType;
+use nftlink::datum::{CtState, DataType};
 use nftlink::expr::{Expr, FibResult, MetaKey, SocketKey};
 use nftlink::field::{ct, ip, tcp};
 use nftlink::object::Counter;
@@ -201,7 +201,7 @@ fn demonstrate() -> Result<(), Box<dyn Error>> {
     batch.add(&fw).add(&blocked).add(&web).add(&input);
     let ban = Element::new(Interval::prefix(Ipv4Addr::new(198, 51, 100, 0), 24)).timeout(Duration::from_secs(3600));
     batch.add_elements(&blocked, [ban]);
-    batch.append(&input, Rule::new().when(ct::state().has_any([ct::ESTABLISHED, ct::RELATED])).accept());
+    batch.append(&input, Rule::new().when(ct::state().has_any(CtState::ESTABLISHED | CtState::RELATED)).accept());
     batch.append(&input, Rule::new().when(ip::saddr().in_set(&blocked)).counter().drop());
     batch.append(&input, Rule::new().when(tcp::dport().one_of([80, 443])).object(&web).accept());
     conn.commit(&batch)?;

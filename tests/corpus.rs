@@ -11,13 +11,10 @@ use std::{env, fs, thread};
 use netlink_sys::protocols::NETLINK_NETFILTER;
 use netlink_sys::{Socket, SocketAddr};
 use nftlink::{Batch, Conn, Ruleset, SetFlags};
+use nix::sys::socket::{setsockopt, sockopt};
 use support::{Test, linux, nft};
 
 mod support;
-
-/// Rulesets that the kernel cannot hold, and why.
-const IMPOSSIBLE: &[(&str, &str)] =
-    &[("own-secmark", "a secmark object needs a security module with a policy, which names its contexts")];
 
 fn main() -> ExitCode {
     let Some(dir) = corpus() else {
@@ -54,35 +51,63 @@ fn linux_6_18() -> Result<(), String> {
 fn rewritten(name: &str) {
     let path = corpus().expect("there is a corpus").join(name).with_extension("req");
     let sent = send(&transactions(&fs::read(path).expect("the file is there")));
-    if let Some((_, why)) = IMPOSSIBLE.iter().find(|(impossible, _)| *impossible == name) {
-        assert!(sent.is_err(), "{name} is possible now, though {why}");
-        return;
-    }
     sent.unwrap_or_else(|error| panic!("{name} cannot be loaded: {error}"));
-    check_rewriting();
+    if name.starts_with("py114") {
+        return check_without_nft();
+    }
+    let (before, after) = rewrite(|ruleset| (listing(), bytecode(ruleset)));
+    assert_same(&before.0, &after.0);
+    assert_same(&before.1, &after.1);
 }
 
-/// What nft cannot write.
+/// For what is newer than nft 1.0.6: there it crashes, or never ends.
+fn check_without_nft() {
+    let (before, after) = rewrite(|ruleset| numbers_apart(&ruleset.bytecode().to_string()));
+    assert_same(&before, &after);
+}
+
+/// What nft cannot write, nor list.
 fn crafted() {
     let path = corpus().expect("there is a corpus").with_file_name("crafted").join("crafted-1.req");
     send(&transactions(&fs::read(path).expect("the file is there"))).expect("the kernel takes it");
-    check_rewriting();
+    check_without_nft();
 }
 
-/// Reads all, deletes all, writes all, in one step; then all is as before.
-fn check_rewriting() {
+/// Reads all, deletes all, writes all, in one step; returns what `look` sees before and after.
+fn rewrite<T>(look: impl Fn(&Ruleset) -> T) -> (T, T) {
     let mut conn = Conn::open().unwrap();
     let before = conn.ruleset(..).unwrap();
-    let listed = (listing(), bytecode(&before));
+    let seen = look(&before);
     let mut batch = Batch::new();
     batch.flush_ruleset().add_ruleset(&before);
     conn.commit_at(before.generation(), &batch).unwrap_or_else(|error| panic!("{error}\n{batch}"));
     let after = conn.ruleset(..).unwrap();
-    let (listing, bytecode) = (listing(), bytecode(&after));
-    assert_same(&listed.0, &listing);
-    assert_same(&listed.1, &bytecode);
-    // And kept in a file it is the same ruleset.
-    assert_eq!(Ruleset::from_bytes(&after.to_bytes()), Ok(after));
+    let kept = Ruleset::from_bytes(&after.to_bytes()).expect("what was written can be read");
+    let again = |ruleset| Batch::new().add_ruleset(ruleset).as_bytes().to_vec();
+    assert!(again(&after) == again(&kept), "kept in a file, it is another ruleset");
+    if !varies(&before) {
+        assert!(again(&before) == again(&after), "what would be written next is something else:\n{batch}");
+    }
+    (seen, look(&after))
+}
+
+/// Whether two readings of it differ: time goes on, and the kernel lists a hash table in a random order.
+fn varies(ruleset: &Ruleset) -> bool {
+    let mut sets = ruleset.tables().iter().flat_map(|table| table.sets());
+    sets.any(|set| {
+        let expires = set.entries().iter().any(|entry| entry.expires().is_some());
+        expires || (set.entries().len() > 1 && !set.info().flags().contains(SetFlags::INTERVAL))
+    }) || ruleset.bytecode().to_string().contains("[ last ")
+}
+
+/// A listing of bytecode without the numbers of rules.
+fn numbers_apart(text: &str) -> String {
+    // "inet fw input 8 6": family, table and chain stay, handle and position do not.
+    let line = |line: &str| match line.starts_with([' ', '\t']) {
+        true => format!("{line}\n"),
+        false => line.split(' ').take(3).collect::<Vec<_>>().join(" ") + "\n",
+    };
+    text.lines().map(line).collect()
 }
 
 #[track_caller]
@@ -143,13 +168,12 @@ fn bytecode(ruleset: &Ruleset) -> String {
             // Time goes on.
             true if line.starts_with("  [ last ") => text.push_str("  [ last ]"),
             true => text.push_str(line),
-            // "inet fw input 8 6": family, table and chain stay, handle and position do not.
-            false => text.push_str(&line.split(' ').take(3).collect::<Vec<_>>().join(" ")),
+            false => text.push_str(line),
         }
         text.push('\n');
     }
     flush(&mut entries, sorted, &mut text);
-    text
+    numbers_apart(&text)
 }
 
 /// The transactions in what a program sent, each from its begin to its end.
@@ -180,6 +204,7 @@ fn send(transactions: &[Vec<u8>]) -> Result<(), String> {
     socket.bind_auto().unwrap();
     socket.connect(&SocketAddr::new(0, 0)).unwrap();
     socket.set_non_blocking(true).unwrap();
+    setsockopt(&socket, sockopt::SndBuf, &(1 << 20)).unwrap();
     for batch in transactions {
         let sent = socket.send(batch, 0).map_err(|error| error.to_string())?;
         assert_eq!(sent, batch.len());
