@@ -1,6 +1,7 @@
 //! The exthdr expression.
 
 use std::fmt;
+use std::ops::RangeInclusive;
 
 use super::{Reg, Wire};
 use crate::error::DecodeError;
@@ -20,6 +21,10 @@ const NFTA_EXTHDR_SREG: u16 = 7;
 const OFFSET_MAX: u64 = 255;
 /// Bytes of all registers together.
 const LEN_MAX: u64 = 64;
+/// Type and length of a TCP option: they are never written.
+const OPTION_HEADER: u64 = 2;
+/// How many bytes are written, but for 3.
+const WRITTEN: RangeInclusive<u64> = 2..=4;
 
 open_number! {
     /// What kind of header or option is meant (`enum nft_exthdr_op`).
@@ -73,8 +78,8 @@ pub struct Exthdr {
     pub op: ExthdrOp,
     /// Which one: a protocol number, or the type of an option or chunk.
     pub kind: u8,
-    /// Bytes from the beginning of the header or option, at most 255. A TCP option begins with
-    /// its type and its length.
+    /// Bytes from the beginning of the header or option, at most 255; of a change at least 2,
+    /// since a TCP option begins with its type and its length.
     pub offset: u32,
     /// How many bytes: at most 64 of a load, 2 or 4 of a change.
     pub len: u32,
@@ -134,8 +139,9 @@ impl Wire for Exthdr {
         w.u8(NFTA_EXTHDR_TYPE, self.kind);
         // The kernel tells zeros of a strip, and wants none of them in a request.
         if self.dreg.is_some() || self.sreg.is_some() || self.offset != 0 || self.len != 0 {
-            w.in_range("a header offset", self.offset, 0..=OFFSET_MAX);
-            w.in_range("a header length", self.len, 1..=LEN_MAX);
+            let (least, lens) = if self.sreg.is_some() { (OPTION_HEADER, WRITTEN) } else { (0, 1..=LEN_MAX) };
+            w.in_range("a header offset", self.offset, least..=OFFSET_MAX);
+            w.in_range("a header length", self.len, lens);
             w.u32s([(NFTA_EXTHDR_OFFSET, self.offset), (NFTA_EXTHDR_LEN, self.len)]);
         }
         w.u32(NFTA_EXTHDR_OP, self.op.get());
@@ -245,10 +251,13 @@ mod tests {
         let what = "a header length";
         assert_eq!(load(0, 65), Some(BuildErrorKind::OutOfRange { what, value: 65, min: 1, max: 64 }));
         assert_eq!(load(0, 0), Some(BuildErrorKind::OutOfRange { what, value: 0, min: 1, max: 64 }));
-        assert_eq!(
-            mistake(Exthdr::write(2, 2, 0, Reg::R1)),
-            Some(BuildErrorKind::OutOfRange { what, value: 0, min: 1, max: 64 })
-        );
+
+        let write = |offset, len| mistake(Exthdr::write(2, offset, len, Reg::R1));
+        assert_eq!((write(2, 2), write(255, 4)), (None, None));
+        assert_eq!(write(2, 1), Some(BuildErrorKind::OutOfRange { what, value: 1, min: 2, max: 4 }));
+        assert_eq!(write(2, 5), Some(BuildErrorKind::OutOfRange { what, value: 5, min: 2, max: 4 }));
+        let what = "a header offset";
+        assert_eq!(write(1, 2), Some(BuildErrorKind::OutOfRange { what, value: 1, min: 2, max: 255 }));
     }
 
     /// The kernel tells an offset, a length and flags of each, and refuses some of them.

@@ -338,6 +338,11 @@ pub fn linux_5_16() -> Result<(), String> {
     since((5, 16), "egress")
 }
 
+/// For TCP options that are taken out.
+pub fn linux_5_18() -> Result<(), String> {
+    since((5, 18), "TCP options that are taken out")
+}
+
 /// For other devices of a chain.
 pub fn linux_6_4() -> Result<(), String> {
     since((6, 4), "other devices of a chain")
