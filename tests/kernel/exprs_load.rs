@@ -80,23 +80,22 @@ pub(crate) fn newer_headers_and_options_come_back() {
 
 pub(crate) fn routes_come_back() {
     let (saddr, daddr) = (FibFlags::SADDR, FibFlags::DADDR);
-    let mut exprs: Vec<Expr> = vec![
+    let anywhere: Vec<Expr> = vec![
         Fib::new(FibResult::OIF, saddr | FibFlags::IIF, Reg::R1).into(),
         Fib::new(FibResult::OIF, saddr | FibFlags::IIF | FibFlags::PRESENT, SAME_AS_R2).into(),
         Fib::new(FibResult::OIF, daddr | FibFlags::MARK, Reg::R1).into(),
         Fib::new(FibResult::OIFNAME, saddr | FibFlags::MARK | FibFlags::IIF, Reg::R1).into(),
         Fib::new(FibResult::ADDRTYPE, daddr, Reg::R3).into(),
-        Fib::new(FibResult::ADDRTYPE, saddr | FibFlags::IIF, Reg::R4).into(),
         Rt::load(RtKey::CLASSID, Reg::R1).into(),
         Rt::load(RtKey::NEXTHOP4, SAME_AS_R2).into(),
         Rt::load(RtKey::NEXTHOP6, Reg::R3).into(),
         Rt::load(RtKey::IPSEC, Reg::R4).into(),
     ];
-    come_back(&fw(), &at(&fw(), Hook::INPUT), &exprs);
-    // Where a packet also leaves.
-    exprs.push(Fib::new(FibResult::ADDRTYPE, daddr | FibFlags::OIF, Reg::R1).into());
-    exprs.push(Rt::load(RtKey::TCPMSS, Reg::R1).into());
-    come_back(&fw(), &at(&fw(), Hook::FORWARD), &exprs);
+    let where_it_came_in = Fib::new(FibResult::ADDRTYPE, saddr | FibFlags::IIF, Reg::R4).into();
+    come_back(&fw(), &at(&fw(), Hook::INPUT), &[&anywhere[..], &[where_it_came_in]].concat());
+    let where_it_leaves =
+        [Fib::new(FibResult::ADDRTYPE, daddr | FibFlags::OIF, Reg::R1).into(), Rt::load(RtKey::TCPMSS, Reg::R1).into()];
+    come_back(&fw(), &at(&fw(), Hook::FORWARD), &[&anywhere[..], &where_it_leaves].concat());
 }
 
 pub(crate) fn sockets_senders_and_ipsec_come_back() {
