@@ -157,8 +157,10 @@ fn main() -> ExitCode {
         test!(exprs_load::headers_and_options_come_back),
         test!(exprs_load::newer_headers_and_options_come_back).requires(support::linux_5_18),
         test!(exprs_load::routes_come_back),
+        test!(exprs_load::interfaces_of_routes_are_asked_for_after_routing_too)
+            .requires(support::kernel_asks_for_routes_after_routing),
         test!(exprs_load::sockets_senders_and_ipsec_come_back),
-        test!(exprs_load::cgroups_of_sockets_come_back).requires(support::linux_5_13),
+        test!(exprs_load::cgroups_of_sockets_come_back).requires(support::kernel_knows_cgroups_of_sockets),
         test!(exprs_load::tunnels_come_back),
         test!(exprs_load::numbers_and_hashes_come_back),
         test!(exprs_load::numbers_that_the_kernel_cannot_take_are_refused_before),

@@ -17,15 +17,17 @@ open_number! {
     #[doc(alias = "nft_fib_result")]
     pub struct FibResult(u32) {
         /// Index of the interface that the route leaves by: 4 bytes, host order; 0 if there is no
-        /// route. With [`FibFlags::PRESENT`] one byte, 1 or 0. At hooks prerouting, input and
-        /// forward.
+        /// route. With [`FibFlags::PRESENT`] one byte, 1 or 0. At hook prerouting, and at input
+        /// and forward (Linux 5.18).
         #[doc(alias = "NFT_FIB_RESULT_OIF")]
         OIF = 1, "oif";
         /// Name of the interface that the route leaves by: 16 bytes; zeros if there is no route.
-        /// At hooks prerouting, input and forward.
+        /// At the same hooks.
         #[doc(alias = "NFT_FIB_RESULT_OIFNAME")]
         OIFNAME = 2, "oifname";
-        /// Type of the address, an `RTN_*` as local, unicast or broadcast: 4 bytes, host order.
+        /// Type of the address: 4 bytes, host order; 1 unicast, 2 local, 3 broadcast, 5 multicast
+        /// (`RTN_*` of `include/uapi/linux/rtnetlink.h`). At every hook that knows the interfaces
+        /// asked with.
         #[doc(alias = "NFT_FIB_RESULT_ADDRTYPE")]
         ADDRTYPE = 3, "type";
     }
@@ -53,7 +55,8 @@ bitflags::bitflags! {
         /// The interface that the packet leaves by.
         #[doc(alias = "NFTA_FIB_F_OIF")]
         const OIF = 16;
-        /// Load only whether there is a route, 1 or 0 in one byte.
+        /// Load only whether there is a route, 1 or 0 in one byte. nft compares four, of which
+        /// the others are 0.
         #[doc(alias = "NFTA_FIB_F_PRESENT")]
         const PRESENT = 32;
         /// What later kernels add.

@@ -33,9 +33,12 @@ open_number! {
     }
 }
 
-/// Puts a hash from `offset` to `offset + modulus - 1` into a register: 4 bytes, host order
-/// (Linux 4.9).
+/// Puts a hash from `offset` to `offset + modulus - 1` into a register (Linux 4.9).
+///
+/// 4 bytes, host order. nft's words are `jhash` and `symhash`; for every family.
 #[doc(alias = "nft_hash")]
+#[doc(alias = "jhash")]
+#[doc(alias = "symhash")]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct Hash {
@@ -49,8 +52,8 @@ pub struct Hash {
     pub dreg: Reg,
     /// How many different hashes there are, at least 1.
     pub modulus: u32,
-    /// What makes this hash another one than others; of [`HashKind::JENKINS`]. Without one the kernel draws
-    /// one and does not tell it.
+    /// The number that begins the hash, of [`HashKind::JENKINS`]: with another one flows are spread
+    /// otherwise. Without it the kernel draws one, and does not tell it.
     pub seed: Option<u32>,
     /// The least hash. The greatest one has to fit 32 bits.
     pub offset: u32,
@@ -68,7 +71,8 @@ impl Hash {
         Self { kind: HashKind::SYM, sreg: None, len: 0, dreg, modulus, seed: None, offset: 0 }
     }
 
-    /// Makes the hash another one than those with other seeds, and the same after a restart.
+    /// Sets the number that begins the hash: with the same one flows are spread in the same way, also
+    /// after a restart.
     pub fn seed(mut self, seed: u32) -> Self {
         self.seed = Some(seed);
         self
@@ -121,7 +125,7 @@ impl Wire for Hash {
                 (NFTA_HASH_SEED, v) => hash.seed = Some(v.u32()?),
                 (NFTA_HASH_OFFSET, v) => hash.offset = v.u32()?,
                 (NFTA_HASH_TYPE, v) => hash.kind = HashKind::from_raw(v.u32()?),
-                // Two more numbers, of a set's name and id, were of use to no release.
+                // The header numbers a set's name and id, too, which no kernel of today tells.
                 (other, _) => attrs.note_unknown(other),
             }
         }

@@ -26,8 +26,9 @@ open_number! {
     }
 }
 
-/// Puts a number from `offset` to `offset + modulus - 1` into a register: 4 bytes, host order
-/// (Linux 4.9).
+/// Puts a number from `offset` to `offset + modulus - 1` into a register (Linux 4.9).
+///
+/// 4 bytes, host order; for every family.
 #[doc(alias = "nft_numgen")]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -89,7 +90,7 @@ impl Wire for Numgen {
                 (NFTA_NG_MODULUS, v) => numgen.modulus = v.u32()?,
                 (NFTA_NG_TYPE, v) => numgen.kind = NumgenKind::from_raw(v.u32()?),
                 (NFTA_NG_OFFSET, v) => numgen.offset = v.u32()?,
-                // Two more numbers, of a set's name and id, were never of use.
+                // The header numbers a set's name and id, too, which no kernel of today tells.
                 (other, _) => attrs.note_unknown(other),
             }
         }

@@ -16,10 +16,10 @@ open_number! {
     /// How a packet's time to live has to fit a fingerprint's (`NF_OSF_TTL_*`).
     #[doc(alias = "NF_OSF_TTL")]
     pub struct OsfTtl(u8) {
-        /// The same; from another network a smaller one also does.
+        /// The same, as on the local network.
         #[doc(alias = "NF_OSF_TTL_TRUE")]
         STRICT = 0, "strict";
-        /// The same or a smaller one.
+        /// The same or a smaller one, as after some hops.
         #[doc(alias = "NF_OSF_TTL_LESS")]
         LOOSE = 1, "loose";
         /// Any.

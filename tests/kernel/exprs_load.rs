@@ -80,22 +80,46 @@ pub(crate) fn newer_headers_and_options_come_back() {
 
 pub(crate) fn routes_come_back() {
     let (saddr, daddr) = (FibFlags::SADDR, FibFlags::DADDR);
-    let anywhere: Vec<Expr> = vec![
-        Fib::new(FibResult::OIF, saddr | FibFlags::IIF, Reg::R1).into(),
-        Fib::new(FibResult::OIF, saddr | FibFlags::IIF | FibFlags::PRESENT, SAME_AS_R2).into(),
-        Fib::new(FibResult::OIF, daddr | FibFlags::MARK, Reg::R1).into(),
-        Fib::new(FibResult::OIFNAME, saddr | FibFlags::MARK | FibFlags::IIF, Reg::R1).into(),
-        Fib::new(FibResult::ADDRTYPE, daddr, Reg::R3).into(),
-        Rt::load(RtKey::CLASSID, Reg::R1).into(),
-        Rt::load(RtKey::NEXTHOP4, SAME_AS_R2).into(),
-        Rt::load(RtKey::NEXTHOP6, Reg::R3).into(),
-        Rt::load(RtKey::IPSEC, Reg::R4).into(),
-    ];
-    let where_it_came_in = Fib::new(FibResult::ADDRTYPE, saddr | FibFlags::IIF, Reg::R4).into();
-    come_back(&fw(), &at(&fw(), Hook::INPUT), &[&anywhere[..], &[where_it_came_in]].concat());
-    let where_it_leaves =
-        [Fib::new(FibResult::ADDRTYPE, daddr | FibFlags::OIF, Reg::R1).into(), Rt::load(RtKey::TCPMSS, Reg::R1).into()];
-    come_back(&fw(), &at(&fw(), Hook::FORWARD), &[&anywhere[..], &where_it_leaves].concat());
+    let present = FibFlags::PRESENT;
+    come_back(
+        &fw(),
+        &at(&fw(), Hook::PREROUTING),
+        &[
+            Fib::new(FibResult::OIF, saddr | FibFlags::IIF, Reg::R1).into(),
+            Fib::new(FibResult::OIF, saddr | FibFlags::IIF | present, SAME_AS_R2).into(),
+            Fib::new(FibResult::OIF, daddr | FibFlags::MARK, Reg::R1).into(),
+            Fib::new(FibResult::OIFNAME, saddr | FibFlags::MARK | FibFlags::IIF, Reg::R1).into(),
+            Fib::new(FibResult::ADDRTYPE, saddr | FibFlags::IIF, Reg::R4).into(),
+            Rt::load(RtKey::CLASSID, Reg::R1).into(),
+            Rt::load(RtKey::NEXTHOP4, SAME_AS_R2).into(),
+            Rt::load(RtKey::NEXTHOP6, Reg::R3).into(),
+            Rt::load(RtKey::IPSEC, Reg::R4).into(),
+        ],
+    );
+    come_back(
+        &fw(),
+        &at(&fw(), Hook::FORWARD),
+        &[
+            Fib::new(FibResult::ADDRTYPE, daddr, Reg::R3).into(),
+            Fib::new(FibResult::ADDRTYPE, daddr | FibFlags::OIF, Reg::R1).into(),
+            Rt::load(RtKey::TCPMSS, Reg::R1).into(),
+        ],
+    );
+}
+
+pub(crate) fn interfaces_of_routes_are_asked_for_after_routing_too() {
+    let reverse = FibFlags::SADDR | FibFlags::IIF;
+    for hook in [Hook::INPUT, Hook::FORWARD] {
+        come_back(
+            &fw(),
+            &at(&fw(), hook),
+            &[
+                Fib::new(FibResult::OIF, reverse | FibFlags::PRESENT, Reg::R1).into(),
+                Fib::new(FibResult::OIFNAME, reverse | FibFlags::MARK, Reg::R1).into(),
+                Fib::new(FibResult::ADDRTYPE, reverse, Reg::R4).into(),
+            ],
+        );
+    }
 }
 
 pub(crate) fn sockets_senders_and_ipsec_come_back() {
