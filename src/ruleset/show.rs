@@ -3,7 +3,7 @@
 use std::fmt::{self, Write as _};
 
 use super::{Ruleset, SetContents};
-use crate::chain::ChainInfo;
+use crate::chain::{ChainInfo, Hook};
 use crate::expr::{Data, Value};
 use crate::rule::{Bytecode, RuleInfo};
 use crate::set::ElementInfo;
@@ -29,7 +29,11 @@ impl fmt::Display for Listing<'_> {
 fn show_chain(chain: &ChainInfo, f: &mut fmt::Formatter<'_>) -> fmt::Result {
     write!(f, "{} use {}", chain.at(), chain.uses())?;
     if let (Some(kind), Some(hook), Some(priority)) = (chain.kind(), chain.hook(), chain.priority()) {
-        write!(f, " type {kind} hook {hook} prio {priority}")?;
+        match hook {
+            // libnftnl has no name for it.
+            Hook::EGRESS => write!(f, " type {kind} hook unknown prio {priority}")?,
+            hook => write!(f, " type {kind} hook {hook} prio {priority}")?,
+        }
         if let Some(policy) = chain.policy() {
             write!(f, " policy {policy}")?;
         }
