@@ -17,8 +17,12 @@ mod connlimit;
 mod counter;
 mod ct;
 mod data;
+mod dup;
 mod dynset;
+mod flow_offload;
+mod fwd;
 mod immediate;
+mod inner;
 mod last;
 mod limit;
 mod log;
@@ -35,7 +39,12 @@ mod range;
 mod redir;
 mod reg;
 mod reject;
+mod synproxy;
+mod tproxy;
 mod unknown;
+mod xt_match;
+mod xt_target;
+mod xtables;
 
 use std::fmt;
 
@@ -47,8 +56,12 @@ pub use counter::Counter;
 pub use ct::{Ct, CtDirection, CtKey};
 pub(crate) use data::DATA_SCHEMA;
 pub use data::{Data, Value, Verdict, VerdictCode};
+pub use dup::Dup;
 pub use dynset::{Dynset, DynsetFlags, DynsetOp};
+pub use flow_offload::FlowOffload;
+pub use fwd::Fwd;
 pub use immediate::Immediate;
+pub use inner::{Inner, InnerFlags, InnerKind};
 pub use last::Last;
 pub use limit::{Limit, LimitFlags, LimitKind};
 pub use log::{Log, LogFlags, LogLevel};
@@ -65,12 +78,16 @@ pub use range::{Range, RangeOp};
 pub use redir::Redir;
 pub use reg::Reg;
 pub use reject::{Reject, RejectKind};
+pub use synproxy::{Synproxy, SynproxyFlags};
+pub use tproxy::Tproxy;
 pub use unknown::Unknown;
+pub use xt_match::XtMatch;
+pub use xt_target::XtTarget;
 
 use crate::error::{BuildErrorKind, DecodeError};
 use crate::wire::path::{AttrName, Schema};
 use crate::wire::reader::Notes;
-use crate::wire::{Attr, AttrReader, AttrWriter, NLA_F_NESTED, NLA_HDRLEN, align};
+use crate::wire::{Attr, AttrReader, AttrWriter, Family, NLA_F_NESTED, NLA_HDRLEN, align};
 
 const NFTA_LIST_ELEM: u16 = 1;
 const NFTA_EXPR_NAME: u16 = 1;
@@ -211,10 +228,18 @@ expressions! {
     Counter,
     /// Loads what connection tracking knows, or changes it.
     Ct,
+    /// Sends a copy of the packet elsewhere.
+    Dup,
     /// Adds an element to a set, or deletes it.
     Dynset,
+    /// Hands the connection to a flowtable.
+    FlowOffload,
+    /// Sends the packet out of another device.
+    Fwd,
     /// Puts a value into a register, or gives a verdict.
     Immediate,
+    /// Evaluates an expression on what a tunnel carries.
+    Inner,
     /// Remembers when the last packet came.
     Last,
     /// Bounds a rate.
@@ -245,6 +270,14 @@ expressions! {
     Redir,
     /// Drops the packet and tells its sender.
     Reject,
+    /// Answers TCP's handshake in the server's stead.
+    Synproxy,
+    /// Gives the packet to a transparent socket.
+    Tproxy,
+    /// Asks a match of xtables.
+    XtMatch,
+    /// Does what a target of xtables does.
+    XtTarget,
 }
 
 /// What stands for one expression in a rule of the kernel's level: an [`Expr`], one of the types
@@ -333,6 +366,16 @@ fn write_as<E: Wire>(w: &mut AttrWriter, content: impl FnOnce(&mut AttrWriter)) 
         w.close_at(data);
     }
     w.close_at(entry);
+}
+
+/// Reads the number of a family. One that is none is noted as unknown, since the value has no place
+/// for it.
+fn read_family(attrs: &AttrReader<'_>, number: u16, attr: Attr<'_>) -> Result<Family, DecodeError> {
+    let family = u8::try_from(attr.u32()?).unwrap_or_else(|_| {
+        attrs.note_unknown(number);
+        0
+    });
+    Ok(Family::from_raw(family))
 }
 
 /// What comes before the data of an expression, the same for each of its kind: the entry's
@@ -505,6 +548,25 @@ pub(crate) mod golden {
         expr.encode(&mut w);
         assert_eq!(w.take_error(), None);
         w.bytes_written().to_vec()
+    }
+
+    /// Why an expression is not written.
+    pub(crate) fn mistake<E: Wire>(expr: &E) -> Option<BuildErrorKind> {
+        let mut w = AttrWriter::new();
+        expr.encode(&mut w);
+        w.take_error()
+    }
+
+    /// What [`mistake`] says of a number out of range.
+    pub(crate) fn out_of_range(what: &'static str, value: u64, min: u64, max: u64) -> Option<BuildErrorKind> {
+        Some(BuildErrorKind::OutOfRange { what, value, min, max })
+    }
+
+    /// Reads the first expression of the list that `write` writes.
+    pub(crate) fn read_with(write: impl FnOnce(&mut AttrWriter)) -> Result<ExprInfo, DecodeError> {
+        let mut w = AttrWriter::new();
+        write(&mut w);
+        Exprs::new(w.bytes_written()).next().unwrap()
     }
 
     pub(crate) fn check<E: Wire + PartialEq + fmt::Debug>() {
