@@ -131,8 +131,8 @@ pub use datum::Interval;
 pub use engine::{Applied, Handle};
 pub use error::{Errno, Error, Op};
 pub use rule::{
-    AsRule, DynamicElement, IntoStep, NatTarget, NormalizedRule, PortTarget, RejectWith, Rule, RuleBuilder, RuleHandle,
-    RuleInfo,
+    AsRule, Compat, CompatFlags, DynamicElement, IntoStep, NatTarget, NormalizedRule, PortTarget, RejectWith, Rule,
+    RuleBuilder, RuleHandle, RuleInfo,
 };
 pub use set::{
     Element, ElementInfo, IntoElement, Key, KeyFor, KeyPart, Map, MapValue, Mapped, Set, SetFlags, SetHandle, SetInfo,

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::data::DATA_SCHEMA;
+use super::data::{DATA_SCHEMA, LEN_MAX};
 use super::{Data, Reg, Wire};
 use crate::error::DecodeError;
 use crate::wire::newtype::open_number;
@@ -49,7 +49,7 @@ pub struct Bitwise {
     pub sreg: Reg,
     /// Where the bytes go.
     pub dreg: Reg,
-    /// How many bytes are computed.
+    /// How many bytes are computed: 1 to 64.
     pub len: u32,
     /// What is computed.
     pub op: BitwiseOp,
@@ -140,6 +140,8 @@ impl Wire for Bitwise {
         if let Some(bits) = self.shifted_by() {
             w.in_range("a shift", bits, 0..=SHIFT_MAX);
         }
+        w.in_range("the length of a bitwise", self.len, 1..=LEN_MAX);
+        w.in_range("what a bitwise computes", self.op.get(), 0..=255);
         self.sreg.write(w, NFTA_BITWISE_SREG);
         self.dreg.write(w, NFTA_BITWISE_DREG);
         // Absent it is `MASK_XOR`; Linux before 5.6 knows no other. nft sends it or not.

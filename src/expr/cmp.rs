@@ -61,6 +61,7 @@ impl Wire for Cmp {
     ]);
 
     fn encode(&self, w: &mut AttrWriter) {
+        self.sreg.check(w);
         w.u32s([(NFTA_CMP_SREG, self.sreg.get()), (NFTA_CMP_OP, self.op.get())]);
         self.data.write(w, NFTA_CMP_DATA);
     }

@@ -13,6 +13,9 @@ const NFTA_VERDICT_CODE: u16 = 1;
 const NFTA_VERDICT_CHAIN: u16 = 2;
 const NFTA_VERDICT_CHAIN_ID: u16 = 3;
 
+/// The most bytes that a register, or the registers behind it, hold (`NFT_DATA_VALUE_MAXLEN`).
+pub(super) const LEN_MAX: u64 = 64;
+
 const VERDICT_SCHEMA: Schema = Schema(&[
     AttrName::value(NFTA_VERDICT_CODE, "code"),
     AttrName::value(NFTA_VERDICT_CHAIN, "chain"),
@@ -21,7 +24,7 @@ const VERDICT_SCHEMA: Schema = Schema(&[
 pub(crate) const DATA_SCHEMA: Schema =
     Schema(&[AttrName::value(NFTA_DATA_VALUE, "value"), AttrName::nest(NFTA_DATA_VERDICT, "verdict", &VERDICT_SCHEMA)]);
 
-/// Bytes as a register has them, in the order of the expression that loads them.
+/// Bytes as a register has them, 1 to 64, in the order of the expression that loads them.
 ///
 /// ```
 /// use nftlink::expr::Data;
@@ -76,6 +79,7 @@ impl Data {
     /// Writes the data as a nest.
     #[inline]
     pub(crate) fn write(&self, w: &mut AttrWriter, attr: u16) {
+        w.in_range("the length of data", self.len() as u64, 1..=LEN_MAX);
         match &self.0 {
             Repr::Inline { len, bytes } => w.nested_short(attr, NFTA_DATA_VALUE, bytes, *len),
             Repr::Heap(bytes) => w.nested_bytes(attr, NFTA_DATA_VALUE, bytes),
@@ -249,6 +253,7 @@ impl Verdict {
 
     fn write_chain(&self, w: &mut AttrWriter) {
         if let Some(chain) = &self.chain {
+            w.check(chain.check_referred("chain"));
             w.name(NFTA_VERDICT_CHAIN, chain);
         }
         if let Some(id) = self.chain_id {

@@ -178,6 +178,8 @@ impl Wire for Log {
             w.u16(NFTA_LOG_QTHRESHOLD, qthreshold);
         }
         if let Some(level) = self.level {
+            // The kernel keeps the lowest byte, and then refuses what it does not know.
+            w.in_range("a log level", level.get(), 0..=255);
             w.u32(NFTA_LOG_LEVEL, level.get());
         }
         if !self.flags.is_empty() {

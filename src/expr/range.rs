@@ -57,6 +57,7 @@ impl Wire for Range {
     ]);
 
     fn encode(&self, w: &mut AttrWriter) {
+        w.in_range("what a range tests", self.op.get(), 0..=255);
         self.sreg.write(w, NFTA_RANGE_SREG);
         w.u32(NFTA_RANGE_OP, self.op.get());
         self.from.write(w, NFTA_RANGE_FROM_DATA);
