@@ -53,7 +53,7 @@ pub struct Bitwise {
     pub len: u32,
     /// What is computed.
     pub op: BitwiseOp,
-    /// Of `MASK_XOR`: the bits to keep.
+    /// Of `MASK_XOR`: the bits to keep, 16 bytes at most.
     pub mask: Option<Data>,
     /// Of `MASK_XOR`: the bits to invert afterwards.
     pub xor: Option<Data>,
@@ -150,13 +150,13 @@ impl Wire for Bitwise {
         }
         w.u32(NFTA_BITWISE_LEN, self.len);
         if let Some(mask) = &self.mask {
-            mask.write(w, NFTA_BITWISE_MASK);
+            mask.write_operand(w, NFTA_BITWISE_MASK);
         }
         if let Some(xor) = &self.xor {
-            xor.write(w, NFTA_BITWISE_XOR);
+            xor.write_operand(w, NFTA_BITWISE_XOR);
         }
         if let Some(data) = &self.data {
-            data.write(w, NFTA_BITWISE_DATA);
+            data.write_operand(w, NFTA_BITWISE_DATA);
         }
         if let Some(sreg2) = self.sreg2 {
             sreg2.write(w, NFTA_BITWISE_SREG2);
