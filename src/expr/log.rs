@@ -164,6 +164,13 @@ impl Wire for Log {
     ]);
 
     fn encode(&self, w: &mut AttrWriter) {
+        for (what, said) in [("snaplen", self.snaplen.is_some()), ("queue-threshold", self.qthreshold.is_some())] {
+            if said && self.group.is_none() {
+                w.fail(BuildErrorKind::LogWithoutGroup { what });
+            }
+        }
+        // The kernel keeps the lowest byte, and not all of that.
+        w.in_range("the flags of a log", self.flags.bits(), 0..=255);
         if let Some(prefix) = &self.prefix {
             w.check(check(prefix));
             w.name(NFTA_LOG_PREFIX, prefix);

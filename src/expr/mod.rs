@@ -96,8 +96,8 @@ const NFTA_EXPR_DATA: u16 = 2;
 /// The most expressions that a rule may have (`NFT_RULE_MAXEXPRS`).
 pub(crate) const EXPRS_MAX: usize = 128;
 
-/// The longest time that the kernel takes in milliseconds: it counts nanoseconds in 64 bits.
-pub(crate) const MSECS_MAX: u64 = u64::MAX / 1_000_000;
+/// The longest time that the kernel takes in milliseconds: in nanoseconds it is below 64 bits.
+pub(crate) const MSECS_MAX: u64 = u64::MAX / 1_000_000 - 1;
 
 /// How an expression goes over the wire.
 pub(crate) trait Wire: Sized + fmt::Display {
