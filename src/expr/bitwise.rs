@@ -143,6 +143,9 @@ impl Wire for Bitwise {
         w.in_range("the length of a bitwise", self.len, 1..=LEN_MAX);
         w.in_range("what a bitwise computes", self.op.get(), 0..=255);
         self.sreg.write(w, NFTA_BITWISE_SREG);
+        if let Some(sreg2) = self.sreg2 {
+            sreg2.write(w, NFTA_BITWISE_SREG2);
+        }
         self.dreg.write(w, NFTA_BITWISE_DREG);
         // Absent it is `MASK_XOR`; Linux before 5.6 knows no other. nft sends it or not.
         if self.op != BitwiseOp::MASK_XOR {
@@ -157,9 +160,6 @@ impl Wire for Bitwise {
         }
         if let Some(data) = &self.data {
             data.write_operand(w, NFTA_BITWISE_DATA);
-        }
-        if let Some(sreg2) = self.sreg2 {
-            sreg2.write(w, NFTA_BITWISE_SREG2);
         }
     }
 
@@ -198,6 +198,17 @@ impl Wire for Bitwise {
                 Self::shr(Reg::R1, 8),
                 b"\x08\0\x01\0\0\0\0\x01\x08\0\x02\0\0\0\0\x01\x08\0\x06\0\0\0\0\x02\x08\0\x03\0\0\0\0\x04\
                   \x0c\0\x07\x80\x08\0\x01\0\x08\0\0\0",
+            ),
+            // nft 1.0.6 has no words for the others: these are in the order of later ones.
+            (
+                Self::or(Reg::R1, Reg::R2, 4),
+                b"\x08\0\x01\0\0\0\0\x01\x08\0\x08\0\0\0\0\x02\x08\0\x02\0\0\0\0\x01\
+                  \x08\0\x06\0\0\0\0\x04\x08\0\x03\0\0\0\0\x04",
+            ),
+            (
+                Self { data: Some([0, 0, 0, 7].into()), sreg2: None, ..Self::xor(Reg::R1, Reg::R2, 4) },
+                b"\x08\0\x01\0\0\0\0\x01\x08\0\x02\0\0\0\0\x01\x08\0\x06\0\0\0\0\x05\
+                  \x08\0\x03\0\0\0\0\x04\x0c\0\x07\x80\x08\0\x01\0\0\0\0\x07",
             ),
         ]
     }
@@ -251,5 +262,7 @@ mod tests {
         assert_eq!(Bitwise::and(Reg::R1, Reg::R2, 4).to_string(), "bitwise reg 1 = ( reg 1 & reg 2 )");
         assert_eq!(Bitwise::or(Reg::R1, Reg::R2, 4).to_string(), "bitwise reg 1 = ( reg 1 | reg 2 )");
         assert_eq!(Bitwise::xor(Reg::R1, Reg::R2, 4).to_string(), "bitwise reg 1 = ( reg 1 ^ reg 2 )");
+        let data = Bitwise { data: Some([0, 0, 0, 7].into()), sreg2: None, ..Bitwise::and(Reg::R1, Reg::R2, 4) };
+        assert_eq!(format!("{data:#}"), "bitwise reg 1 = ( reg 1 & 0x00000007 )");
     }
 }
