@@ -168,6 +168,8 @@ fn main() -> ExitCode {
         test!(exprs_act::numbers_that_the_kernel_would_refuse_are_named),
         test!(exprs_act::queues_come_back).requires(exprs_act::kernel_queues),
         test!(exprs_act::nft_lists_what_acts).needs_nft(),
+        test!(exprs_act::nft_lists_queues).needs_nft().requires(exprs_act::kernel_queues),
+        test!(exprs_act::objects_that_a_map_names_are_put_back).needs_nft(),
         test!(limits::ten_thousand_operations_fit_one_commit),
         test!(limits::five_thousand_elements_arrive),
         test!(limits::seventy_thousand_elements_of_one_call_arrive),

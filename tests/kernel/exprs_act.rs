@@ -446,3 +446,31 @@ pub(crate) fn nft_lists_what_acts() {
         assert!(listed.lines().any(|line| line.trim() == rule), "no {rule} in:\n{listed}");
     }
 }
+
+pub(crate) fn nft_lists_queues() {
+    let mut conn = conn();
+    let chain = filter(&ip(), Hook::INPUT);
+    let four = Queue::range(1, 4).flags(QueueFlags::BYPASS | QueueFlags::CPU_FANOUT);
+    commit(&mut conn, |batch| {
+        batch.add(&ip()).add(&chain).append(&chain, of(&[Queue::new(3).into()])).append(&chain, of(&[four.into()]))
+    });
+    let listed = support::nft(&["list", "ruleset"]);
+    let rules: Vec<&str> = listed.lines().map(str::trim).filter(|line| line.starts_with("queue ")).collect();
+    assert_eq!(rules, ["queue to 3", "queue flags bypass,fanout to 1-4"]);
+}
+
+pub(crate) fn objects_that_a_map_names_are_put_back() {
+    support::nft_load(
+        "table ip filter {
+            counter a { }
+            map objects { type ipv4_addr : counter; elements = { 10.0.0.1 : \"a\" } }
+            chain chain { type filter hook input priority filter; counter name ip saddr map @objects }
+        }",
+    );
+    let mut conn = conn();
+    let chain = filter(&ip(), Hook::INPUT);
+    is_put_back(&mut conn, &chain);
+    let rules = conn.rules(&chain).unwrap();
+    assert_eq!(values(&rules[1])[1], Objref::map(Reg::R1, "objects").into());
+    assert!(rules[2].bytecode().ends_with("[ objref sreg 1 set objects ]\n"), "{}", rules[2].bytecode());
+}
