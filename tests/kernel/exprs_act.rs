@@ -464,11 +464,11 @@ pub(crate) fn objects_that_a_map_names_are_put_back() {
         "table ip filter {
             counter a { }
             map objects { type ipv4_addr : counter; elements = { 10.0.0.1 : \"a\" } }
-            chain chain { type filter hook input priority filter; counter name ip saddr map @objects }
+            chain input { type filter hook input priority filter; counter name ip saddr map @objects; }
         }",
     );
     let mut conn = conn();
-    let chain = filter(&ip(), Hook::INPUT);
+    let chain = ip().chain("input").filter(Hook::INPUT, Priority::FILTER);
     is_put_back(&mut conn, &chain);
     let rules = conn.rules(&chain).unwrap();
     assert_eq!(values(&rules[1])[1], Objref::map(Reg::R1, "objects").into());
