@@ -189,6 +189,7 @@ mod tests {
     use super::*;
     use crate::expr::golden::{mistake, out_of_range, read_with};
     use crate::expr::{Base, Meta, MetaKey, NFTA_EXPR_DATA, NFTA_EXPR_NAME, NFTA_LIST_ELEM, Payload, Reg};
+    use crate::wire::path::locate;
 
     #[test]
     fn what_the_kernel_would_cut_off_or_refuse_is_refused() {
@@ -215,6 +216,19 @@ mod tests {
 
     fn write_counter(w: &mut AttrWriter) {
         Expr::from(crate::expr::Counter::default()).write_as(w, NFTA_INNER_EXPR);
+    }
+
+    #[test]
+    fn error_paths_lead_into_it() {
+        const RULE: Schema = Schema(&[crate::expr::expressions_attr(4)]);
+        let (mut w, mut key) = (AttrWriter::new(), AttrWriter::new());
+        let meta = Meta::load(MetaKey::PROTOCOL, Reg::R1);
+        w.nest(4, |w| crate::expr::write(w, &Inner::vxlan(meta)));
+        key.u32(2, MetaKey::PROTOCOL.get());
+        let (bytes, key) = (w.bytes_written(), key.bytes_written());
+        let at = bytes.windows(key.len()).rposition(|part| part == key);
+        let path = locate(bytes, 0, at, None, &RULE).unwrap();
+        assert_eq!(path.as_str(), "expressions[0].inner.expr.meta.key");
     }
 
     #[test]
