@@ -19,6 +19,8 @@ use nftlink::{
 #[macro_use]
 mod support;
 
+#[path = "kernel_packets/acting.rs"]
+mod acting;
 #[path = "kernel_packets/conntrack.rs"]
 mod conntrack;
 #[path = "kernel_packets/control.rs"]
@@ -134,6 +136,10 @@ fn main() -> ExitCode {
         test!(conntrack::each_client_has_a_number_of_connections_of_its_own),
         test!(sets::rule_knows_of_a_packet_what_it_has_tested),
         test!(sets::one_rule_translates_ports_of_two_protocols),
+        test!(acting::copies_reach_a_third_host_and_questions_their_server),
+        test!(acting::forwarded_frames_leave_by_another_device_only),
+        test!(acting::transparent_socket_gets_what_was_for_another_port),
+        test!(acting::handshakes_are_answered_in_the_servers_stead),
     ])
 }
 
