@@ -435,6 +435,7 @@ pub struct Rejection {
     pub(crate) part: Option<Box<str>>,
     pub(crate) step: Option<usize>,
     pub(crate) message: Option<Box<str>>,
+    pub(crate) hint: Option<&'static str>,
 }
 
 impl Rejection {
@@ -474,6 +475,11 @@ impl Rejection {
     pub fn message(&self) -> Option<&str> {
         self.message.as_deref()
     }
+
+    /// Returns what the errno most likely means for this operation, where it does not say so by itself.
+    pub fn hint(&self) -> Option<&str> {
+        self.hint
+    }
 }
 
 impl fmt::Display for Rejection {
@@ -490,6 +496,9 @@ impl fmt::Display for Rejection {
         }
         if let Some(message) = &self.message {
             write!(f, " ({message})")?;
+        }
+        if let Some(hint) = self.hint {
+            write!(f, " ({hint})")?;
         }
         Ok(())
     }
@@ -794,6 +803,7 @@ mod tests {
             part: None,
             step: None,
             message: None,
+            hint: None,
         };
         let error = |list: Vec<_>| Error::Rejected(Box::new(Rejections { list, truncated: false }));
         assert!(error(vec![rejection(0, Errno::EEXIST), rejection(1, Errno::EEXIST)]).is_exists());

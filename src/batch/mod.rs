@@ -8,9 +8,9 @@ mod verbs;
 use std::collections::HashSet;
 use std::fmt;
 
-pub use chains::Rename;
+pub use chains::{HasDevices, Rename};
 pub(crate) use verbs::write_rule_chain;
-pub use verbs::{Declare, Delete, Flush, Position};
+pub use verbs::{Declare, Delete, DeleteByHandle, Flush, Position};
 
 use crate::chain::ChainRef;
 use crate::datum::{DataType, IntoKey};
@@ -124,16 +124,16 @@ impl Batch {
         self.mistake.as_ref()
     }
 
-    /// Adds a table, chain, set or object; one that is there already stays, and so does what is
+    /// Adds a table, chain, set, object or flowtable; one that is there already stays, and so does what is
     /// in it. Of one that is there, a table's dormancy, a chain's policy if one is given and, on
-    /// newer kernels, a set's timeout change to what is given; a chain gets the devices that it lacks
-    /// (Linux 6.4); comments do not change. A set or object of another type, or a chain at another
+    /// newer kernels, a set's timeout change to what is given; a chain (Linux 6.4) or a flowtable gets the
+    /// devices that it lacks; comments do not change. A set or object of another type, or a chain at another
     /// hook, makes the commit fail.
     pub fn add(&mut self, what: &impl Declare) -> &mut Self {
         self.declare(what, NLM_F_CREATE)
     }
 
-    /// Adds a table, chain, set or object; the commit fails (`EEXIST`) if it is there already.
+    /// Adds a table, chain, set, object or flowtable; the commit fails (`EEXIST`) if it is there already.
     pub fn create(&mut self, what: &impl Declare) -> &mut Self {
         self.declare(what, NLM_F_CREATE | NLM_F_EXCL)
     }
@@ -147,15 +147,29 @@ impl Batch {
         })
     }
 
-    /// Deletes a table, chain, set, object or rule, and all that is in it; the commit fails if it
+    /// Deletes a table, chain, set, object, flowtable or rule, and all that is in it; the commit fails if it
     /// is not there (`ENOENT`), or if something else refers to it (`EBUSY`).
     pub fn delete(&mut self, what: &impl Delete) -> &mut Self {
         self.remove(what, what.messages().0)
     }
 
-    /// Deletes a table, chain, set, object or rule if it is there (Linux 6.3).
+    /// Deletes a table, chain, set, object, flowtable or rule if it is there (Linux 6.3).
     pub fn destroy(&mut self, what: &impl Delete) -> &mut Self {
         self.remove(what, what.messages().1)
+    }
+
+    /// Deletes what was read, by its handle: whatever its name is by now, and nothing that was made in its place
+    /// under the same name. The commit fails if it is gone (`ENOENT`).
+    ///
+    /// ```
+    /// # use nftlink::{Batch, ChainInfo};
+    /// # fn delete(info: &ChainInfo, batch: &mut Batch) {
+    /// batch.delete_by_handle(info);
+    /// # }
+    /// ```
+    pub fn delete_by_handle(&mut self, what: &impl DeleteByHandle) -> &mut Self {
+        let (kind, family) = what.handle_messages();
+        self.op(0, |batch| batch.message(kind, 0, family, |w| what.write_handle(w)))
     }
 
     fn remove(&mut self, what: &impl Delete, kind: u16) -> &mut Self {

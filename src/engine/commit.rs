@@ -5,6 +5,7 @@ use std::io::IoSlice;
 use crate::batch::Batch;
 use crate::chain::{ChainHandle, NFT_MSG_NEWCHAIN, NFTA_CHAIN_HANDLE};
 use crate::error::{CommitError, Errno, Op, Rejection, Rejections, Stage};
+use crate::flowtable::{NFT_MSG_NEWFLOWTABLE, NFTA_FLOWTABLE_HANDLE};
 use crate::object::{NFT_MSG_NEWOBJ, NFTA_OBJ_HANDLE, ObjectHandle};
 use crate::rule::{NFT_MSG_NEWRULE, NFTA_RULE_HANDLE, RuleHandle};
 use crate::set::{NFT_MSG_NEWSET, NFTA_SET_HANDLE, SetHandle};
@@ -129,6 +130,7 @@ fn handle_attr(kind: u16) -> Option<u16> {
         NFT_MSG_NEWRULE => Some(NFTA_RULE_HANDLE),
         NFT_MSG_NEWSET => Some(NFTA_SET_HANDLE),
         NFT_MSG_NEWOBJ => Some(NFTA_OBJ_HANDLE),
+        NFT_MSG_NEWFLOWTABLE => Some(NFTA_FLOWTABLE_HANDLE),
         _ => None,
     }
 }

@@ -18,6 +18,7 @@ mod counter;
 mod ct;
 mod data;
 mod dynset;
+mod flow_offload;
 mod immediate;
 mod last;
 mod limit;
@@ -48,6 +49,7 @@ pub use ct::{Ct, CtDirection, CtKey};
 pub(crate) use data::DATA_SCHEMA;
 pub use data::{Data, Value, Verdict, VerdictCode};
 pub use dynset::{Dynset, DynsetFlags, DynsetOp};
+pub use flow_offload::FlowOffload;
 pub use immediate::Immediate;
 pub use last::Last;
 pub use limit::{Limit, LimitFlags, LimitKind};
@@ -213,6 +215,8 @@ expressions! {
     Ct,
     /// Adds an element to a set, or deletes it.
     Dynset,
+    /// Gives the connection to a flowtable.
+    FlowOffload,
     /// Puts a value into a register, or gives a verdict.
     Immediate,
     /// Remembers when the last packet came.
