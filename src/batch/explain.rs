@@ -3,7 +3,7 @@
 use super::Batch;
 use super::show::Part;
 use crate::chain::{ChainFlags, Device, NFTA_CHAIN_FLAGS, changed_devices, devices};
-use crate::error::{AttrPath, Errno, Rejection};
+use crate::error::{AttrPath, Errno, Op, Rejection};
 use crate::expr::Exprs;
 use crate::flowtable::flow_devices;
 use crate::set::{first_entries, show_entries};
@@ -19,7 +19,11 @@ impl Batch {
         let op = self.op_of(sequence)?;
         let (_, part, (kind, intervals)) = self.parts_of(op).find(|(number, ..)| *number == sequence)?;
         let path = path(&part, extended);
-        let step = path.as_ref().and_then(AttrPath::expression).and_then(|at| self.step_of(op.index(), at));
+        let expression_at = path.as_ref().and_then(AttrPath::expression);
+        let step = expression_at.and_then(|at| match self.is_of_own_chain(op, sequence) {
+            true => self.last_step(op.index()),
+            false => self.step_of(op.index(), at),
+        });
         let text = path.as_ref().and_then(|path| {
             if let Some(at) = path.expression() {
                 return expression(&part, at);
@@ -57,6 +61,17 @@ impl Batch {
             false if changes_devices => Some(("changing the devices of a chain", "6.4")),
             false => part.destroys().then_some(("destroy", "6.3")),
         }
+    }
+
+    /// Whether a message adds a rule of the chain that the operation's rule has to itself: that is behind it.
+    fn is_of_own_chain(&self, op: Op, sequence: u32) -> bool {
+        self.parts_of(op).any(|(number, part, _)| number > sequence && part.kind == rule::NFT_MSG_NEWRULE)
+    }
+
+    /// The step of a rule that leads to the chain which the rule has to itself.
+    fn last_step(&self, op: usize) -> Option<usize> {
+        let start = self.ops.get(op)?.detail as usize;
+        self.steps.get(start..)?.iter().position(|&count| count == 0)?.checked_sub(1)
     }
 
     /// The step of a rule that made an expression.

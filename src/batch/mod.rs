@@ -12,12 +12,12 @@ pub use chains::{HasDevices, Rename};
 pub(crate) use verbs::write_rule_chain;
 pub use verbs::{Declare, Delete, DeleteByHandle, Flush, Position};
 
-use crate::chain::ChainRef;
+use crate::chain::{ChainRef, NFT_MSG_NEWCHAIN, write_own};
 use crate::datum::{DataType, IntoKey};
 use crate::error::{BuildError, BuildErrorKind, Op};
 use crate::rule::{
     AsRule, NFT_MSG_DELRULE, NFT_MSG_NEWRULE, NFTA_RULE_HANDLE, NFTA_RULE_ID, NFTA_RULE_POSITION,
-    NFTA_RULE_POSITION_ID, RuleHandle,
+    NFTA_RULE_POSITION_ID, Rule, RuleHandle,
 };
 use crate::set::{
     Anonymous, Element, IntoElement, Key, Mapped, NFT_MSG_DELSETELEM, NFT_MSG_DESTROYSETELEM, NFT_MSG_NEWSET,
@@ -254,18 +254,43 @@ impl Batch {
         place: impl FnOnce(&mut AttrWriter),
     ) -> &mut Self {
         let detail = self.steps.len() as u32;
-        self.op(detail, |batch| {
-            let sets: Vec<u32> = rule.own_sets().0.iter().map(|(set, of)| batch.own_set(chain, set, of)).collect();
-            batch.messages += 1;
-            let (w, steps) = (&mut batch.w, &mut batch.steps);
-            message(w, NFT_MSG_NEWRULE, flags, batch.messages, chain.table.family, |w| {
-                verbs::write_rule_chain(chain, w);
-                place(w);
-                rule.encode(chain, &sets, w, steps);
-            });
-            // No step has no expressions: this ends the rule's.
-            steps.push(0);
-        })
+        self.op(detail, |batch| batch.one_rule(chain, None, flags, &rule, place))
+    }
+
+    /// Writes a rule behind what it has to itself, into a chain of the batch if that has an id.
+    fn one_rule(
+        &mut self,
+        chain: &ChainRef,
+        id: Option<u32>,
+        flags: u16,
+        rule: &impl AsRule,
+        place: impl FnOnce(&mut AttrWriter),
+    ) {
+        let mut own: Vec<u32> = rule.own_sets().0.iter().map(|(set, of)| self.own_set(chain, set, of)).collect();
+        own.extend(rule.own_rules().map(|rules| self.own_chain(chain, rules)));
+        self.messages += 1;
+        let (w, steps) = (&mut self.w, &mut self.steps);
+        message(w, NFT_MSG_NEWRULE, flags, self.messages, chain.table.family, |w| {
+            verbs::write_rule_chain_or(chain, id, w);
+            place(w);
+            rule.encode(chain, &own, w, steps);
+        });
+        // No step has no expressions: this ends the rule's.
+        steps.push(0);
+    }
+
+    /// Adds a chain that a rule has to itself, with its rules, and returns its number.
+    fn own_chain(&mut self, chain: &ChainRef, rules: &[Rule]) -> u32 {
+        let (id, steps) = (self.messages + 1, self.steps.len());
+        let table = &chain.table;
+        self.message(NFT_MSG_NEWCHAIN, NLM_F_CREATE, table.family, |w| write_own(table, id, w));
+        for rule in rules {
+            // Before the rule that leads there: with it the chain is closed.
+            self.one_rule(chain, Some(id), NLM_F_CREATE | NLM_F_APPEND, rule, |_| {});
+        }
+        // The operation's steps are those of its own rule.
+        self.steps.truncate(steps);
+        id
     }
 
     /// Adds a set that a rule has to itself, and returns its number.
@@ -475,7 +500,7 @@ impl Batch {
         let Position::Op(op) = at else { return None };
         let first = self.ops.get(op.index())?.offset;
         let end = self.ops.get(op.index() + 1).map_or(self.w.len(), |next| next.offset);
-        // The sets that a rule has to itself come before it.
+        // What a rule has to itself comes before it.
         let start = first + show::place_of_rule(self.as_bytes().get(first..end)?)?;
         // An id that no table of this batch's rules uses twice: the operation's own number.
         let id = op.0 + 1;

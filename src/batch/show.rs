@@ -4,12 +4,14 @@ use std::fmt::{self, Write};
 
 use super::Batch;
 use super::chains::GUARDED;
-use crate::chain::{self, Device, NFTA_CHAIN_HANDLE, NFTA_CHAIN_HOOK, NFTA_CHAIN_NAME, changed_devices};
+use crate::chain::{self, Device, NFTA_CHAIN_HANDLE, NFTA_CHAIN_HOOK, NFTA_CHAIN_ID, NFTA_CHAIN_NAME, changed_devices};
 use crate::datum::DataType;
 use crate::error::Op;
 use crate::flowtable::{self, NFTA_FLOWTABLE_HANDLE, NFTA_FLOWTABLE_HOOK, NFTA_FLOWTABLE_NAME, changed_flow_devices};
 use crate::object::{self, NFTA_OBJ_NAME, NFTA_OBJ_TYPE, ObjectKind};
-use crate::rule::{self, Bytecode, NFTA_RULE_CHAIN, NFTA_RULE_EXPRESSIONS, NFTA_RULE_HANDLE, NFTA_RULE_POSITION};
+use crate::rule::{
+    self, Bytecode, NFTA_RULE_CHAIN, NFTA_RULE_CHAIN_ID, NFTA_RULE_EXPRESSIONS, NFTA_RULE_HANDLE, NFTA_RULE_POSITION,
+};
 use crate::set::{
     self, NFTA_SET_ELEM_LIST_ELEMENTS, NFTA_SET_FLAGS, NFTA_SET_KEY_TYPE, NFTA_SET_NAME, SetFlags, first_entries,
     show_entries,
@@ -105,6 +107,15 @@ impl<'a> Part<'a> {
         };
         for name in [Some(1), name].into_iter().flatten().filter_map(|number| self.name(number)) {
             let _ = write!(text, " {name}");
+        }
+        // A chain that a rule has to itself has a number instead of a name.
+        let id = match self.kind {
+            chain::NFT_MSG_NEWCHAIN => self.number(NFTA_CHAIN_ID),
+            rule::NFT_MSG_NEWRULE => self.number(NFTA_RULE_CHAIN_ID),
+            _ => None,
+        };
+        if let Some(id) = id.filter(|_| name.is_none_or(|name| self.name(name).is_none())) {
+            let _ = write!(text, " id {id}");
         }
         if let Some((handle, new)) = self.renamed() {
             let _ = write!(text, " handle {handle} {new}");
@@ -259,8 +270,8 @@ impl Batch {
 
     /// The command of an operation.
     pub(super) fn describe(&self, op: Op) -> String {
-        // The sets that a rule has to itself come before it.
-        let rule = self.shown(op).find(|(part, _)| part.is_rule());
+        // What a rule has to itself comes before it.
+        let rule = self.shown(op).filter(|(part, _)| part.is_rule()).last();
         rule.or_else(|| self.shown(op).next()).map(|(part, _)| part.command()).unwrap_or_default()
     }
 

@@ -9,7 +9,9 @@ use crate::flowtable::{
     NFTA_FLOWTABLE_HANDLE,
 };
 use crate::object::{self, NFT_MSG_DELOBJ, NFT_MSG_DESTROYOBJ, NFT_MSG_NEWOBJ, Object, ObjectInfo, ObjectRef};
-use crate::rule::{NFT_MSG_DELRULE, NFT_MSG_DESTROYRULE, NFTA_RULE_CHAIN, NFTA_RULE_HANDLE, RuleHandle, RuleInfo};
+use crate::rule::{
+    NFT_MSG_DELRULE, NFT_MSG_DESTROYRULE, NFTA_RULE_CHAIN, NFTA_RULE_CHAIN_ID, NFTA_RULE_HANDLE, RuleHandle, RuleInfo,
+};
 use crate::set::{
     Key, Mapped, NFT_MSG_DELSET, NFT_MSG_DELSETELEM, NFT_MSG_DESTROYSET, NFT_MSG_NEWSET, Set, SetInfo, SetRef,
 };
@@ -278,4 +280,15 @@ pub(crate) fn write_rule_chain(chain: &ChainRef, w: &mut AttrWriter) {
     chain.table.write(w);
     w.check(chain.name.check("chain"));
     w.name(NFTA_RULE_CHAIN, &chain.name);
+}
+
+/// [`write_rule_chain`], but for a chain of the batch that has no name: its number.
+pub(super) fn write_rule_chain_or(chain: &ChainRef, id: Option<u32>, w: &mut AttrWriter) {
+    match id {
+        None => write_rule_chain(chain, w),
+        Some(id) => {
+            chain.table.write(w);
+            w.u32(NFTA_RULE_CHAIN_ID, id);
+        }
+    }
 }

@@ -37,7 +37,7 @@ const NFTA_CHAIN_TYPE: u16 = 7;
 const NFTA_CHAIN_COUNTERS: u16 = 8;
 const NFTA_CHAIN_PAD: u16 = 9;
 pub(crate) const NFTA_CHAIN_FLAGS: u16 = 10;
-const NFTA_CHAIN_ID: u16 = 11;
+pub(crate) const NFTA_CHAIN_ID: u16 = 11;
 const NFTA_CHAIN_USERDATA: u16 = 12;
 
 const NFTA_HOOK_HOOKNUM: u16 = 1;
