@@ -355,6 +355,9 @@ pub enum BuildErrorKind {
     /// An element of a rule's own set has what only those of named sets have.
     #[error("an element of a set of a rule's own has neither timeout nor comment nor stateful expressions")]
     AnonymousElement,
+    /// A rule in a chain of a rule's own has such a chain itself.
+    #[error("a rule in a chain of a rule's own has none itself: the kernel takes no such chain in another")]
+    NestedOwnChain,
     /// A place in a chain was given as an operation that does not add a rule.
     #[error("{0} of this batch does not add a rule")]
     NotARule(Op),

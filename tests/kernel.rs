@@ -34,6 +34,8 @@ mod limits;
 mod maps;
 #[path = "kernel/merging.rs"]
 mod merging;
+#[path = "kernel/own_chains.rs"]
+mod own_chains;
 #[path = "kernel/own_sets.rs"]
 mod own_sets;
 #[path = "kernel/ownership.rs"]
@@ -76,6 +78,9 @@ fn main() -> ExitCode {
         test!(verbs::replace_keeps_handle_and_place),
         test!(verbs::rules_are_deleted_by_handle_by_operation_and_as_read),
         test!(verbs::what_was_read_can_be_written_back),
+        test!(verbs::what_was_read_is_deleted_by_its_handle),
+        test!(verbs::one_rule_is_read_by_its_handle),
+        test!(verbs::table_sleeps_and_wakes),
         test!(chains::chains_at_devices_are_read_as_written),
         test!(chains::chains_at_egress_are_read_as_written).requires(support::linux_5_16),
         test!(chains::device_that_is_not_there_is_waited_for_or_refused),
@@ -134,6 +139,10 @@ fn main() -> ExitCode {
         test!(own_sets::several_of_one_rule_stay_apart),
         test!(own_sets::refusals_beside_them_name_the_operation_and_the_step),
         test!(own_sets::empty_one_matches_nothing),
+        test!(own_chains::they_come_and_go_with_their_rule),
+        test!(own_chains::rules_with_them_are_found_by_what_is_in_them),
+        test!(own_chains::refusals_in_them_name_the_operation_and_the_step),
+        test!(own_chains::one_that_was_read_is_put_back_under_its_name),
         test!(ownership::owned_table_is_changed_by_its_owner_alone_and_dies_with_it).requires(linux_5_12),
         test!(ownership::persistent_table_outlives_its_owner_and_is_adopted).requires(linux_6_9),
         test!(ownership::table_of_nobodys_cannot_be_taken).requires(linux_5_12),

@@ -285,6 +285,10 @@ impl Batch {
         let table = &chain.table;
         self.message(NFT_MSG_NEWCHAIN, NLM_F_CREATE, table.family, |w| write_own(table, id, w));
         for rule in rules {
+            if rule.own_rules().is_some() {
+                self.w.fail(BuildErrorKind::NestedOwnChain);
+                continue;
+            }
             // Before the rule that leads there: with it the chain is closed.
             self.one_rule(chain, Some(id), NLM_F_CREATE | NLM_F_APPEND, rule, |_| {});
         }

@@ -99,7 +99,7 @@ impl Conn {
     }
 }
 
-/// How deep chains of rules' own can be in each other (`NFT_JUMP_STACK_SIZE`).
+/// How deep chains of rules' own could be in each other (`NFT_JUMP_STACK_SIZE`), on kernels that took them so.
 const LEVELS: usize = 16;
 
 /// Reads what is in the sets and chains that a rule has to itself.

@@ -7,8 +7,8 @@ impl RuleBuilder {
     /// Goes on with rules in a chain of this rule's own, and after them with the next rule
     /// (`jump { … }`; Linux 5.9).
     ///
-    /// Each of the rules may have sets and chains of its own in turn. The chain goes with the rule, and nothing can
-    /// be added to it later.
+    /// Each of the rules may have sets of its own, but no chain: the kernel takes none in another. The chain goes
+    /// with the rule, and nothing can be added to it later.
     ///
     /// ```
     /// use nftlink::Rule;
@@ -46,7 +46,10 @@ impl RuleBuilder {
     /// Refuses mistakes in the rules of the chain that the rule has to itself.
     pub(super) fn check_own_rules(&self, chain: &ChainRef) -> Result<(), BuildErrorKind> {
         let own = ChainRef { table: chain.table.clone(), name: Name::from("") };
-        self.own_rules().unwrap_or_default().iter().try_for_each(|rule| rule.exprs(&own).map(drop))
+        self.own_rules().unwrap_or_default().iter().try_for_each(|rule| match rule.0.own_rules() {
+            Some(_) => Err(BuildErrorKind::NestedOwnChain),
+            None => rule.exprs(&own).map(drop),
+        })
     }
 }
 

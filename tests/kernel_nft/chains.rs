@@ -1,7 +1,10 @@
 //! Chains at devices, priorities by name, other names and devices: as nft has them.
 
-use nftlink::field::{tcp, udp};
-use nftlink::{Batch, Chain, ChainInfo, Family, Hook, Hooked, Policy, Priority, Rule, Table};
+use std::net::{Ipv4Addr, Ipv6Addr};
+
+use nftlink::datum::L4Proto;
+use nftlink::field::{ip, ip6, meta, tcp, udp};
+use nftlink::{Batch, Chain, ChainInfo, Family, Hook, Hooked, Interval, Policy, Priority, Rule, Table};
 
 use super::written::assert_written;
 use super::*;
@@ -198,4 +201,53 @@ pub(super) fn added_devices_are_what_nft_makes_of_them() {
         conn.commit(Batch::new().rename(&c, "d")).unwrap();
     };
     assert_as_nft(ruleset, rename_d, &nfts);
+}
+
+pub(super) fn chains_of_rules_own() {
+    let text = include_str!("chains_own.nft");
+    let table = Table::inet("x");
+    let input = table.chain("y").filter(Hook::INPUT, Priority::FILTER);
+    let near =
+        ["127.0.0.0/8", "172.23.0.0/16", "192.168.13.0/24"].map(|net| net.parse::<Interval<Ipv4Addr>>().unwrap());
+    let rules = [
+        Rule::new().when(ip::saddr().one_of(near)).counter().accept(),
+        Rule::new().when(ip6::saddr().eq(Ipv6Addr::LOCALHOST)).when(udp::sport().one_of([1, 2])).drop(),
+        Rule::new().drop(),
+    ];
+    let mut batch = Batch::new();
+    batch.add(&table).add(&input);
+    let protocols = [L4Proto::TCP, L4Proto::UDP];
+    batch.append(&input, Rule::new().when(meta::l4proto().one_of(protocols)).counter().jump_rules(rules));
+    batch.append(&input, Rule::new().when(tcp::dport().eq(22)).goto_rules([Rule::new().counter()]));
+    batch.append(&input, Rule::new().accept());
+    Conn::open().unwrap().commit(&batch).unwrap();
+    assert_same_text("nft's listing of ours", &support::nft_ruleset(), text);
+    let ours = numbered(&support::nft_bytecode());
+    support::nft_load(&format!("flush ruleset\n{text}"));
+    assert_same_text("nft's listing of its own", &support::nft_ruleset(), text);
+    assert_same_text(
+        "bytecode",
+        &ours,
+        &numbered(&super::written::without_leading_ends(&support::nft_bytecode(), &ours)),
+    );
+}
+
+/// The text with the numbers that the kernel gives to chains without names, which it never gives twice, from 0.
+fn numbered(text: &str) -> String {
+    let mut names: Vec<String> = Vec::new();
+    let mut found = String::new();
+    for (n, part) in text.split("__chain").enumerate() {
+        let digits = part.chars().take_while(char::is_ascii_digit).count();
+        let (name, rest) = if n == 0 { ("", part) } else { part.split_at(digits) };
+        if n > 0 {
+            let place = names.iter().position(|known| known == name).unwrap_or_else(|| {
+                names.push(name.to_owned());
+                names.len() - 1
+            });
+            found.push_str(&format!("__chain{place}"));
+        }
+        found.push_str(rest);
+    }
+    assert!(names.len() == 2, "{names:?} in\n{text}");
+    found
 }
