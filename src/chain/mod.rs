@@ -1,5 +1,7 @@
 //! Chains: where rules are, and where packets meet them.
 
+#[cfg(test)]
+mod corpus;
 mod device;
 mod hook;
 mod info;
@@ -603,5 +605,67 @@ mod tests {
         let mut again = AttrWriter::new();
         info.encode(&mut again);
         assert_eq!(again.bytes_written(), w.bytes_written());
+    }
+
+    #[test]
+    fn what_was_read_is_written_again_from_a_spec_and_nothing_is_lost() {
+        let mut w = AttrWriter::new();
+        w.name(NFTA_CHAIN_TABLE, &"t".into());
+        w.name(NFTA_CHAIN_NAME, &"c".into());
+        w.u64(NFTA_CHAIN_HANDLE, 7);
+        w.nest(NFTA_CHAIN_HOOK, |w| {
+            w.u32(NFTA_HOOK_HOOKNUM, 9);
+            w.u32(NFTA_HOOK_PRIORITY, i32::MIN as u32);
+        });
+        w.u32(NFTA_CHAIN_POLICY, 5);
+        w.string(NFTA_CHAIN_TYPE, b"quantum");
+        w.nest(NFTA_CHAIN_COUNTERS, |w| Counter::new(3, 4).encode_whole(w));
+        w.u32(NFTA_CHAIN_FLAGS, 0x83);
+        w.u32(NFTA_CHAIN_USE, 2);
+        w.bytes(NFTA_CHAIN_USERDATA, &[9, 1, 0xff]);
+        let info = ChainInfo::decode(Family::INET, w.bytes_written()).unwrap();
+        assert_eq!((info.userdata(), info.comment()), (&[9, 1, 0xff][..], None));
+        let spec = info.to_base().unwrap();
+        let (again, mistake) = written(&spec);
+        assert_eq!(mistake, None);
+        let again = ChainInfo::decode(Family::INET, &again).unwrap();
+        assert_eq!((again.hook(), again.priority()), (info.hook(), Some(i32::MIN)));
+        assert_eq!((again.kind(), again.policy()), (Some(&ChainKind::Other("quantum".into())), info.policy()));
+        assert_eq!((again.counters(), again.flags().bits()), (Some(Counter::new(3, 4)), 0x82));
+        assert_eq!(again.userdata(), info.userdata());
+        assert_eq!(info.to_regular(), None);
+        assert_eq!(Chain::<Option<Hooked>>::from(&info), Chain::<Option<Hooked>>::from(spec));
+    }
+
+    #[test]
+    fn a_regular_chain_that_was_read_is_one_again() {
+        let regular = fw().comment("mine");
+        let info = ChainInfo::decode(Family::NETDEV, &written(&regular).0).unwrap();
+        assert_eq!(written(&info.to_regular().unwrap()).0, written(&regular).0);
+        assert_eq!(info.to_base(), None);
+        assert_eq!(written(&Chain::<Option<Hooked>>::from(regular.clone())), written(&regular));
+    }
+
+    #[test]
+    fn a_chain_whose_devices_are_gone_is_put_back_without_any() {
+        let mut w = AttrWriter::new();
+        w.nest(NFTA_CHAIN_HOOK, |w| {
+            w.u32(NFTA_HOOK_HOOKNUM, 0);
+            w.u32(NFTA_HOOK_PRIORITY, 0);
+            w.nest(NFTA_HOOK_DEVS, |_| {});
+        });
+        w.name(NFTA_CHAIN_TABLE, &"t".into());
+        w.name(NFTA_CHAIN_NAME, &"c".into());
+        let info = ChainInfo::decode(Family::NETDEV, w.bytes_written()).unwrap();
+        let (bytes, mistake) = written(&info.to_base().unwrap());
+        assert_eq!(mistake, None);
+        assert!(bytes.windows(4).any(|part| part == [4, 0, 4, 0x80]), "an empty list: {bytes:02x?}");
+    }
+
+    #[test]
+    fn the_name_of_a_kind_is_as_long_as_the_kernel_takes() {
+        let chain = |len| fw().hooked(ChainKind::Other("x".repeat(len).as_str().into()), Hook::INGRESS, 0).device("lo");
+        assert_eq!(written(&chain(42)).1, None);
+        assert!(matches!(written(&chain(43)).1, Some(BuildErrorKind::OutOfRange { value: 43, .. })));
     }
 }
