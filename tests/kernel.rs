@@ -28,6 +28,8 @@ mod elements;
 mod exprs;
 #[path = "kernel/find.rs"]
 mod find;
+#[path = "kernel/flowtables.rs"]
+mod flowtables;
 #[path = "kernel/limits.rs"]
 mod limits;
 #[path = "kernel/maps.rs"]
@@ -139,12 +141,20 @@ fn main() -> ExitCode {
         test!(own_sets::several_of_one_rule_stay_apart),
         test!(own_sets::refusals_beside_them_name_the_operation_and_the_step),
         test!(own_sets::empty_one_matches_nothing),
+        test!(flowtables::flowtables_are_read_as_written_and_put_back).requires(support::flowtables),
+        test!(flowtables::flowtables_are_created_deleted_and_in_use).requires(support::flowtables),
+        test!(flowtables::flowtables_get_and_lose_devices).requires(support::flowtables),
+        test!(flowtables::device_without_hardware_offload_is_refused).requires(support::flowtables),
+        test!(flowtables::packets_of_its_connections_pass_the_rules_by).requires(support::flowtables),
+        test!(flowtables::kernel_without_flowtables_is_told_of).requires(flowtables::no_flowtables),
         test!(own_chains::they_come_and_go_with_their_rule),
         test!(own_chains::rules_with_them_are_found_by_what_is_in_them),
         test!(own_chains::refusals_in_them_name_the_operation_and_the_step),
         test!(own_chains::one_that_was_read_is_put_back_under_its_name),
         test!(ownership::owned_table_is_changed_by_its_owner_alone_and_dies_with_it).requires(linux_5_12),
         test!(ownership::persistent_table_outlives_its_owner_and_is_adopted).requires(linux_6_9),
+        test!(ownership::persistent_table_needs_no_owner).requires(linux_6_9),
+        test!(ownership::limits_of_devices),
         test!(ownership::table_of_nobodys_cannot_be_taken).requires(linux_5_12),
         test!(refusals::two_bad_rules_of_a_hundred_are_both_named),
         test!(refusals::absent_table_chain_set_and_object_are_named),

@@ -20,6 +20,7 @@ pub(crate) fn owned_table_is_changed_by_its_owner_alone_and_dies_with_it() {
     let refused = other.commit(&batch).unwrap_err();
     assert!(refused.is_permission_denied(), "{refused}");
     assert_eq!(refused.rejections().next().unwrap().path().unwrap().to_string(), "table");
+    assert!(refused.to_string().ends_with("at table (the table has another owner)"), "{refused}");
     batch.clear();
     assert!(other.commit(batch.delete(&fw())).unwrap_err().is_permission_denied());
     // To empty the whole ruleset leaves it alone.
@@ -55,4 +56,41 @@ pub(crate) fn table_of_nobodys_cannot_be_taken() {
     let refused = conn.commit(Batch::new().add(&owned())).unwrap_err();
     assert!(refused.rejections().next().is_some(), "{refused}");
     assert_eq!(conn.table(fw()).unwrap().flags(), TableFlags::empty());
+}
+
+pub(crate) fn persistent_table_needs_no_owner() {
+    let (mut conn, mut other) = (conn(), conn());
+    commit(&mut conn, |batch| batch.add(&fw().flags(TableFlags::PERSIST)));
+    let read = other.table(fw()).unwrap();
+    println!("{:?} {:?}", read.flags(), read.owner());
+    let adopt = other.commit(Batch::new().add(&fw().flags(TableFlags::OWNER | TableFlags::PERSIST)));
+    println!("adopt by other: {adopt:?} {:?}", conn.table(fw()).unwrap());
+    let persist =
+        conn.commit(Batch::new().add(&Table::ip("plain")).add(&Table::ip("plain").flags(TableFlags::PERSIST)));
+    println!("persist on plain: {persist:?}");
+    let drop_persist = conn.commit(Batch::new().add(&Table::ip("p2").flags(TableFlags::PERSIST)).add(&Table::ip("p2")));
+    println!("plain on persist: {drop_persist:?} {:?}", conn.table(Table::ip("p2")).map(|t| t.flags()));
+    let owned_readd = conn.commit(Batch::new().add(&Table::ip("p3").flags(TableFlags::OWNER)).add(&Table::ip("p3")));
+    println!("owned re-added without flag: {owned_readd:?} {:?}", conn.table(Table::ip("p3")).map(|t| t.flags()));
+    let owned_readd = conn.commit(
+        Batch::new()
+            .add(&Table::ip("p4").flags(TableFlags::OWNER))
+            .add(&Table::ip("p4").flags(TableFlags::OWNER | TableFlags::DORMANT)),
+    );
+    println!("owned dormant: {owned_readd:?} {:?}", conn.table(Table::ip("p4")).map(|t| t.flags()));
+    panic!("look");
+}
+
+pub(crate) fn limits_of_devices() {
+    let mut conn = conn();
+    for n in [254, 255, 256, 257] {
+        let names: Vec<String> = (0..n).map(|n| format!("d{n}")).collect();
+        let chain = Table::netdev("t").chain("c").filter(nftlink::Hook::INGRESS, 0).devices(names);
+        println!("{n}: {:?}", conn.check(Batch::new().add(&Table::netdev("t")).add(&chain)));
+    }
+    let off = Table::netdev("t").chain("c").filter(nftlink::Hook::INGRESS, 0).device("lo").offload();
+    println!("{}", conn.check(Batch::new().add(&Table::netdev("t")).add(&off)).unwrap_err());
+    let off = Table::inet("t").chain("c").filter(nftlink::Hook::INPUT, 0).offload();
+    println!("{:?}", conn.check(Batch::new().add(&Table::inet("t")).add(&off)));
+    panic!("look");
 }
