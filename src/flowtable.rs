@@ -21,7 +21,7 @@ pub(crate) const NFTA_FLOWTABLE_HOOK: u16 = 3;
 const NFTA_FLOWTABLE_USE: u16 = 4;
 pub(crate) const NFTA_FLOWTABLE_HANDLE: u16 = 5;
 const NFTA_FLOWTABLE_PAD: u16 = 6;
-const NFTA_FLOWTABLE_FLAGS: u16 = 7;
+pub(crate) const NFTA_FLOWTABLE_FLAGS: u16 = 7;
 
 const NFTA_FLOWTABLE_HOOK_NUM: u16 = 1;
 const NFTA_FLOWTABLE_HOOK_PRIORITY: u16 = 2;

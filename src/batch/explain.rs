@@ -5,7 +5,7 @@ use super::show::Part;
 use crate::chain::{ChainFlags, Device, NFTA_CHAIN_FLAGS, changed_devices, devices};
 use crate::error::{AttrPath, Errno, Op, Rejection};
 use crate::expr::Exprs;
-use crate::flowtable::flow_devices;
+use crate::flowtable::{FlowtableFlags, NFTA_FLOWTABLE_FLAGS, flow_devices};
 use crate::set::{first_entries, show_entries};
 use crate::wire::AttrReader;
 use crate::wire::message::{ExtAck, HEADER_LEN};
@@ -99,7 +99,10 @@ fn hint(part: &Part<'_>, errno: Errno, path: Option<&AttrPath>) -> Option<&'stat
         Errno::ENOENT if is_new(flowtable::NFT_MSG_NEWFLOWTABLE) && at.is_none() => {
             Some("a device is not there, or this kernel was built without flowtables (NF_FLOW_TABLE)")
         }
-        Errno::EOPNOTSUPP if is_new(flowtable::NFT_MSG_NEWFLOWTABLE) && at.is_none() => {
+        Errno::EOPNOTSUPP if is_new(table::NFT_MSG_NEWTABLE) && at.is_none() => {
+            Some("a table that is there gets or loses neither owner nor persistence, and sleeps only without an owner")
+        }
+        Errno::EOPNOTSUPP if is_new(flowtable::NFT_MSG_NEWFLOWTABLE) && part.offloads_flows() => {
             Some("a device may have no hardware offload")
         }
         Errno::EOPNOTSUPP if part.chain_flags().contains(ChainFlags::HW_OFFLOAD) && at.is_none() => {
@@ -110,6 +113,11 @@ fn hint(part: &Part<'_>, errno: Errno, path: Option<&AttrPath>) -> Option<&'stat
 }
 
 impl Part<'_> {
+    fn offloads_flows(&self) -> bool {
+        let flags = self.number(NFTA_FLOWTABLE_FLAGS).unwrap_or_default();
+        FlowtableFlags::from_bits_retain(flags).contains(FlowtableFlags::HW_OFFLOAD)
+    }
+
     fn chain_flags(&self) -> ChainFlags {
         let is_chain = self.kind == chain::NFT_MSG_NEWCHAIN;
         let flags = is_chain.then(|| self.number(NFTA_CHAIN_FLAGS)).flatten();

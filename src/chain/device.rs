@@ -94,6 +94,9 @@ pub(super) fn write(devices: &[Device], w: &mut AttrWriter) {
 
 /// Writes devices as a list.
 pub(crate) fn write_list(attr: u16, devices: &[Device], w: &mut AttrWriter) {
+    /// One less than `NFT_NETDEVICE_MAX`: Linux 6.18 refuses as many as that (`EFBIG`).
+    const MOST: u64 = 255;
+    w.in_range("a number of devices", devices.len() as u64, 0..=MOST);
     w.nest(attr, |w| {
         for device in devices {
             let (Device::Name(name) | Device::Prefix(name)) = device;

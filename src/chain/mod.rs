@@ -668,4 +668,25 @@ mod tests {
         assert_eq!(written(&chain(42)).1, None);
         assert!(matches!(written(&chain(43)).1, Some(BuildErrorKind::OutOfRange { value: 43, .. })));
     }
+
+    #[test]
+    fn more_devices_than_the_kernel_takes_are_a_mistake() {
+        let chain = |count: u32| fw().filter(Hook::INGRESS, 0).devices((0..count).map(|n| format!("d{n}")));
+        assert_eq!(written(&chain(255)).1, None);
+        assert_eq!(
+            written(&chain(256)).1.unwrap().to_string(),
+            "a number of devices of 256: the kernel takes 0 to 255"
+        );
+    }
+
+    #[test]
+    fn what_a_chain_is_given_beside_its_place_is_written_as_nft_and_iptables_write_it() {
+        let chain = fw().filter(Hook::INGRESS, 0).device("lo").offload().count_from(Counter::new(1, 2));
+        let info = ChainInfo::decode(Family::NETDEV, &written(&chain).0).unwrap();
+        assert_eq!((info.flags(), info.counters()), (ChainFlags::HW_OFFLOAD, Some(Counter::new(1, 2))));
+        let mut own = AttrWriter::new();
+        write_own(fw().at.table(), 2, &mut own);
+        // What nft 1.0.6 sends for `jump { … }`.
+        assert_eq!(own.bytes_written(), b"\x06\0\x01\0t\0\0\0\x08\0\x0b\0\0\0\0\x02\x08\0\x0a\0\0\0\0\x04");
+    }
 }

@@ -35,7 +35,7 @@ pub(super) fn assert_written(batch: &Batch, text: &str) {
 
 /// nft's bytecode without what nft alone does: it begins an interval set that does not have the lowest value with an
 /// end of an interval there, "nothing up to the first element". Lookups find the same with and without.
-pub(super) fn without_leading_ends(theirs: &str, ours: &str) -> String {
+fn without_leading_ends(theirs: &str, ours: &str) -> String {
     let is_end_at_zero = |line: &str| {
         let value = line.strip_prefix("\telement ").and_then(|line| line.split_once(" : 1 [end]"));
         value.is_some_and(|(value, _)| value.trim().chars().all(|c| c == '0' || c == ' '))
