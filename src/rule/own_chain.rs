@@ -22,16 +22,16 @@ impl RuleBuilder {
     /// ```
     #[doc(alias = "NFT_CHAIN_BINDING")]
     pub fn jump_rules(self, rules: impl IntoIterator<Item = impl Into<Rule>>) -> Rule {
-        self.to_own(VerdictCode::JUMP, rules)
+        self.own(VerdictCode::JUMP, rules)
     }
 
     /// Goes on with rules in a chain of this rule's own, as [`jump_rules`](Self::jump_rules) does, and does not
     /// come back (`goto { … }`; Linux 5.9).
     pub fn goto_rules(self, rules: impl IntoIterator<Item = impl Into<Rule>>) -> Rule {
-        self.to_own(VerdictCode::GOTO, rules)
+        self.own(VerdictCode::GOTO, rules)
     }
 
-    fn to_own(self, code: VerdictCode, rules: impl IntoIterator<Item = impl Into<Rule>>) -> Rule {
+    fn own(self, code: VerdictCode, rules: impl IntoIterator<Item = impl Into<Rule>>) -> Rule {
         self.end(Step::ToOwn(code, rules.into_iter().map(Into::into).collect()))
     }
 

@@ -62,7 +62,7 @@ pub(crate) fn flowtables_are_read_as_written_and_put_back() {
     assert_eq!(rule.exprs().last().unwrap().unwrap().get(), &Expr::from(FlowOffload::new("fast")));
     assert_eq!(
         conn.find_rules(forward(), &Rule::new().when(tcp::dport().eq(80)).flow_offload(&fast)).unwrap(),
-        [rule.clone()]
+        std::slice::from_ref(&rule)
     );
 
     // As it was read, and from a spec.

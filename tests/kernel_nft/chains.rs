@@ -4,7 +4,7 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 
 use nftlink::datum::L4Proto;
 use nftlink::field::{ip, ip6, meta, tcp, udp};
-use nftlink::{Batch, Chain, ChainInfo, Family, Hook, Hooked, Interval, Policy, Priority, Rule, Table};
+use nftlink::{Batch, Chain, ChainInfo, Family, Flowtable, Hook, Hooked, Interval, Policy, Priority, Rule, Table};
 
 use super::written::assert_written;
 use super::*;
@@ -225,11 +225,7 @@ pub(super) fn chains_of_rules_own() {
     let ours = numbered(&support::nft_bytecode());
     support::nft_load(&format!("flush ruleset\n{text}"));
     assert_same_text("nft's listing of its own", &support::nft_ruleset(), text);
-    assert_same_text(
-        "bytecode",
-        &ours,
-        &numbered(&support::nft_bytecode()),
-    );
+    assert_same_text("bytecode", &ours, &numbered(&support::nft_bytecode()));
 }
 
 /// The text with the numbers that the kernel gives to chains without names, which it never gives twice, from 0.
@@ -250,4 +246,49 @@ fn numbered(text: &str) -> String {
     }
     assert!(names.len() == 2, "{names:?} in\n{text}");
     found
+}
+
+pub(super) fn flowtables() {
+    cables();
+    let text = "table inet x {
+        flowtable fast { hook ingress priority 5; devices = { v0, v1, lo }; counter; }
+        flowtable plain { hook ingress priority filter; devices = { v2 }; }
+        flowtable bare { hook ingress priority -500; }
+        chain forward { type filter hook forward priority 0; tcp dport 80 flow add @fast counter; flow add @plain; }
+    }";
+    let table = Table::inet("x");
+    // nft sends the devices that it lists from the last to the first.
+    let fast = table.flowtable("fast", 5).devices(["lo", "v1", "v0"]).counter();
+    let plain = table.flowtable("plain", Priority::FILTER).device("v2");
+    let bare = table.flowtable("bare", -500);
+    let forward = table.chain("forward").filter(Hook::FORWARD, Priority::FILTER);
+    let mut batch = Batch::new();
+    batch.add(&table).add(&fast).add(&plain).add(&bare).add(&forward);
+    batch.append(&forward, Rule::new().when(tcp::dport().eq(80)).flow_offload(&fast).counter());
+    batch.append(&forward, Rule::new().flow_offload(&plain));
+    let mut conn = Conn::open().unwrap();
+    conn.commit(&batch).unwrap();
+    const USE_HANDLE: &[u16] = &[4, 5];
+    let as_it_is = |conn: &mut Conn| {
+        let flowtables = conn.flowtables(..).unwrap();
+        let raw: Vec<_> = flowtables.iter().map(|ft| attributes(ft.raw(), USE_HANDLE)).collect();
+        (support::nft_ruleset(), support::nft_bytecode(), raw, as_the_kernel_has_it(conn))
+    };
+    let ours = as_it_is(&mut conn);
+    support::nft_load(&format!("flush ruleset\n{text}"));
+    let theirs = as_it_is(&mut conn);
+    assert_same_text("listing", &ours.0, &theirs.0);
+    assert_same_text("bytecode", &ours.1, &theirs.1);
+    assert_eq!((&ours.2, &ours.3), (&theirs.2, &theirs.3));
+    assert_eq!(theirs.2.len(), 3);
+    // What nft made is put back from what was read of it.
+    let read = conn.flowtables(..).unwrap();
+    let rules = conn.rules(..).unwrap();
+    let mut batch = Batch::new();
+    batch.reset(&table);
+    read.iter().for_each(|ft| _ = batch.create(&Flowtable::from(ft)));
+    batch.add(&forward);
+    rules.iter().for_each(|rule| _ = batch.append(rule, rule));
+    conn.commit(&batch).unwrap();
+    assert_eq!(as_it_is(&mut conn), theirs);
 }
