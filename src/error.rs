@@ -361,6 +361,9 @@ pub enum BuildErrorKind {
     /// An element of a rule's own set has what only those of named sets have.
     #[error("an element of a set of a rule's own has neither timeout nor comment nor stateful expressions")]
     AnonymousElement,
+    /// A rule in a chain of a rule's own has such a chain itself.
+    #[error("a rule in a chain of a rule's own has none itself: the kernel takes no such chain in another")]
+    NestedOwnChain,
     /// A place in a chain was given as an operation that does not add a rule.
     #[error("{0} of this batch does not add a rule")]
     NotARule(Op),
@@ -441,6 +444,7 @@ pub struct Rejection {
     pub(crate) part: Option<Box<str>>,
     pub(crate) step: Option<usize>,
     pub(crate) message: Option<Box<str>>,
+    pub(crate) hint: Option<&'static str>,
 }
 
 impl Rejection {
@@ -480,6 +484,11 @@ impl Rejection {
     pub fn message(&self) -> Option<&str> {
         self.message.as_deref()
     }
+
+    /// Returns what the errno most likely means for this operation, where it does not say so by itself.
+    pub fn hint(&self) -> Option<&str> {
+        self.hint
+    }
 }
 
 impl fmt::Display for Rejection {
@@ -496,6 +505,9 @@ impl fmt::Display for Rejection {
         }
         if let Some(message) = &self.message {
             write!(f, " ({message})")?;
+        }
+        if let Some(hint) = self.hint {
+            write!(f, " ({hint})")?;
         }
         Ok(())
     }
@@ -800,6 +812,7 @@ mod tests {
             part: None,
             step: None,
             message: None,
+            hint: None,
         };
         let error = |list: Vec<_>| Error::Rejected(Box::new(Rejections { list, truncated: false }));
         assert!(error(vec![rejection(0, Errno::EEXIST), rejection(1, Errno::EEXIST)]).is_exists());

@@ -84,7 +84,7 @@
 //! | module | what is in it |
 //! |---|---|
 //! | [`guide`] | whole programs for whole tasks, which the tests run with real packets: begin here |
-//! | the root | [`Conn`], [`Batch`], and what is put into one: [`Table`], [`Chain`], [`Set`], [`Map`], [`Element`], [`Rule`] |
+//! | the root | [`Conn`], [`Batch`], and what is put into one: [`Table`], [`Chain`], [`Set`], [`Map`], [`Element`], [`Flowtable`], [`Rule`] |
 //! | [`field`] | what a rule compares: `ip::saddr()`, `tcp::dport()`, `ct::state()` … |
 //! | [`object`] | named stateful objects: counters |
 //! | [`datum`] | nft's data types: ports, marks, interface names, ICMP types, TCP flags, intervals … |
@@ -113,6 +113,7 @@ mod engine;
 pub mod error;
 pub mod expr;
 pub mod field;
+mod flowtable;
 pub mod guide;
 pub mod object;
 mod rule;
@@ -124,7 +125,7 @@ mod tests;
 mod userdata;
 mod wire;
 
-pub use batch::{Batch, Declare, Delete, Flush, Position, Rename};
+pub use batch::{Batch, Declare, Delete, DeleteByHandle, Flush, HasDevices, Position, Rename};
 pub use chain::{
     Chain, ChainFlags, ChainHandle, ChainInfo, ChainKind, ChainRef, Device, Hook, Hooked, Policy, Priority, Regular,
 };
@@ -132,6 +133,7 @@ pub use conn::{Conn, ConnOptions, ElementSource, ElementsOf, RuleLike, RuleScope
 pub use datum::Interval;
 pub use engine::{Applied, Handle};
 pub use error::{Errno, Error, Op};
+pub use flowtable::{Flowtable, FlowtableFlags, FlowtableHandle, FlowtableInfo, FlowtableRef};
 pub use rule::{
     AsRule, Compat, CompatFlags, DynamicElement, IntoStep, NatTarget, NormalizedRule, PortTarget, RejectWith, Rule,
     RuleBuilder, RuleHandle, RuleInfo,

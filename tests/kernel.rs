@@ -32,12 +32,16 @@ mod exprs_act;
 mod exprs_load;
 #[path = "kernel/find.rs"]
 mod find;
+#[path = "kernel/flowtables.rs"]
+mod flowtables;
 #[path = "kernel/limits.rs"]
 mod limits;
 #[path = "kernel/maps.rs"]
 mod maps;
 #[path = "kernel/merging.rs"]
 mod merging;
+#[path = "kernel/own_chains.rs"]
+mod own_chains;
 #[path = "kernel/own_sets.rs"]
 mod own_sets;
 #[path = "kernel/ownership.rs"]
@@ -80,11 +84,16 @@ fn main() -> ExitCode {
         test!(verbs::replace_keeps_handle_and_place),
         test!(verbs::rules_are_deleted_by_handle_by_operation_and_as_read),
         test!(verbs::what_was_read_can_be_written_back),
+        test!(verbs::what_was_read_is_deleted_by_its_handle),
+        test!(verbs::one_rule_is_read_by_its_handle),
+        test!(verbs::table_sleeps_and_wakes),
         test!(chains::chains_at_devices_are_read_as_written),
         test!(chains::chains_at_egress_are_read_as_written).requires(support::linux_5_16),
         test!(chains::device_that_is_not_there_is_waited_for_or_refused),
         test!(chains::device_given_twice_is_refused_by_its_place),
         test!(chains::chains_with_devices_can_be_put_back),
+        test!(chains::chains_are_put_back_from_their_specs),
+        test!(chains::device_without_hardware_offload_is_refused),
         test!(chains::devices_are_added_and_deleted_and_the_rules_stay).requires(support::linux_6_4),
         test!(chains::chain_is_never_deleted_for_its_devices).requires(support::linux_6_4),
         test!(chains::other_devices_are_refused_by_kernels_before_linux_6_4).requires(chains::before_linux_6_4),
@@ -138,8 +147,20 @@ fn main() -> ExitCode {
         test!(own_sets::several_of_one_rule_stay_apart),
         test!(own_sets::refusals_beside_them_name_the_operation_and_the_step),
         test!(own_sets::empty_one_matches_nothing),
+        test!(flowtables::flowtables_are_read_as_written_and_put_back).requires(support::flowtables),
+        test!(flowtables::flowtables_are_created_deleted_and_in_use).requires(support::flowtables),
+        test!(flowtables::flowtables_get_and_lose_devices).requires(support::flowtables),
+        test!(flowtables::device_without_hardware_offload_is_refused).requires(support::flowtables),
+        test!(flowtables::packets_of_its_connections_pass_the_rules_by).requires(support::flowtables),
+        test!(flowtables::kernel_without_flowtables_is_told_of).requires(flowtables::no_flowtables),
+        test!(own_chains::they_come_and_go_with_their_rule),
+        test!(own_chains::rules_with_them_are_found_by_what_is_in_them),
+        test!(own_chains::refusals_in_them_name_the_operation_and_the_step),
+        test!(own_chains::one_that_was_read_is_put_back_under_its_name),
         test!(ownership::owned_table_is_changed_by_its_owner_alone_and_dies_with_it).requires(linux_5_12),
         test!(ownership::persistent_table_outlives_its_owner_and_is_adopted).requires(linux_6_9),
+        test!(ownership::persistent_table_needs_no_owner).requires(linux_6_9),
+        test!(ownership::owner_and_persistence_are_for_new_tables).requires(linux_6_9),
         test!(ownership::table_of_nobodys_cannot_be_taken).requires(linux_5_12),
         test!(refusals::two_bad_rules_of_a_hundred_are_both_named),
         test!(refusals::absent_table_chain_set_and_object_are_named),

@@ -39,6 +39,8 @@ fn main() -> ExitCode {
         test!(written::rules_keep_the_places_that_they_were_given).needs_nft(),
         test!(written::what_was_deleted_is_gone).needs_nft(),
         test!(chains::chains_at_devices).needs_nft(),
+        test!(chains::chains_of_rules_own).needs_nft(),
+        test!(chains::flowtables).needs_nft().requires(support::flowtables),
         test!(chains::chains_at_devices_that_send).needs_nft().requires(support::linux_5_16),
         test!(chains::devices_of_nfts_chains_are_read_and_put_back).needs_nft(),
         test!(chains::priorities_have_nfts_names).needs_nft(),

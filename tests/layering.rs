@@ -11,7 +11,7 @@ const ORDER: &[&[&str]] = &[
     &["datum"],
     &["userdata"],
     &["table"],
-    &["chain", "object", "set"],
+    &["chain", "flowtable", "object", "set"],
     &["field"],
     &["rule"],
     &["ruleset"],

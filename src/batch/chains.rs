@@ -1,9 +1,10 @@
-//! Verbs for chains that are there: another name, other devices.
+//! Verbs for chains that are there: another name, other devices. And other devices of flowtables.
 
 use super::Batch;
-use crate::chain::{ChainHandle, ChainInfo, ChainRef, Device, NFT_MSG_DELCHAIN, NFT_MSG_NEWCHAIN};
+use crate::chain::{Chain, ChainHandle, ChainInfo, ChainRef, Device, NFT_MSG_DELCHAIN, NFT_MSG_NEWCHAIN};
+use crate::flowtable::{Flowtable, FlowtableInfo, FlowtableRef, NFT_MSG_DELFLOWTABLE, NFT_MSG_NEWFLOWTABLE};
 use crate::table::TableRef;
-use crate::wire::Name;
+use crate::wire::{AttrWriter, Name};
 
 /// Marks that the first message of an operation only makes sure that the second does what it says.
 pub(super) const GUARDED: u32 = 1;
@@ -37,6 +38,62 @@ impl<C: AsRef<ChainRef>> Rename for (C, ChainHandle) {
     }
 }
 
+/// What [`Batch::add_devices`] and [`delete_devices`](Batch::delete_devices) take: whatever names a chain or a
+/// flowtable.
+pub trait HasDevices {
+    #[doc(hidden)]
+    fn device_table(&self) -> &TableRef;
+
+    /// The messages that add devices, and that delete them, and whether kernels that do not know the second take
+    /// it for something else.
+    #[doc(hidden)]
+    fn device_messages(&self) -> (u16, u16, bool);
+
+    #[doc(hidden)]
+    fn write_devices(&self, devices: &[Device], w: &mut AttrWriter);
+}
+
+macro_rules! has_devices {
+    ($([$($generics:tt)*] $type:ty as $reference:ty, $add:ident, $delete:ident, $guarded:literal;)*) => {$(
+        impl<$($generics)*> HasDevices for $type {
+            fn device_table(&self) -> &TableRef {
+                AsRef::<$reference>::as_ref(self).table()
+            }
+
+            fn device_messages(&self) -> (u16, u16, bool) {
+                ($add, $delete, $guarded)
+            }
+
+            fn write_devices(&self, devices: &[Device], w: &mut AttrWriter) {
+                AsRef::<$reference>::as_ref(self).write_devices(devices, w);
+            }
+        }
+    )*};
+}
+
+has_devices! {
+    [] ChainRef as ChainRef, NFT_MSG_NEWCHAIN, NFT_MSG_DELCHAIN, true;
+    [S] Chain<S> as ChainRef, NFT_MSG_NEWCHAIN, NFT_MSG_DELCHAIN, true;
+    [] ChainInfo as ChainRef, NFT_MSG_NEWCHAIN, NFT_MSG_DELCHAIN, true;
+    [] FlowtableRef as FlowtableRef, NFT_MSG_NEWFLOWTABLE, NFT_MSG_DELFLOWTABLE, false;
+    [] Flowtable as FlowtableRef, NFT_MSG_NEWFLOWTABLE, NFT_MSG_DELFLOWTABLE, false;
+    [] FlowtableInfo as FlowtableRef, NFT_MSG_NEWFLOWTABLE, NFT_MSG_DELFLOWTABLE, false;
+}
+
+impl<T: HasDevices + ?Sized> HasDevices for &T {
+    fn device_table(&self) -> &TableRef {
+        (**self).device_table()
+    }
+
+    fn device_messages(&self) -> (u16, u16, bool) {
+        (**self).device_messages()
+    }
+
+    fn write_devices(&self, devices: &[Device], w: &mut AttrWriter) {
+        (**self).write_devices(devices, w);
+    }
+}
+
 impl Batch {
     /// Gives a chain that the kernel has another name. Rules and maps that lead to it still do, under
     /// the new name. The commit fails if there is no chain of that handle (`ENOENT`), or one of the
@@ -63,9 +120,9 @@ impl Batch {
         })
     }
 
-    /// Has a chain see the frames of more devices (Linux 6.4); those that it sees already stay. The
-    /// commit fails if the chain is at no hook, or if a device is given twice (`EEXIST`), or a prefix
-    /// beside a name that it covers.
+    /// Has a chain see the frames of more devices (Linux 6.4), or a flowtable have them; those that it has
+    /// already stay. The commit fails if the chain is at no hook, or if a device is given twice (`EEXIST`), or a
+    /// prefix beside a name that it covers.
     ///
     /// ```
     /// # use nftlink::{Batch, ChainInfo, Table};
@@ -75,34 +132,38 @@ impl Batch {
     /// ```
     pub fn add_devices(
         &mut self,
-        chain: impl AsRef<ChainRef>,
+        of: impl HasDevices,
         devices: impl IntoIterator<Item = impl Into<Device>>,
     ) -> &mut Self {
         let devices: Vec<Device> = devices.into_iter().map(Into::into).collect();
-        self.op(0, |batch| batch.devices(chain.as_ref(), NFT_MSG_NEWCHAIN, &devices))
+        self.op(0, |batch| batch.devices(&of, of.device_messages().0, &devices))
     }
 
-    /// Has a chain no longer see the frames of devices (Linux 6.4); it stays, with its rules, even
-    /// without any device. The commit fails if it does not have one of them (`ENOENT`).
+    /// Has a chain no longer see the frames of devices (Linux 6.4), or a flowtable lose them; it stays, and so do
+    /// the chain's rules, even without any device. The commit fails if it does not have one of them (`ENOENT`).
     pub fn delete_devices(
         &mut self,
-        chain: impl AsRef<ChainRef>,
+        of: impl HasDevices,
         devices: impl IntoIterator<Item = impl Into<Device>>,
     ) -> &mut Self {
-        let (chain, devices) = (chain.as_ref(), devices.into_iter().map(Into::into).collect::<Vec<_>>());
+        let devices: Vec<Device> = devices.into_iter().map(Into::into).collect();
+        let (add, delete, guarded) = of.device_messages();
+        if !guarded {
+            return self.op(0, |batch| batch.devices(&of, delete, &devices));
+        }
         self.op(GUARDED, |batch| {
             // Older kernels, and newer ones where the chain cannot have devices, would overlook the
             // list, and delete the chain. They refuse to add them; where the devices are there,
             // which is needed to delete them, adding changes nothing.
-            batch.devices(chain, NFT_MSG_NEWCHAIN, &devices);
-            batch.devices(chain, NFT_MSG_DELCHAIN, &devices);
+            batch.devices(&of, add, &devices);
+            batch.devices(&of, delete, &devices);
         })
     }
 
-    fn devices(&mut self, chain: &ChainRef, kind: u16, devices: &[Device]) {
+    fn devices(&mut self, of: &impl HasDevices, kind: u16, devices: &[Device]) {
         // Without devices there is nothing to do, and older kernels would not agree.
         if !devices.is_empty() {
-            self.message(kind, 0, chain.table.family, |w| chain.write_devices(devices, w));
+            self.message(kind, 0, of.device_table().family, |w| of.write_devices(devices, w));
         }
     }
 }

@@ -2,15 +2,16 @@
 
 use super::Batch;
 use super::show::Part;
-use crate::chain::{Device, changed_devices, devices};
-use crate::error::{AttrPath, Errno, Rejection};
+use crate::chain::{ChainFlags, Device, NFTA_CHAIN_FLAGS, changed_devices, devices};
+use crate::error::{AttrPath, Errno, Op, Rejection};
 use crate::expr::Exprs;
+use crate::flowtable::{FlowtableFlags, NFTA_FLOWTABLE_FLAGS, flow_devices};
 use crate::set::{first_entries, show_entries};
 use crate::wire::AttrReader;
 use crate::wire::message::{ExtAck, HEADER_LEN};
 use crate::wire::path::{Schema, locate};
 use crate::wire::reader::Notes;
-use crate::{chain, object, rule, set, table};
+use crate::{chain, flowtable, object, rule, set, table};
 
 impl Batch {
     /// Tells of the refused message with that sequence.
@@ -18,7 +19,11 @@ impl Batch {
         let op = self.op_of(sequence)?;
         let (_, part, (kind, intervals)) = self.parts_of(op).find(|(number, ..)| *number == sequence)?;
         let path = path(&part, extended);
-        let step = path.as_ref().and_then(AttrPath::expression).and_then(|at| self.step_of(op.index(), at));
+        let expression_at = path.as_ref().and_then(AttrPath::expression);
+        let step = expression_at.and_then(|at| match self.is_of_own_chain(op, sequence) {
+            true => self.last_step(op.index()),
+            false => self.step_of(op.index(), at),
+        });
         let text = path.as_ref().and_then(|path| {
             if let Some(at) = path.expression() {
                 return expression(&part, at);
@@ -38,7 +43,8 @@ impl Batch {
             (None, policy) => policy.clone(),
         };
         let operation = if self.is_guarded(op) { self.describe(op) } else { part.command() }.into();
-        Some(Rejection { op, errno, operation, path, part: text.map(Into::into), step, message })
+        let hint = hint(&part, errno, path.as_ref());
+        Some(Rejection { op, errno, operation, path, part: text.map(Into::into), step, message, hint })
     }
 
     /// The feature that a kernel lacks which refuses an operation so, and the first that has it.
@@ -48,12 +54,24 @@ impl Batch {
         }
         let (_, part) = Part::all(self.bytes_of(rejection.op)).next()?;
         let changes_devices = part.hook(changed_devices).flatten().is_some();
-        match part.hook(devices).unwrap_or_default().iter().any(Device::is_prefix) {
+        let named = part.hook(devices).or_else(|| part.flow_hook(flow_devices)).unwrap_or_default();
+        match named.iter().any(Device::is_prefix) {
             true => Some(("a prefix of device names", "6.17")),
             // Before, a hook was of no use without its priority.
             false if changes_devices => Some(("changing the devices of a chain", "6.4")),
             false => part.destroys().then_some(("destroy", "6.3")),
         }
+    }
+
+    /// Whether a message adds a rule of the chain that the operation's rule has to itself: that is behind it.
+    fn is_of_own_chain(&self, op: Op, sequence: u32) -> bool {
+        self.parts_of(op).any(|(number, part, _)| number > sequence && part.kind == rule::NFT_MSG_NEWRULE)
+    }
+
+    /// The step of a rule that leads to the chain which the rule has to itself.
+    fn last_step(&self, op: usize) -> Option<usize> {
+        let start = self.ops.get(op)?.detail as usize;
+        self.steps.get(start..)?.iter().position(|&count| count == 0)?.checked_sub(1)
     }
 
     /// The step of a rule that made an expression.
@@ -71,12 +89,51 @@ impl Batch {
     }
 }
 
+/// What an errno most likely means for a message.
+fn hint(part: &Part<'_>, errno: Errno, path: Option<&AttrPath>) -> Option<&'static str> {
+    let at = path.map(AttrPath::as_str);
+    let is_new = |kind| part.kind == kind;
+    match errno {
+        // Without the privilege over the namespace nothing is refused by itself.
+        Errno::EPERM if matches!(at, Some("table" | "name")) => Some("the table has another owner"),
+        Errno::ENOENT if is_new(flowtable::NFT_MSG_NEWFLOWTABLE) && at.is_none() => {
+            Some("a device is not there, or this kernel was built without flowtables (NF_FLOW_TABLE)")
+        }
+        Errno::EOPNOTSUPP if is_new(table::NFT_MSG_NEWTABLE) && at.is_none() => {
+            Some("a table that is there gets or loses neither owner nor persistence, and sleeps only without an owner")
+        }
+        Errno::EOPNOTSUPP if is_new(flowtable::NFT_MSG_NEWFLOWTABLE) && part.offloads_flows() => {
+            Some("a device may have no hardware offload")
+        }
+        Errno::EOPNOTSUPP if part.chain_flags().contains(ChainFlags::HW_OFFLOAD) && at.is_none() => {
+            Some("a device or a rule may not be up to hardware offload")
+        }
+        _ => None,
+    }
+}
+
+impl Part<'_> {
+    fn offloads_flows(&self) -> bool {
+        let flags = self.number(NFTA_FLOWTABLE_FLAGS).unwrap_or_default();
+        FlowtableFlags::from_bits_retain(flags).contains(FlowtableFlags::HW_OFFLOAD)
+    }
+
+    fn chain_flags(&self) -> ChainFlags {
+        let is_chain = self.kind == chain::NFT_MSG_NEWCHAIN;
+        let flags = is_chain.then(|| self.number(NFTA_CHAIN_FLAGS)).flatten();
+        ChainFlags::from_bits_retain(flags.unwrap_or_default())
+    }
+}
+
 fn path(part: &Part<'_>, extended: &ExtAck) -> Option<AttrPath> {
     let schema: &Schema = match part.kind {
         table::NFT_MSG_NEWTABLE | table::NFT_MSG_DELTABLE | table::NFT_MSG_DESTROYTABLE => &table::SCHEMA,
         chain::NFT_MSG_NEWCHAIN | chain::NFT_MSG_DELCHAIN | chain::NFT_MSG_DESTROYCHAIN => &chain::SCHEMA,
         rule::NFT_MSG_NEWRULE | rule::NFT_MSG_DELRULE | rule::NFT_MSG_DESTROYRULE => &rule::SCHEMA,
         set::NFT_MSG_NEWSET | set::NFT_MSG_DELSET | set::NFT_MSG_DESTROYSET => &set::SCHEMA,
+        flowtable::NFT_MSG_NEWFLOWTABLE | flowtable::NFT_MSG_DELFLOWTABLE | flowtable::NFT_MSG_DESTROYFLOWTABLE => {
+            &flowtable::SCHEMA
+        }
         object::NFT_MSG_NEWOBJ | object::NFT_MSG_DELOBJ | object::NFT_MSG_DESTROYOBJ => &object::SCHEMA,
         _ if part.is_elements() => &set::LIST_SCHEMA,
         _ => return None,

@@ -10,16 +10,16 @@ mod verbs;
 use std::collections::HashSet;
 use std::fmt;
 
-pub use chains::Rename;
+pub use chains::{HasDevices, Rename};
 pub(crate) use verbs::write_rule_chain;
-pub use verbs::{Declare, Delete, Flush, Position};
+pub use verbs::{Declare, Delete, DeleteByHandle, Flush, Position};
 
-use crate::chain::ChainRef;
+use crate::chain::{ChainRef, NFT_MSG_NEWCHAIN, write_own};
 use crate::datum::{DataType, IntoKey};
 use crate::error::{BuildError, BuildErrorKind, Op};
 use crate::rule::{
     AsRule, NFT_MSG_DELRULE, NFT_MSG_NEWRULE, NFTA_RULE_HANDLE, NFTA_RULE_ID, NFTA_RULE_POSITION,
-    NFTA_RULE_POSITION_ID, RuleHandle,
+    NFTA_RULE_POSITION_ID, Rule, RuleHandle,
 };
 use crate::set::{
     Anonymous, Element, IntoElement, Key, Mapped, NFT_MSG_DELSETELEM, NFT_MSG_DESTROYSETELEM, NFT_MSG_NEWSET,
@@ -129,16 +129,16 @@ impl Batch {
         self.mistake.as_ref()
     }
 
-    /// Adds a table, chain, set or object; one that is there already stays, and so does what is
+    /// Adds a table, chain, set, object or flowtable; one that is there already stays, and so does what is
     /// in it. Of one that is there, a table's dormancy, a chain's policy if one is given and, on
-    /// newer kernels, a set's timeout change to what is given; a chain gets the devices that it lacks
-    /// (Linux 6.4); comments do not change. A set or object of another type, or a chain at another
+    /// newer kernels, a set's timeout change to what is given; a chain (Linux 6.4) or a flowtable gets the
+    /// devices that it lacks; comments do not change. A set or object of another type, or a chain at another
     /// hook, makes the commit fail.
     pub fn add(&mut self, what: &impl Declare) -> &mut Self {
         self.declare(what, NLM_F_CREATE)
     }
 
-    /// Adds a table, chain, set or object; the commit fails (`EEXIST`) if it is there already.
+    /// Adds a table, chain, set, object or flowtable; the commit fails (`EEXIST`) if it is there already.
     pub fn create(&mut self, what: &impl Declare) -> &mut Self {
         self.declare(what, NLM_F_CREATE | NLM_F_EXCL)
     }
@@ -155,15 +155,29 @@ impl Batch {
         })
     }
 
-    /// Deletes a table, chain, set, object or rule, and all that is in it; the commit fails if it
+    /// Deletes a table, chain, set, object, flowtable or rule, and all that is in it; the commit fails if it
     /// is not there (`ENOENT`), or if something else refers to it (`EBUSY`).
     pub fn delete(&mut self, what: &impl Delete) -> &mut Self {
         self.remove(what, what.messages().0)
     }
 
-    /// Deletes a table, chain, set, object or rule if it is there (Linux 6.3).
+    /// Deletes a table, chain, set, object, flowtable or rule if it is there (Linux 6.3).
     pub fn destroy(&mut self, what: &impl Delete) -> &mut Self {
         self.remove(what, what.messages().1)
+    }
+
+    /// Deletes what was read, by its handle: whatever its name is by now, and nothing that was made in its place
+    /// under the same name. The commit fails if it is gone (`ENOENT`).
+    ///
+    /// ```
+    /// # use nftlink::{Batch, ChainInfo};
+    /// # fn delete(info: &ChainInfo, batch: &mut Batch) {
+    /// batch.delete_by_handle(info);
+    /// # }
+    /// ```
+    pub fn delete_by_handle(&mut self, what: &impl DeleteByHandle) -> &mut Self {
+        let (kind, family) = what.handle_messages();
+        self.op(0, |batch| batch.message(kind, 0, family, |w| what.write_handle(w)))
     }
 
     fn remove(&mut self, what: &impl Delete, kind: u16) -> &mut Self {
@@ -248,18 +262,47 @@ impl Batch {
         place: impl FnOnce(&mut AttrWriter),
     ) -> &mut Self {
         let detail = self.steps.len() as u32;
-        self.op(detail, |batch| {
-            let sets: Vec<u32> = rule.own_sets().0.iter().map(|(set, of)| batch.own_set(chain, set, of)).collect();
-            batch.messages += 1;
-            let (w, steps) = (&mut batch.w, &mut batch.steps);
-            message(w, NFT_MSG_NEWRULE, flags, batch.messages, chain.table.family, |w| {
-                verbs::write_rule_chain(chain, w);
-                place(w);
-                rule.encode(chain, &sets, w, steps);
-            });
-            // No step has no expressions: this ends the rule's.
-            steps.push(0);
-        })
+        self.op(detail, |batch| batch.one_rule(chain, None, flags, &rule, place))
+    }
+
+    /// Writes a rule behind what it has to itself, into a chain of the batch if that has an id.
+    fn one_rule(
+        &mut self,
+        chain: &ChainRef,
+        id: Option<u32>,
+        flags: u16,
+        rule: &impl AsRule,
+        place: impl FnOnce(&mut AttrWriter),
+    ) {
+        let mut own: Vec<u32> = rule.own_sets().0.iter().map(|(set, of)| self.own_set(chain, set, of)).collect();
+        own.extend(rule.own_rules().map(|rules| self.own_chain(chain, rules)));
+        self.messages += 1;
+        let (w, steps) = (&mut self.w, &mut self.steps);
+        message(w, NFT_MSG_NEWRULE, flags, self.messages, chain.table.family, |w| {
+            verbs::write_rule_chain_or(chain, id, w);
+            place(w);
+            rule.encode(chain, &own, w, steps);
+        });
+        // No step has no expressions: this ends the rule's.
+        steps.push(0);
+    }
+
+    /// Adds a chain that a rule has to itself, with its rules, and returns its number.
+    fn own_chain(&mut self, chain: &ChainRef, rules: &[Rule]) -> u32 {
+        let (id, steps) = (self.messages + 1, self.steps.len());
+        let table = &chain.table;
+        self.message(NFT_MSG_NEWCHAIN, NLM_F_CREATE, table.family, |w| write_own(table, id, w));
+        for rule in rules {
+            if rule.own_rules().is_some() {
+                self.w.fail(BuildErrorKind::NestedOwnChain);
+                continue;
+            }
+            // Before the rule that leads there: with it the chain is closed.
+            self.one_rule(chain, Some(id), NLM_F_CREATE | NLM_F_APPEND, rule, |_| {});
+        }
+        // The operation's steps are those of its own rule.
+        self.steps.truncate(steps);
+        id
     }
 
     /// Adds a set that a rule has to itself, and returns its number.
@@ -469,7 +512,7 @@ impl Batch {
         let Position::Op(op) = at else { return None };
         let first = self.ops.get(op.index())?.offset;
         let end = self.ops.get(op.index() + 1).map_or(self.w.len(), |next| next.offset);
-        // The sets that a rule has to itself come before it.
+        // What a rule has to itself comes before it.
         let start = first + show::place_of_rule(self.as_bytes().get(first..end)?)?;
         // An id that no table of this batch's rules uses twice: the operation's own number.
         let id = op.0 + 1;

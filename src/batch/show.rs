@@ -4,16 +4,19 @@ use std::fmt::{self, Write};
 
 use super::Batch;
 use super::chains::GUARDED;
-use crate::chain::{self, Device, NFTA_CHAIN_HANDLE, NFTA_CHAIN_HOOK, NFTA_CHAIN_NAME, changed_devices};
+use crate::chain::{self, Device, NFTA_CHAIN_HANDLE, NFTA_CHAIN_HOOK, NFTA_CHAIN_ID, NFTA_CHAIN_NAME, changed_devices};
 use crate::datum::DataType;
 use crate::error::Op;
+use crate::flowtable::{self, NFTA_FLOWTABLE_HANDLE, NFTA_FLOWTABLE_HOOK, NFTA_FLOWTABLE_NAME, changed_flow_devices};
 use crate::object::{self, NFTA_OBJ_NAME, NFTA_OBJ_TYPE, ObjectKind};
-use crate::rule::{self, Bytecode, NFTA_RULE_CHAIN, NFTA_RULE_EXPRESSIONS, NFTA_RULE_HANDLE, NFTA_RULE_POSITION};
+use crate::rule::{
+    self, Bytecode, NFTA_RULE_CHAIN, NFTA_RULE_CHAIN_ID, NFTA_RULE_EXPRESSIONS, NFTA_RULE_HANDLE, NFTA_RULE_POSITION,
+};
 use crate::set::{
     self, NFTA_SET_ELEM_LIST_ELEMENTS, NFTA_SET_FLAGS, NFTA_SET_KEY_TYPE, NFTA_SET_NAME, SetFlags, first_entries,
     show_entries,
 };
-use crate::table;
+use crate::table::{self, NFTA_TABLE_HANDLE};
 use crate::wire::message::{Content, Messages, NLM_F_APPEND, NLM_F_EXCL, NLM_F_REPLACE, len_and_kind};
 use crate::wire::reader::Notes;
 use crate::wire::{Attr, AttrReader, Family, Name};
@@ -48,6 +51,10 @@ impl<'a> Part<'a> {
             .map(|(_, value)| read(value))
     }
 
+    pub(super) fn number(&self, number: u16) -> Option<u32> {
+        self.attr(number, |value| value.u32())?.ok()
+    }
+
     fn name(&self, number: u16) -> Option<Name> {
         self.attr(number, |value| value.name())
     }
@@ -59,7 +66,9 @@ impl<'a> Part<'a> {
         // The names by which the kind of message has its object, in the order of nft's commands.
         let (verb, what, name) = match self.kind {
             table::NFT_MSG_NEWTABLE => (create, "table", None),
-            table::NFT_MSG_DELTABLE if self.name(1).is_none() => return self.flush_ruleset(),
+            table::NFT_MSG_DELTABLE if self.name(1).is_none() && self.handle().is_none() => {
+                return self.flush_ruleset();
+            }
             table::NFT_MSG_DELTABLE => ("delete", "table", None),
             table::NFT_MSG_DESTROYTABLE => ("destroy", "table", None),
             chain::NFT_MSG_NEWCHAIN if self.renamed().is_some() => ("rename", "chain", None),
@@ -85,6 +94,9 @@ impl<'a> Part<'a> {
             object::NFT_MSG_NEWOBJ => (create, "object", Some(NFTA_OBJ_NAME)),
             object::NFT_MSG_DELOBJ => ("delete", "object", Some(NFTA_OBJ_NAME)),
             object::NFT_MSG_DESTROYOBJ => ("destroy", "object", Some(NFTA_OBJ_NAME)),
+            flowtable::NFT_MSG_NEWFLOWTABLE => (create, "flowtable", Some(NFTA_FLOWTABLE_NAME)),
+            flowtable::NFT_MSG_DELFLOWTABLE => ("delete", "flowtable", Some(NFTA_FLOWTABLE_NAME)),
+            flowtable::NFT_MSG_DESTROYFLOWTABLE => ("destroy", "flowtable", Some(NFTA_FLOWTABLE_NAME)),
             other => return format!("message {other}"),
         };
         let mut text = format!("{verb} ");
@@ -96,14 +108,48 @@ impl<'a> Part<'a> {
         for name in [Some(1), name].into_iter().flatten().filter_map(|number| self.name(number)) {
             let _ = write!(text, " {name}");
         }
+        // A chain that a rule has to itself has a number instead of a name.
+        let id = match self.kind {
+            chain::NFT_MSG_NEWCHAIN => self.number(NFTA_CHAIN_ID),
+            rule::NFT_MSG_NEWRULE => self.number(NFTA_RULE_CHAIN_ID),
+            _ => None,
+        };
+        if let Some(id) = id.filter(|_| name.is_none_or(|name| self.name(name).is_none())) {
+            let _ = write!(text, " id {id}");
+        }
         if let Some((handle, new)) = self.renamed() {
             let _ = write!(text, " handle {handle} {new}");
         }
-        if let Some(devices) = self.hook(changed_devices).flatten() {
+        if let Some(handle) = self.handle() {
+            let _ = write!(text, " handle {handle}");
+        }
+        if let Some(devices) = self.changed_devices() {
             let devices: Vec<_> = devices.iter().map(Device::to_string).collect();
             let _ = write!(text, " {{ devices = {{ {} }}; }}", devices.join(", "));
         }
         text
+    }
+
+    /// The handle by which something else than a rule is deleted.
+    fn handle(&self) -> Option<u64> {
+        let number = match self.kind {
+            table::NFT_MSG_DELTABLE => NFTA_TABLE_HANDLE,
+            chain::NFT_MSG_DELCHAIN => NFTA_CHAIN_HANDLE,
+            flowtable::NFT_MSG_DELFLOWTABLE => NFTA_FLOWTABLE_HANDLE,
+            _ => return None,
+        };
+        self.attr(number, |value| value.u64())?.ok()
+    }
+
+    /// The devices of a chain or flowtable that are only to be added or deleted.
+    pub(super) fn changed_devices(&self) -> Option<Vec<Device>> {
+        self.hook(changed_devices).or_else(|| self.flow_hook(changed_flow_devices)).flatten()
+    }
+
+    /// What a flowtable's message says of its hook.
+    pub(super) fn flow_hook<T>(&self, read: impl FnOnce(Attr<'_>) -> T) -> Option<T> {
+        let is_flowtable = matches!(self.kind, flowtable::NFT_MSG_NEWFLOWTABLE | flowtable::NFT_MSG_DELFLOWTABLE);
+        is_flowtable.then(|| self.attr(NFTA_FLOWTABLE_HOOK, read)).flatten()
     }
 
     /// Which chain gets which name.
@@ -170,7 +216,7 @@ impl<'a> Part<'a> {
     }
 
     pub(super) fn destroys(&self) -> bool {
-        (table::NFT_MSG_DESTROYTABLE..=object::NFT_MSG_DESTROYOBJ).contains(&self.kind)
+        (table::NFT_MSG_DESTROYTABLE..=flowtable::NFT_MSG_DESTROYFLOWTABLE).contains(&self.kind)
     }
 
     pub(super) fn is_elements(&self) -> bool {
@@ -224,8 +270,8 @@ impl Batch {
 
     /// The command of an operation.
     pub(super) fn describe(&self, op: Op) -> String {
-        // The sets that a rule has to itself come before it.
-        let rule = self.shown(op).find(|(part, _)| part.is_rule());
+        // What a rule has to itself comes before it.
+        let rule = self.shown(op).filter(|(part, _)| part.is_rule()).last();
         rule.or_else(|| self.shown(op).next()).map(|(part, _)| part.command()).unwrap_or_default()
     }
 

@@ -323,3 +323,42 @@ fn a_refused_device_is_named_by_its_place() {
     let rejection = batch.explain(1, Errno::EEXIST, &ack).unwrap();
     assert_eq!(rejection.to_string(), "operation 0 (add chain netdev t c): file exists at hook.devs[1]");
 }
+
+#[test]
+fn flowtables_and_chains_of_rules_own_are_shown_as_commands() {
+    let fw = Table::inet("fw");
+    let fast = fw.flowtable("fast", -5).device("lo");
+    let (chain, own) = (fw.chain("c"), [Rule::new().counter().drop(), Rule::new().accept()]);
+    let mut batch = Batch::new();
+    batch.add(&fast).create(&fast).add_devices(&fast, ["v0", "v1"]).delete_devices(&fast, ["lo"]).destroy(&fast);
+    batch.append(&chain, Rule::new().flow_offload(&fast)).append(&chain, Rule::new().counter().jump_rules(own));
+    assert_eq!(batch.mistake(), None);
+    assert_eq!(
+        batch.to_string(),
+        "add flowtable inet fw fast\n\
+         create flowtable inet fw fast\n\
+         add flowtable inet fw fast { devices = { v0, v1 }; }\n\
+         delete flowtable inet fw fast { devices = { lo }; }\n\
+         destroy flowtable inet fw fast\n\
+         add rule inet fw c [ flow_offload flowtable fast ]\n\
+         add chain inet fw id 7\n\
+         add rule inet fw id 7 [ counter pkts 0 bytes 0 ] [ immediate reg 0 drop ]\n\
+         add rule inet fw id 7 [ immediate reg 0 accept ]\n\
+         add rule inet fw c [ counter pkts 0 bytes 0 ] [ immediate reg 0 jump ]\n"
+    );
+    // The operation is the rule that leads there, before which another can be put.
+    let op = batch.last();
+    assert_eq!(batch.describe(op), "add rule inet fw c");
+    batch.insert_before(&chain, op, Rule::new().counter());
+    assert_eq!(batch.mistake(), None);
+}
+
+#[test]
+fn a_rule_gives_connections_to_flowtables_of_its_own_table_and_of_families_that_are_forwarded() {
+    let fast = Table::inet("fw").flowtable("fast", 0);
+    let mistake = |chain: &crate::Chain| Rule::new().flow_offload(&fast).exprs(chain).unwrap_err().to_string();
+    assert!(mistake(&Table::inet("other").chain("c")).starts_with("the flowtable fast is in table inet fw"));
+    let bridge = Table::bridge("b");
+    let rule = Rule::new().flow_offload(bridge.flowtable("f", 0));
+    assert_eq!(rule.exprs(bridge.chain("c")).unwrap_err().to_string(), "flow add does not exist in family bridge");
+}

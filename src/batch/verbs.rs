@@ -1,14 +1,24 @@
 //! What each verb takes, and what it writes.
 
-use crate::chain::{Chain, ChainInfo, ChainRef, NFT_MSG_DELCHAIN, NFT_MSG_DESTROYCHAIN, NFT_MSG_NEWCHAIN, State};
+use crate::chain::{
+    Chain, ChainInfo, ChainRef, NFT_MSG_DELCHAIN, NFT_MSG_DESTROYCHAIN, NFT_MSG_NEWCHAIN, NFTA_CHAIN_HANDLE, State,
+};
 use crate::error::Op;
+use crate::flowtable::{
+    Flowtable, FlowtableInfo, FlowtableRef, NFT_MSG_DELFLOWTABLE, NFT_MSG_DESTROYFLOWTABLE, NFT_MSG_NEWFLOWTABLE,
+    NFTA_FLOWTABLE_HANDLE,
+};
 use crate::object::{self, NFT_MSG_DELOBJ, NFT_MSG_DESTROYOBJ, NFT_MSG_NEWOBJ, Object, ObjectInfo, ObjectRef};
-use crate::rule::{NFT_MSG_DELRULE, NFT_MSG_DESTROYRULE, NFTA_RULE_CHAIN, NFTA_RULE_HANDLE, RuleHandle, RuleInfo};
+use crate::rule::{
+    NFT_MSG_DELRULE, NFT_MSG_DESTROYRULE, NFTA_RULE_CHAIN, NFTA_RULE_CHAIN_ID, NFTA_RULE_HANDLE, RuleHandle, RuleInfo,
+};
 use crate::set::{
     Key, Mapped, NFT_MSG_DELSET, NFT_MSG_DELSETELEM, NFT_MSG_DESTROYSET, NFT_MSG_NEWSET, Set, SetInfo, SetRef,
     UntypedSet,
 };
-use crate::table::{NFT_MSG_DELTABLE, NFT_MSG_DESTROYTABLE, NFT_MSG_NEWTABLE, Table, TableInfo, TableRef};
+use crate::table::{
+    NFT_MSG_DELTABLE, NFT_MSG_DESTROYTABLE, NFT_MSG_NEWTABLE, NFTA_TABLE_HANDLE, Table, TableInfo, TableRef,
+};
 use crate::wire::{AttrWriter, Family};
 
 /// A rule's place: before or after which one.
@@ -40,7 +50,7 @@ impl From<&RuleInfo> for Position {
 }
 
 /// What [`Batch::add`](super::Batch::add) and [`create`](super::Batch::create) take: tables,
-/// chains, sets and objects, as a program wants them or as the kernel had them.
+/// chains, sets, objects and flowtables, as a program wants them or as the kernel had them.
 pub trait Declare {
     #[doc(hidden)]
     fn new_message(&self) -> (u16, Family);
@@ -75,10 +85,12 @@ declare! {
     [] UntypedSet: NFT_MSG_NEWSET, |this| this.at.table.family, |id, w| this.encode(id, w);
     [T: Object] object::Named<T>: NFT_MSG_NEWOBJ, |this| this.at().table.family, |_id, w| this.encode(w);
     [] ObjectInfo: NFT_MSG_NEWOBJ, |this| this.table().family, |_id, w| this.encode(w);
+    [] Flowtable: NFT_MSG_NEWFLOWTABLE, |this| this.at().table.family, |_id, w| this.encode(w);
+    [] FlowtableInfo: NFT_MSG_NEWFLOWTABLE, |this| this.table().family, |_id, w| this.encode(w);
 }
 
 /// What [`Batch::delete`](super::Batch::delete) and [`destroy`](super::Batch::destroy) take:
-/// whatever names a table, chain, set or object, and rules that were read.
+/// whatever names a table, chain, set, object or flowtable, and rules that were read.
 pub trait Delete {
     /// The messages that delete, and that destroy.
     #[doc(hidden)]
@@ -135,6 +147,9 @@ named! {
     [] ObjectRef as ObjectRef, NFT_MSG_DELOBJ, NFT_MSG_DESTROYOBJ;
     [T] object::Named<T> as ObjectRef, NFT_MSG_DELOBJ, NFT_MSG_DESTROYOBJ;
     [] ObjectInfo as ObjectRef, NFT_MSG_DELOBJ, NFT_MSG_DESTROYOBJ;
+    [] FlowtableRef as FlowtableRef, NFT_MSG_DELFLOWTABLE, NFT_MSG_DESTROYFLOWTABLE;
+    [] Flowtable as FlowtableRef, NFT_MSG_DELFLOWTABLE, NFT_MSG_DESTROYFLOWTABLE;
+    [] FlowtableInfo as FlowtableRef, NFT_MSG_DELFLOWTABLE, NFT_MSG_DESTROYFLOWTABLE;
 }
 
 impl Delete for RuleInfo {
@@ -149,6 +164,47 @@ impl Delete for RuleInfo {
     fn write_name(&self, w: &mut AttrWriter) {
         write_rule_chain(self.chain(), w);
         w.u64(NFTA_RULE_HANDLE, self.handle().get());
+    }
+}
+
+/// What [`Batch::delete_by_handle`](super::Batch::delete_by_handle) takes: what was read, and so has a handle.
+pub trait DeleteByHandle {
+    #[doc(hidden)]
+    fn handle_messages(&self) -> (u16, Family);
+
+    #[doc(hidden)]
+    fn write_handle(&self, w: &mut AttrWriter);
+}
+
+impl DeleteByHandle for TableInfo {
+    fn handle_messages(&self) -> (u16, Family) {
+        (NFT_MSG_DELTABLE, self.family())
+    }
+
+    fn write_handle(&self, w: &mut AttrWriter) {
+        w.u64(NFTA_TABLE_HANDLE, self.handle().get());
+    }
+}
+
+impl DeleteByHandle for ChainInfo {
+    fn handle_messages(&self) -> (u16, Family) {
+        (NFT_MSG_DELCHAIN, self.table().family)
+    }
+
+    fn write_handle(&self, w: &mut AttrWriter) {
+        self.table().write(w);
+        w.u64(NFTA_CHAIN_HANDLE, self.handle().get());
+    }
+}
+
+impl DeleteByHandle for FlowtableInfo {
+    fn handle_messages(&self) -> (u16, Family) {
+        (NFT_MSG_DELFLOWTABLE, self.table().family)
+    }
+
+    fn write_handle(&self, w: &mut AttrWriter) {
+        self.table().write(w);
+        w.u64(NFTA_FLOWTABLE_HANDLE, self.handle().get());
     }
 }
 
@@ -174,6 +230,12 @@ impl Familiar for ChainRef {
 }
 
 impl Familiar for SetRef {
+    fn table(&self) -> &TableRef {
+        self.table()
+    }
+}
+
+impl Familiar for FlowtableRef {
     fn table(&self) -> &TableRef {
         self.table()
     }
@@ -222,4 +284,15 @@ pub(crate) fn write_rule_chain(chain: &ChainRef, w: &mut AttrWriter) {
     chain.table.write(w);
     w.check(chain.name.check("chain"));
     w.name(NFTA_RULE_CHAIN, &chain.name);
+}
+
+/// [`write_rule_chain`], but for a chain of the batch that has no name: its number.
+pub(super) fn write_rule_chain_or(chain: &ChainRef, id: Option<u32>, w: &mut AttrWriter) {
+    match id {
+        None => write_rule_chain(chain, w),
+        Some(id) => {
+            chain.table.write(w);
+            w.u32(NFTA_RULE_CHAIN_ID, id);
+        }
+    }
 }

@@ -1,4 +1,4 @@
-//! The devices whose frames a chain sees.
+//! The devices whose frames a chain or a flowtable sees.
 
 use std::fmt;
 
@@ -10,8 +10,8 @@ use crate::wire::{Attr, AttrWriter};
 const NFTA_DEVICE_NAME: u16 = 1;
 const NFTA_DEVICE_PREFIX: u16 = 2;
 
-/// The devices that a chain at [`Hook::INGRESS`](crate::Hook::INGRESS) or
-/// [`Hook::EGRESS`](crate::Hook::EGRESS) belongs to: one by its name, or all whose names begin alike.
+/// The devices that a flowtable has, or a chain at [`Hook::INGRESS`](crate::Hook::INGRESS) or
+/// [`Hook::EGRESS`](crate::Hook::EGRESS): one by its name, or all whose names begin alike.
 ///
 /// Text is a name: a `*` at its end is part of it, unlike in nft's language.
 ///
@@ -82,21 +82,41 @@ impl fmt::Display for Device {
 
 /// Writes devices as attributes of a hook: one name as nft does, which older kernels take, too.
 pub(super) fn write(devices: &[Device], w: &mut AttrWriter) {
-    for Device::Name(name) | Device::Prefix(name) in devices {
-        w.check(name.to_data().map(drop));
-    }
     match devices {
         [] => {}
-        [Device::Name(name)] => w.string(NFTA_HOOK_DEV, name.as_bytes()),
-        devices => w.nest(NFTA_HOOK_DEVS, |w| {
-            for device in devices {
-                match device {
-                    Device::Name(name) => w.string(NFTA_DEVICE_NAME, name.as_bytes()),
-                    Device::Prefix(beginning) => w.string(NFTA_DEVICE_PREFIX, beginning.as_bytes()),
-                }
-            }
-        }),
+        [Device::Name(name)] => {
+            w.check(name.to_data().map(drop));
+            w.string(NFTA_HOOK_DEV, name.as_bytes());
+        }
+        devices => write_list(NFTA_HOOK_DEVS, devices, w),
     }
+}
+
+/// Writes devices as a list.
+pub(crate) fn write_list(attr: u16, devices: &[Device], w: &mut AttrWriter) {
+    /// One less than `NFT_NETDEVICE_MAX`: Linux 6.18 refuses as many as that (`EFBIG`).
+    const MOST: u64 = 255;
+    w.in_range("a number of devices", devices.len() as u64, 0..=MOST);
+    w.nest(attr, |w| {
+        for device in devices {
+            let (Device::Name(name) | Device::Prefix(name)) = device;
+            w.check(name.to_data().map(drop));
+            w.string(if device.is_prefix() { NFTA_DEVICE_PREFIX } else { NFTA_DEVICE_NAME }, name.as_bytes());
+        }
+    });
+}
+
+/// Reads a list of devices.
+pub(crate) fn read_list(list: Attr<'_>) -> Result<Vec<Device>, DecodeError> {
+    let mut devices = Vec::new();
+    for attr in list.nested()? {
+        match attr? {
+            (NFTA_DEVICE_NAME, v) => devices.push(Device::Name(IfName::new(v.str_bytes()))),
+            (NFTA_DEVICE_PREFIX, v) => devices.push(Device::prefix(v.str_bytes())),
+            _ => {}
+        }
+    }
+    Ok(devices)
 }
 
 /// The devices that a hook names; none, if they make no sense.
@@ -110,17 +130,7 @@ pub(super) fn read(hook: Attr<'_>) -> Result<Vec<Device>, DecodeError> {
     for attr in hook.nested()? {
         match attr? {
             (NFTA_HOOK_DEV, v) => one = Some(Device::Name(IfName::new(v.str_bytes()))),
-            (NFTA_HOOK_DEVS, v) => {
-                let mut devices = Vec::new();
-                for attr in v.nested()? {
-                    match attr? {
-                        (NFTA_DEVICE_NAME, v) => devices.push(Device::Name(IfName::new(v.str_bytes()))),
-                        (NFTA_DEVICE_PREFIX, v) => devices.push(Device::prefix(v.str_bytes())),
-                        _ => {}
-                    }
-                }
-                list = Some(devices);
-            }
+            (NFTA_HOOK_DEVS, v) => list = Some(read_list(v)?),
             _ => {}
         }
     }

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::error::DecodeError;
+use crate::userdata;
 use crate::wire::AttrReader;
 use crate::wire::reader::Notes;
 
@@ -20,7 +21,7 @@ pub struct ChainInfo {
     policy: Option<Policy>,
     flags: ChainFlags,
     uses: u32,
-    comment: Option<Box<str>>,
+    userdata: Box<[u8]>,
     raw: Box<[u8]>,
 }
 
@@ -39,7 +40,7 @@ impl ChainInfo {
             policy: None,
             flags: ChainFlags::empty(),
             uses: 0,
-            comment: None,
+            userdata: Box::default(),
             raw: raw.into(),
         };
         for attr in AttrReader::new(raw, &notes) {
@@ -53,7 +54,7 @@ impl ChainInfo {
                 (NFTA_CHAIN_USE, v) => info.uses = v.u32()?,
                 (NFTA_CHAIN_TYPE, v) => info.kind = Some(ChainKind::read(v)),
                 (NFTA_CHAIN_FLAGS, v) => info.flags = ChainFlags::from_bits_retain(v.u32()?),
-                (NFTA_CHAIN_USERDATA, v) => info.comment = userdata::comment(v.bytes()).map(Into::into),
+                (NFTA_CHAIN_USERDATA, v) => info.userdata = v.bytes().into(),
                 _ => {}
             }
         }
@@ -135,7 +136,37 @@ impl ChainInfo {
 
     /// Returns the comment, if there is one that is text.
     pub fn comment(&self) -> Option<&str> {
-        self.comment.as_deref()
+        userdata::comment(&self.userdata)
+    }
+
+    /// Returns the userdata: the comment and what else its author kept there.
+    pub fn userdata(&self) -> &[u8] {
+        &self.userdata
+    }
+
+    /// Returns the chain to be made again, perhaps changed, unless it is a base chain.
+    pub fn to_regular(&self) -> Option<Chain> {
+        let Chain { at, flags, userdata, state } = self.into();
+        state.is_none().then_some(Chain { at, flags, userdata, state: Regular })
+    }
+
+    /// Returns the chain to be made again, perhaps changed, if it is a base chain.
+    pub fn to_base(&self) -> Option<Chain<Hooked>> {
+        let Chain { at, flags, userdata, state } = self.into();
+        state.map(|state| Chain { at, flags, userdata, state })
+    }
+
+    /// Its place, of a base chain.
+    pub(super) fn hooked(&self) -> Option<Hooked> {
+        Some(Hooked {
+            kind: self.kind.clone().unwrap_or(ChainKind::Filter),
+            hook: self.hook()?,
+            priority: self.priority()?.into(),
+            policy: self.policy,
+            devices: self.devices.clone(),
+            counters: self.counters,
+            was_read: true,
+        })
     }
 
     /// Returns the attributes as the kernel sent them.

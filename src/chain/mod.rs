@@ -1,5 +1,7 @@
 //! Chains: where rules are, and where packets meet them.
 
+#[cfg(test)]
+mod corpus;
 mod device;
 mod hook;
 mod info;
@@ -9,7 +11,7 @@ use std::fmt;
 use std::sync::Arc;
 
 pub use device::Device;
-pub(crate) use device::{changed_devices, devices};
+pub(crate) use device::{changed_devices, devices, read_list, write_list};
 pub use hook::Hook;
 pub use info::ChainInfo;
 pub use priority::Priority;
@@ -17,7 +19,7 @@ pub use priority::Priority;
 use crate::error::BuildErrorKind;
 use crate::expr::{Counter, Wire};
 use crate::table::{Table, TableRef};
-use crate::userdata::{self, Userdata};
+use crate::userdata::Userdata;
 use crate::wire::newtype::{handle, open_number};
 use crate::wire::path::{AttrName, Schema};
 use crate::wire::{Attr, AttrWriter, Family, Name};
@@ -36,8 +38,8 @@ const NFTA_CHAIN_USE: u16 = 6;
 const NFTA_CHAIN_TYPE: u16 = 7;
 const NFTA_CHAIN_COUNTERS: u16 = 8;
 const NFTA_CHAIN_PAD: u16 = 9;
-const NFTA_CHAIN_FLAGS: u16 = 10;
-const NFTA_CHAIN_ID: u16 = 11;
+pub(crate) const NFTA_CHAIN_FLAGS: u16 = 10;
+pub(crate) const NFTA_CHAIN_ID: u16 = 11;
 const NFTA_CHAIN_USERDATA: u16 = 12;
 
 const NFTA_HOOK_HOOKNUM: u16 = 1;
@@ -102,6 +104,13 @@ impl ChainKind {
             Self::Route => b"route",
             Self::Other(name) => name.as_bytes(),
         }
+    }
+
+    fn write(&self, w: &mut AttrWriter) {
+        /// `NFT_MODULE_AUTOLOAD_LIMIT`: a longer one could name no module.
+        const LONGEST: u64 = 42;
+        w.in_range("the name of a chain's type, in bytes,", self.as_bytes().len() as u64, 0..=LONGEST);
+        w.string(NFTA_CHAIN_TYPE, self.as_bytes());
     }
 
     fn read(attr: Attr<'_>) -> Self {
@@ -195,7 +204,9 @@ pub struct Hooked {
     priority: Priority,
     policy: Option<Policy>,
     devices: Vec<Device>,
-    counters: bool,
+    counters: Option<Counter>,
+    /// It was read: what the kernel has may be put back.
+    was_read: bool,
 }
 
 /// A chain as a program wants it.
@@ -215,9 +226,21 @@ pub struct Hooked {
 /// # use nftlink::{Policy, Table};
 /// Table::inet("fw").chain("ssh").policy(Policy::DROP);
 /// ```
+///
+/// Of a chain that was read only the running program can tell what it is: a `Chain<Option<Hooked>>` is one or
+/// the other.
+///
+/// ```
+/// # use nftlink::{Batch, Chain, ChainInfo, Hooked};
+/// # fn copy(info: &ChainInfo, batch: &mut Batch) {
+/// let chain: Chain<Option<Hooked>> = info.into();
+/// batch.add(&chain.comment("put back"));
+/// # }
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Chain<S = Regular> {
     at: ChainRef,
+    flags: ChainFlags,
     userdata: Userdata,
     state: S,
 }
@@ -225,14 +248,15 @@ pub struct Chain<S = Regular> {
 impl Table {
     /// Begins a chain in this table.
     pub fn chain(&self, name: impl Into<Name>) -> Chain {
-        Chain { at: ChainRef::new(self, name), userdata: Userdata::None, state: Regular }
+        Chain::new(self, name)
     }
 }
 
 impl Chain {
     /// Begins a chain in any table.
     pub fn new(table: impl AsRef<TableRef>, name: impl Into<Name>) -> Self {
-        Self { at: ChainRef::new(table, name), userdata: Userdata::None, state: Regular }
+        let at = ChainRef::new(table, name);
+        Self { at, flags: ChainFlags::empty(), userdata: Userdata::None, state: Regular }
     }
 
     /// Attaches the chain to `hook`, where chains of lower `priority` run first.
@@ -253,9 +277,12 @@ impl Chain {
         self.hooked(ChainKind::Route, hook, priority.into())
     }
 
-    fn hooked(self, kind: ChainKind, hook: Hook, priority: Priority) -> Chain<Hooked> {
-        let state = Hooked { kind, hook, priority, policy: None, devices: Vec::new(), counters: false };
-        Chain { at: self.at, userdata: self.userdata, state }
+    /// Attaches the chain to `hook` as one of any kind: the way down for kinds that have no method here.
+    pub fn hooked(self, kind: ChainKind, hook: Hook, priority: impl Into<Priority>) -> Chain<Hooked> {
+        let priority = priority.into();
+        let (policy, devices, counters) = (None, Vec::new(), None);
+        let state = Hooked { kind, hook, priority, policy, devices, counters, was_read: false };
+        Chain { at: self.at, flags: self.flags, userdata: self.userdata, state }
     }
 }
 
@@ -293,8 +320,21 @@ impl Chain<Hooked> {
 
     /// Counts the packets that no rule decides on: those that the policy is for. Of a chain that is
     /// there the count begins anew.
-    pub fn counters(mut self) -> Self {
-        self.state.counters = true;
+    pub fn counters(self) -> Self {
+        self.count_from(Counter::default())
+    }
+
+    /// [`counters`](Self::counters), which begin with those numbers.
+    pub fn count_from(mut self, counter: Counter) -> Self {
+        self.state.counters = Some(counter);
+        self
+    }
+
+    /// Gives the chain's rules to the network card (`flags offload`; Linux 5.3). For family netdev at
+    /// [`Hook::INGRESS`]; the kernel refuses it (`EOPNOTSUPP`) if a device or a rule is not up to it.
+    #[doc(alias = "NFT_CHAIN_HW_OFFLOAD")]
+    pub fn offload(mut self) -> Self {
+        self.flags |= ChainFlags::HW_OFFLOAD;
         self
     }
 }
@@ -323,11 +363,26 @@ impl<S: State> Chain<S> {
     pub(crate) fn encode(&self, w: &mut AttrWriter) {
         self.at.write(w);
         self.state.encode(self.at.table.family, w);
+        // That it is a base chain its hook says.
+        write_flags(self.flags - ChainFlags::BASE, w);
         self.userdata.write(w, NFTA_CHAIN_USERDATA);
     }
 }
 
-/// Whether a chain is attached to a hook: [`Regular`] or [`Hooked`].
+fn write_flags(flags: ChainFlags, w: &mut AttrWriter) {
+    if !flags.is_empty() {
+        w.u32(NFTA_CHAIN_FLAGS, flags.bits());
+    }
+}
+
+/// Writes a chain that belongs to the rule which jumps to it, and which has the number `id` in its batch.
+pub(crate) fn write_own(table: &TableRef, id: u32, w: &mut AttrWriter) {
+    table.write(w);
+    w.u32(NFTA_CHAIN_ID, id);
+    write_flags(ChainFlags::BINDING, w);
+}
+
+/// Whether a chain is attached to a hook: [`Regular`], [`Hooked`], or as the running program finds.
 pub trait State {
     #[doc(hidden)]
     fn encode(&self, family: Family, w: &mut AttrWriter);
@@ -339,12 +394,15 @@ impl State for Regular {
 
 impl State for Hooked {
     fn encode(&self, family: Family, w: &mut AttrWriter) {
-        w.string(NFTA_CHAIN_TYPE, self.kind.as_bytes());
+        self.kind.write(w);
         if let Some(policy) = self.policy {
             w.u32(NFTA_CHAIN_POLICY, policy.get());
         }
         let hook = || self.hook.to_string().into();
-        match (self.hook.has_devices(), self.devices.is_empty()) {
+        let bare = self.devices.is_empty();
+        match (self.hook.has_devices(), bare) {
+            // Its devices may be gone.
+            _ if self.was_read => {}
             (Some(true), true) => w.fail(BuildErrorKind::NoDevice { hook: hook() }),
             (Some(false), false) => w.fail(BuildErrorKind::DeviceNotAtHook { hook: hook() }),
             _ => {}
@@ -356,10 +414,46 @@ impl State for Hooked {
         w.nest(NFTA_CHAIN_HOOK, |w| {
             w.u32(NFTA_HOOK_HOOKNUM, number);
             w.u32(NFTA_HOOK_PRIORITY, self.priority.number(family) as u32);
+            if bare && self.hook.has_devices() == Some(true) {
+                // The kernel wants to be told so.
+                return w.nest(NFTA_HOOK_DEVS, |_| {});
+            }
             device::write(&self.devices, w);
         });
-        if self.counters {
-            w.nest(NFTA_CHAIN_COUNTERS, |w| Counter::default().encode_whole(w));
+        if let Some(counter) = self.counters {
+            w.nest(NFTA_CHAIN_COUNTERS, |w| counter.encode_whole(w));
+        }
+    }
+}
+
+impl State for Option<Hooked> {
+    fn encode(&self, family: Family, w: &mut AttrWriter) {
+        if let Some(hooked) = self {
+            hooked.encode(family, w);
+        }
+    }
+}
+
+impl From<Chain> for Chain<Option<Hooked>> {
+    fn from(chain: Chain) -> Self {
+        Self { at: chain.at, flags: chain.flags, userdata: chain.userdata, state: None }
+    }
+}
+
+impl From<Chain<Hooked>> for Chain<Option<Hooked>> {
+    fn from(chain: Chain<Hooked>) -> Self {
+        Self { at: chain.at, flags: chain.flags, userdata: chain.userdata, state: Some(chain.state) }
+    }
+}
+
+/// The chain to be made again, perhaps changed: all of it that this library knows.
+impl From<&ChainInfo> for Chain<Option<Hooked>> {
+    fn from(info: &ChainInfo) -> Self {
+        Self {
+            at: info.at().clone(),
+            flags: info.flags(),
+            userdata: Userdata::kept(info.userdata()),
+            state: info.hooked(),
         }
     }
 }
@@ -511,5 +605,88 @@ mod tests {
         let mut again = AttrWriter::new();
         info.encode(&mut again);
         assert_eq!(again.bytes_written(), w.bytes_written());
+    }
+
+    #[test]
+    fn what_was_read_is_written_again_from_a_spec_and_nothing_is_lost() {
+        let mut w = AttrWriter::new();
+        w.name(NFTA_CHAIN_TABLE, &"t".into());
+        w.name(NFTA_CHAIN_NAME, &"c".into());
+        w.u64(NFTA_CHAIN_HANDLE, 7);
+        w.nest(NFTA_CHAIN_HOOK, |w| {
+            w.u32(NFTA_HOOK_HOOKNUM, 9);
+            w.u32(NFTA_HOOK_PRIORITY, i32::MIN as u32);
+        });
+        w.u32(NFTA_CHAIN_POLICY, 5);
+        w.string(NFTA_CHAIN_TYPE, b"quantum");
+        w.nest(NFTA_CHAIN_COUNTERS, |w| Counter::new(3, 4).encode_whole(w));
+        w.u32(NFTA_CHAIN_FLAGS, 0x83);
+        w.u32(NFTA_CHAIN_USE, 2);
+        w.bytes(NFTA_CHAIN_USERDATA, &[9, 1, 0xff]);
+        let info = ChainInfo::decode(Family::INET, w.bytes_written()).unwrap();
+        assert_eq!((info.userdata(), info.comment()), (&[9, 1, 0xff][..], None));
+        let spec = info.to_base().unwrap();
+        let (again, mistake) = written(&spec);
+        assert_eq!(mistake, None);
+        let again = ChainInfo::decode(Family::INET, &again).unwrap();
+        assert_eq!((again.hook(), again.priority()), (info.hook(), Some(i32::MIN)));
+        assert_eq!((again.kind(), again.policy()), (Some(&ChainKind::Other("quantum".into())), info.policy()));
+        assert_eq!((again.counters(), again.flags().bits()), (Some(Counter::new(3, 4)), 0x82));
+        assert_eq!(again.userdata(), info.userdata());
+        assert_eq!(info.to_regular(), None);
+        assert_eq!(Chain::<Option<Hooked>>::from(&info), Chain::<Option<Hooked>>::from(spec));
+    }
+
+    #[test]
+    fn a_regular_chain_that_was_read_is_one_again() {
+        let regular = fw().comment("mine");
+        let info = ChainInfo::decode(Family::NETDEV, &written(&regular).0).unwrap();
+        assert_eq!(written(&info.to_regular().unwrap()).0, written(&regular).0);
+        assert_eq!(info.to_base(), None);
+        assert_eq!(written(&Chain::<Option<Hooked>>::from(regular.clone())), written(&regular));
+    }
+
+    #[test]
+    fn a_chain_whose_devices_are_gone_is_put_back_without_any() {
+        let mut w = AttrWriter::new();
+        w.nest(NFTA_CHAIN_HOOK, |w| {
+            w.u32(NFTA_HOOK_HOOKNUM, 0);
+            w.u32(NFTA_HOOK_PRIORITY, 0);
+            w.nest(NFTA_HOOK_DEVS, |_| {});
+        });
+        w.name(NFTA_CHAIN_TABLE, &"t".into());
+        w.name(NFTA_CHAIN_NAME, &"c".into());
+        let info = ChainInfo::decode(Family::NETDEV, w.bytes_written()).unwrap();
+        let (bytes, mistake) = written(&info.to_base().unwrap());
+        assert_eq!(mistake, None);
+        assert!(bytes.windows(4).any(|part| part == [4, 0, 4, 0x80]), "an empty list: {bytes:02x?}");
+    }
+
+    #[test]
+    fn the_name_of_a_kind_is_as_long_as_the_kernel_takes() {
+        let chain = |len| fw().hooked(ChainKind::Other("x".repeat(len).as_str().into()), Hook::INGRESS, 0).device("lo");
+        assert_eq!(written(&chain(42)).1, None);
+        assert!(matches!(written(&chain(43)).1, Some(BuildErrorKind::OutOfRange { value: 43, .. })));
+    }
+
+    #[test]
+    fn more_devices_than_the_kernel_takes_are_a_mistake() {
+        let chain = |count: u32| fw().filter(Hook::INGRESS, 0).devices((0..count).map(|n| format!("d{n}")));
+        assert_eq!(written(&chain(255)).1, None);
+        assert_eq!(
+            written(&chain(256)).1.unwrap().to_string(),
+            "a number of devices of 256: the kernel takes 0 to 255"
+        );
+    }
+
+    #[test]
+    fn what_a_chain_is_given_beside_its_place_is_written_as_nft_and_iptables_write_it() {
+        let chain = fw().filter(Hook::INGRESS, 0).device("lo").offload().count_from(Counter::new(1, 2));
+        let info = ChainInfo::decode(Family::NETDEV, &written(&chain).0).unwrap();
+        assert_eq!((info.flags(), info.counters()), (ChainFlags::HW_OFFLOAD, Some(Counter::new(1, 2))));
+        let mut own = AttrWriter::new();
+        write_own(fw().at.table(), 2, &mut own);
+        // What nft 1.0.6 sends for `jump { … }`.
+        assert_eq!(own.bytes_written(), b"\x06\0\x01\0t\0\0\0\x08\0\x0b\0\0\0\0\x02\x08\0\x0a\0\0\0\0\x04");
     }
 }

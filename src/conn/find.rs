@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use super::Conn;
-use crate::chain::ChainRef;
+use crate::chain::{ChainFlags, ChainRef};
 use crate::error::{BuildError, Error, Op};
 use crate::rule::{NormalizedRule, Rule, RuleBuilder, RuleInfo};
 use crate::set::{Contents, SetFlags, SetRef};
@@ -75,7 +75,7 @@ impl Conn {
             if !normalized.is_like(&wanted) {
                 continue;
             }
-            match resolve(self, &rule, &mut normalized) {
+            match resolve(self, &rule, &mut normalized, 0) {
                 // The rule went away meanwhile, and its sets with it.
                 Err(error) if error.is_not_found() => {}
                 Err(error) => return Err(error),
@@ -87,20 +87,23 @@ impl Conn {
     }
 
     /// Returns a rule that was read in a form in which it can be compared with one that was sent:
-    /// the sets that it has to itself are read, too.
+    /// the sets and the chain that it has to itself are read, too.
     ///
     /// # Errors
     ///
     /// See [Reading](#reading); `is_not_found` if the rule is gone, and its sets with it.
     pub fn normalized(&mut self, rule: &RuleInfo) -> Result<NormalizedRule, Error> {
         let mut normalized = rule.normalized().map_err(Error::Decode)?;
-        resolve(self, rule, &mut normalized)?;
+        resolve(self, rule, &mut normalized, 0)?;
         Ok(normalized)
     }
 }
 
-/// Reads what is in the sets that a rule has to itself.
-fn resolve(conn: &mut Conn, rule: &RuleInfo, normalized: &mut NormalizedRule) -> Result<(), Error> {
+/// How deep chains of rules' own could be in each other (`NFT_JUMP_STACK_SIZE`), on kernels that took them so.
+const LEVELS: usize = 16;
+
+/// Reads what is in the sets and chains that a rule has to itself.
+fn resolve(conn: &mut Conn, rule: &RuleInfo, normalized: &mut NormalizedRule, level: usize) -> Result<(), Error> {
     let mut contents = HashMap::new();
     for name in normalized.lookups() {
         let info = conn.set(SetRef::new(rule.chain().table(), name))?;
@@ -109,5 +112,20 @@ fn resolve(conn: &mut Conn, rule: &RuleInfo, normalized: &mut NormalizedRule) ->
         }
     }
     normalized.resolve(|name| contents.remove(name));
+    let mut rules = HashMap::new();
+    // What the kernel says of other chains ends somewhere, whatever it says.
+    for name in normalized.destinations().filter(|_| level < LEVELS) {
+        let at = ChainRef::new(rule.chain().table(), name);
+        if conn.chain(&at)?.flags().contains(ChainFlags::BINDING) {
+            let mut own = Vec::new();
+            for rule in conn.rules(&at)? {
+                let mut normalized = rule.normalized().map_err(Error::Decode)?;
+                resolve(conn, &rule, &mut normalized, level + 1)?;
+                own.push(normalized);
+            }
+            rules.insert(name.clone(), own);
+        }
+    }
+    normalized.resolve_chains(|name| rules.remove(name));
     Ok(())
 }

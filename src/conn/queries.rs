@@ -9,8 +9,9 @@ use crate::chain::{ChainInfo, ChainRef, NFT_MSG_GETCHAIN, NFT_MSG_NEWCHAIN};
 use crate::engine::{GENERATION, Link, Query};
 use crate::error::{BuildError, DecodeError, Errno, Error, Op, QueryError, TypeError};
 use crate::expr::Data;
+use crate::flowtable::{FlowtableInfo, FlowtableRef, NFT_MSG_GETFLOWTABLE, NFT_MSG_NEWFLOWTABLE};
 use crate::object::{Counter, NFT_MSG_GETOBJ, NFT_MSG_GETOBJ_RESET, NFT_MSG_NEWOBJ, Object, ObjectInfo, ObjectRef};
-use crate::rule::{NFT_MSG_GETRULE, NFT_MSG_NEWRULE, RuleInfo};
+use crate::rule::{NFT_MSG_GETRULE, NFT_MSG_NEWRULE, NFTA_RULE_HANDLE, RuleHandle, RuleInfo};
 use crate::set::{
     self, ElementInfo, IntoElement, Key, Lookup, Mapped, NFT_MSG_GETSET, NFT_MSG_GETSETELEM, NFT_MSG_NEWSET,
     NFT_MSG_NEWSETELEM, Set, SetInfo, SetRef, agree, first_entries, read_element_list, write_lookup,
@@ -263,6 +264,43 @@ impl Conn {
             |w| scope.write(w),
             move |family, attrs| RuleInfo::decode(family, attrs, &mut last),
         )
+    }
+
+    /// Reads one rule by its handle. The kernel tells the rule's [position](RuleInfo::position) only in listings.
+    ///
+    /// # Errors
+    ///
+    /// See [Reading](#reading).
+    pub fn rule(&mut self, chain: impl AsRef<ChainRef>, handle: RuleHandle) -> Result<RuleInfo, Error> {
+        let chain = chain.as_ref();
+        let query = Query::new(NFT_MSG_GETRULE, NFT_MSG_NEWRULE, chain.table.family, false, |w| {
+            crate::batch::write_rule_chain(chain, w);
+            w.u64(NFTA_RULE_HANDLE, handle.get());
+        });
+        let what = || format!("rule {handle} of chain {chain}");
+        self.one(&query, &what, |family, attrs| RuleInfo::decode(family, attrs, &mut None))
+    }
+
+    /// Lists the flowtables: all (`..`), those of a family, or of a table.
+    ///
+    /// # Errors
+    ///
+    /// See [Reading](#reading).
+    pub fn flowtables<'a>(&mut self, scope: impl Into<TableScope<'a>>) -> Result<Vec<FlowtableInfo>, Error> {
+        let scope = scope.into().0;
+        let decode = FlowtableInfo::decode;
+        self.list(scope, "flowtables", NFT_MSG_GETFLOWTABLE, NFT_MSG_NEWFLOWTABLE, |w| scope.write(w), decode)
+    }
+
+    /// Reads one flowtable.
+    ///
+    /// # Errors
+    ///
+    /// See [Reading](#reading).
+    pub fn flowtable(&mut self, flowtable: impl AsRef<FlowtableRef>) -> Result<FlowtableInfo, Error> {
+        let at = flowtable.as_ref();
+        let query = Query::new(NFT_MSG_GETFLOWTABLE, NFT_MSG_NEWFLOWTABLE, at.table.family, false, |w| at.write(w));
+        self.one(&query, &|| format!("flowtable {at}"), FlowtableInfo::decode)
     }
 
     /// Lists the sets and maps: all (`..`), those of a family, or of a table.

@@ -5,6 +5,7 @@ use std::io::IoSlice;
 use crate::batch::Batch;
 use crate::chain::{ChainHandle, NFT_MSG_NEWCHAIN, NFTA_CHAIN_HANDLE};
 use crate::error::{CommitError, Errno, Op, Rejection, Rejections, Stage};
+use crate::flowtable::{FlowtableHandle, NFT_MSG_NEWFLOWTABLE, NFTA_FLOWTABLE_HANDLE};
 use crate::object::{NFT_MSG_NEWOBJ, NFTA_OBJ_HANDLE, ObjectHandle};
 use crate::rule::{NFT_MSG_NEWRULE, NFTA_RULE_HANDLE, RuleHandle};
 use crate::set::{NFT_MSG_NEWSET, NFTA_SET_HANDLE, SetHandle};
@@ -129,6 +130,7 @@ fn handle_attr(kind: u16) -> Option<u16> {
         NFT_MSG_NEWRULE => Some(NFTA_RULE_HANDLE),
         NFT_MSG_NEWSET => Some(NFTA_SET_HANDLE),
         NFT_MSG_NEWOBJ => Some(NFTA_OBJ_HANDLE),
+        NFT_MSG_NEWFLOWTABLE => Some(NFTA_FLOWTABLE_HANDLE),
         _ => None,
     }
 }
@@ -273,6 +275,7 @@ impl<'a> Replies<'a> {
             NFT_MSG_NEWCHAIN => Handle::Chain(ChainHandle::from_raw(raw)),
             NFT_MSG_NEWRULE => Handle::Rule(RuleHandle::from_raw(raw)),
             NFT_MSG_NEWSET => Handle::Set(SetHandle::from_raw(raw)),
+            NFT_MSG_NEWFLOWTABLE => Handle::Flowtable(FlowtableHandle::from_raw(raw)),
             _ => Handle::Object(ObjectHandle::from_raw(raw)),
         };
         self.handles.push((op, handle));
@@ -397,4 +400,6 @@ pub enum Handle {
     Set(SetHandle),
     /// An object's.
     Object(ObjectHandle),
+    /// A flowtable's.
+    Flowtable(FlowtableHandle),
 }

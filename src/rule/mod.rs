@@ -4,6 +4,7 @@ mod compat;
 mod info;
 mod nat;
 mod normalized;
+mod own_chain;
 mod statement;
 mod update;
 
@@ -22,6 +23,7 @@ use crate::error::BuildErrorKind;
 use crate::expr::{self, AsExpr, Counter, EXPRS_MAX, Expr, ExprInfo, Immediate, Objref, Verdict, VerdictCode, Wire};
 use crate::field::lower::{Context, Sink};
 use crate::field::{Container, Match, Operand, Source};
+use crate::flowtable::FlowtableRef;
 use crate::object::ObjectRef;
 use crate::set::Anonymous;
 use crate::userdata::{self, Owner, Typeof, Userdata};
@@ -44,7 +46,7 @@ pub(crate) const NFTA_RULE_POSITION: u16 = 6;
 const NFTA_RULE_USERDATA: u16 = 7;
 pub(crate) const NFTA_RULE_ID: u16 = 9;
 pub(crate) const NFTA_RULE_POSITION_ID: u16 = 10;
-const NFTA_RULE_CHAIN_ID: u16 = 11;
+pub(crate) const NFTA_RULE_CHAIN_ID: u16 = 11;
 
 pub(crate) const SCHEMA: Schema = Schema(&[
     AttrName::value(NFTA_RULE_TABLE, "table"),
@@ -104,11 +106,14 @@ enum Step {
     Statement(Expr),
     Counter,
     Object(ObjectRef),
+    Flow(FlowtableRef),
     Set(Box<(Source, Operand)>),
     Update(Box<update::Update>),
     VerdictMap(Box<(Source, Result<Container, BuildErrorKind>)>),
     Verdict(VerdictCode),
     ToChain(VerdictCode, ChainRef),
+    /// Rules in a chain of the rule's own.
+    ToOwn(VerdictCode, Vec<Rule>),
     Nat(Box<nat::Nat>),
     Reject(Option<RejectWith>),
 }
@@ -338,11 +343,12 @@ impl RuleBuilder {
             None if collected.exprs.len() > EXPRS_MAX => {
                 Err(BuildErrorKind::TooManyExpressions { count: collected.exprs.len() })
             }
-            None => Ok(collected.exprs),
+            None => self.check_own_rules(chain.as_ref()).map(|()| collected.exprs),
         }
     }
 
-    /// Returns the expressions in libnftnl's notation, one per line.
+    /// Returns the expressions in libnftnl's notation, one per line, without those of the rules in a chain of
+    /// its own.
     ///
     /// # Errors
     ///
@@ -402,6 +408,7 @@ impl Step {
                 }
                 sink.put(Objref::new(object.kind, &object.name));
             }
+            Self::Flow(flowtable) => statement::lower_flow(flowtable, context, sink),
             Self::Set(set) => context.lower_set(&set.0, &set.1, sink),
             Self::Update(update) => update.lower(context, sink),
             Self::VerdictMap(map) => match &map.1 {
@@ -415,6 +422,10 @@ impl Step {
                 }
                 let verdict = Verdict { chain: Some(to.name.clone()), ..Verdict::plain(*code) };
                 sink.put(Immediate::verdict(verdict));
+            }
+            Self::ToOwn(code, _) => {
+                let id = sink.next_set();
+                sink.put(Immediate::verdict(own_chain::verdict(*code, id)));
             }
             Self::Nat(nat) => nat.lower(context, sink),
             Self::Reject(with) => statement::lower_reject(with.as_ref(), context, sink),
@@ -505,7 +516,7 @@ impl Raw for Collector {
 struct Encoder<'a> {
     w: &'a mut AttrWriter,
     count: usize,
-    /// Numbers of the sets that the rule has to itself.
+    /// Numbers of the sets that the rule has to itself, and of the chain.
     sets: std::slice::Iter<'a, u32>,
 }
 
@@ -561,7 +572,7 @@ impl Raw for Encoder<'_> {
 /// ```
 pub trait AsRule {
     /// Writes expressions and userdata, and after each step how many expressions there are.
-    /// `sets` are the numbers of the rule's own sets.
+    /// `sets` are the numbers of the rule's own sets, and then that of its own chain.
     #[doc(hidden)]
     fn encode(&self, chain: &ChainRef, sets: &[u32], w: &mut AttrWriter, steps: &mut Vec<u8>);
 
@@ -569,6 +580,12 @@ pub trait AsRule {
     #[doc(hidden)]
     fn own_sets(&self) -> OwnSets {
         OwnSets(Vec::new())
+    }
+
+    /// The rules of the chain that comes with the rule.
+    #[doc(hidden)]
+    fn own_rules(&self) -> Option<&[Rule]> {
+        None
     }
 }
 
@@ -592,6 +609,10 @@ impl AsRule for RuleBuilder {
         let sets = self.steps.iter().filter_map(Step::own_set);
         OwnSets(sets.map(|(set, key)| (set.clone(), key.typeofs())).collect())
     }
+
+    fn own_rules(&self) -> Option<&[Rule]> {
+        self.own_rules()
+    }
 }
 
 impl AsRule for Rule {
@@ -601,6 +622,10 @@ impl AsRule for Rule {
 
     fn own_sets(&self) -> OwnSets {
         self.0.own_sets()
+    }
+
+    fn own_rules(&self) -> Option<&[Rule]> {
+        self.0.own_rules()
     }
 }
 
@@ -643,6 +668,10 @@ impl<R: AsRule + ?Sized> AsRule for &R {
 
     fn own_sets(&self) -> OwnSets {
         (**self).own_sets()
+    }
+
+    fn own_rules(&self) -> Option<&[Rule]> {
+        (**self).own_rules()
     }
 }
 

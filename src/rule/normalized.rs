@@ -2,14 +2,14 @@
 
 use super::*;
 use crate::error::DecodeError;
-use crate::expr::{Cmp, CmpOp, Data, Payload};
+use crate::expr::{Cmp, CmpOp, Data, Payload, Value};
 use crate::set::Contents;
 use crate::wire::Name;
 
 /// A rule in a form in which one that was sent and one that was read are equal if they do the same:
 /// without the numbers of registers, without what was counted, without what the kernel adds.
 ///
-/// Comments and owners are not part of it, nor the place of the rule. The sets that a rule has
+/// Comments and owners are not part of it, nor the place of the rule. The sets and the chain that a rule has
 /// to itself are compared by what is in them: [`Conn::normalized`](crate::Conn::normalized) reads
 /// them for a rule of the kernel's.
 ///
@@ -27,13 +27,15 @@ pub struct NormalizedRule {
     exprs: Vec<Expr>,
     /// What is in the sets that the rule has to itself, in the order of its lookups.
     sets: Vec<Contents>,
+    /// The rules of the chains that the rule has to itself, in the order of its verdicts.
+    chains: Vec<Vec<NormalizedRule>>,
 }
 
-/// The name that every set of a rule's own has here.
+/// The name that every set and chain of a rule's own has here.
 const OWN: &str = "__own";
 
 impl NormalizedRule {
-    /// Returns the expressions. The sets that the rule has to itself are all named `__own`, if
+    /// Returns the expressions. The sets and the chain that the rule has to itself are all named `__own`, if
     /// they are known.
     pub fn exprs(&self) -> &[Expr] {
         &self.exprs
@@ -42,7 +44,7 @@ impl NormalizedRule {
     fn new(exprs: Vec<Expr>) -> Self {
         let mut exprs = exprs;
         exprs.iter_mut().for_each(Expr::normalize);
-        Self { exprs: joined(exprs), sets: Vec::new() }
+        Self { exprs: joined(exprs), sets: Vec::new(), chains: Vec::new() }
     }
 
     /// Takes what is in the sets for which `contents` knows it, by their names.
@@ -55,12 +57,33 @@ impl NormalizedRule {
         }
     }
 
-    /// Whether it can be the same as another one, whatever is in the sets that they look into.
+    /// Takes the rules of the chains for which `rules` knows them, by their names.
+    pub(crate) fn resolve_chains(&mut self, mut rules: impl FnMut(&Name) -> Option<Vec<Self>>) {
+        for chain in self.exprs.iter_mut().filter_map(chain_of_mut) {
+            if let Some(found) = chain.as_ref().and_then(&mut rules) {
+                self.chains.push(found);
+                *chain = Some(Name::from(OWN));
+            }
+        }
+    }
+
+    /// The names of the chains that its verdicts lead to.
+    pub(crate) fn destinations(&self) -> impl Iterator<Item = &Name> {
+        self.exprs.iter().filter_map(|expr| match expr {
+            Expr::Immediate(Immediate { value: Value::Verdict(verdict), .. }) => verdict.chain.as_ref(),
+            _ => None,
+        })
+    }
+
+    /// Whether it can be the same as another one, whatever is in the sets and chains that they lead to.
     pub(crate) fn is_like(&self, other: &Self) -> bool {
         let anywhere = |expr: &Expr| {
             let mut expr = expr.clone();
             if let Some(set) = set_of_mut(&mut expr) {
                 *set = Name::from(OWN);
+            }
+            if let Some(chain) = chain_of_mut(&mut expr) {
+                *chain = Some(Name::from(OWN));
             }
             expr
         };
@@ -83,6 +106,16 @@ fn set_of_mut(expr: &mut Expr) -> Option<&mut Name> {
     match expr {
         Expr::Lookup(lookup) => Some(&mut lookup.set),
         Expr::Objref(Objref { map: Some((_, set)), .. }) => Some(set),
+        _ => None,
+    }
+}
+
+/// The chain that an expression leads to, if it leads to one.
+fn chain_of_mut(expr: &mut Expr) -> Option<&mut Option<Name>> {
+    match expr {
+        Expr::Immediate(Immediate { value: Value::Verdict(verdict), .. }) => {
+            matches!(verdict.code, VerdictCode::JUMP | VerdictCode::GOTO).then_some(&mut verdict.chain)
+        }
         _ => None,
     }
 }
@@ -132,10 +165,17 @@ impl RuleBuilder {
     ///
     /// The first mistake in the rule.
     pub fn normalized(&self, chain: impl AsRef<ChainRef>) -> Result<NormalizedRule, BuildErrorKind> {
+        let chain = chain.as_ref();
         let mut rule = NormalizedRule::new(self.exprs(chain)?);
         let mut own = self.steps.iter().filter_map(Step::own_set).map(|(set, _)| set.contents());
         // No set of a table's has a `%` in its name.
         rule.resolve(|name| if name.as_bytes().contains(&b'%') { own.next() } else { None });
+        if let Some(rules) = self.own_rules() {
+            rule.chains = vec![rules.iter().map(|rule| rule.normalized(chain)).collect::<Result<_, _>>()?];
+            if let Some(to) = rule.exprs.last_mut().and_then(chain_of_mut) {
+                *to = Some(Name::from(OWN));
+            }
+        }
         Ok(rule)
     }
 }
@@ -153,7 +193,7 @@ impl Rule {
 
 impl RuleInfo {
     /// Returns the rule in a form in which it can be compared with one that was sent. One that has
-    /// sets to itself needs [`Conn::normalized`](crate::Conn::normalized).
+    /// sets or a chain to itself needs [`Conn::normalized`](crate::Conn::normalized).
     ///
     /// # Errors
     ///

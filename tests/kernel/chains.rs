@@ -82,6 +82,11 @@ pub(crate) fn device_that_is_not_there_is_waited_for_or_refused() {
         Ok(()) => {
             assert!(linux() > (6, 12), "it was refused there");
             assert_eq!(names(&mut conn, &ingress("early")), ["later"]);
+            // As many as there may be.
+            let many = ingress("many").devices((0..255).map(|n| format!("d{n}")));
+            commit(&mut conn, |batch| batch.add(&many));
+            assert_eq!(names(&mut conn, &many).len(), 255);
+            put_back(&mut conn);
         }
         Err(error) => {
             assert!(linux() < (6, 18), "it is waited for there");
@@ -124,6 +129,37 @@ fn put_back(conn: &mut Conn) {
     });
     // In the order in which they were made they get the same handles again, as each table has its own count.
     assert_eq!(Ruleset::read(conn).chains, before.chains);
+}
+
+pub(crate) fn chains_are_put_back_from_their_specs() {
+    cables();
+    let mut conn = conn();
+    commit(&mut conn, |batch| {
+        let inet = fw().chain("ingress").filter(Hook::INGRESS, 1).devices(["v2", "v3"]).userdata([9, 1, 0xff]);
+        batch.add(&wire()).add(&ingress("one").device("v0").policy(Policy::DROP)).add(&fw()).add(&inet);
+        let counting = fw().chain("in").nat(Hook::INPUT, -199).count_from(Counter::new(7, 8));
+        batch.add(&ingress("two").devices(["v2", "v1"]).comment("two of them")).add(&wire().chain("regular"));
+        batch.add(&counting).add(&Table::arp("a")).add(&Table::arp("a").chain("c").filter(Hook::OUTPUT, i32::MIN))
+    });
+    let before = Ruleset::read(&mut conn);
+    commit(&mut conn, |batch| {
+        let batch = before.tables.iter().fold(batch, |batch, table| batch.delete(table).add(&Table::from(table)));
+        before.chains.iter().fold(batch, |batch, info| batch.create(&Chain::<Option<Hooked>>::from(info)))
+    });
+    assert_eq!(Ruleset::read(&mut conn).chains, before.chains);
+    // Given again, all of it is what is there already, but for the count.
+    commit(&mut conn, |batch| {
+        before.chains.iter().fold(batch, |batch, info| batch.add(&Chain::<Option<Hooked>>::from(info)))
+    });
+    assert_eq!(Ruleset::read(&mut conn).chains, before.chains);
+}
+
+pub(crate) fn device_without_hardware_offload_is_refused() {
+    let mut conn = conn();
+    let error = refused(&mut conn, |batch| batch.add(&wire()).add(&ingress("c").device("lo").offload()));
+    let text = "operation 1 (add chain netdev wire c): operation not supported \
+                (a device or a rule may not be up to hardware offload)";
+    assert_eq!(error.to_string(), text);
 }
 
 // ---- other devices ----

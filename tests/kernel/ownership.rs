@@ -20,6 +20,7 @@ pub(crate) fn owned_table_is_changed_by_its_owner_alone_and_dies_with_it() {
     let refused = other.commit(&batch).unwrap_err();
     assert!(refused.is_permission_denied(), "{refused}");
     assert_eq!(refused.rejections().next().unwrap().path().unwrap().to_string(), "table");
+    assert!(refused.to_string().ends_with("at table (the table has another owner)"), "{refused}");
     batch.clear();
     assert!(other.commit(batch.delete(&fw())).unwrap_err().is_permission_denied());
     // To empty the whole ruleset leaves it alone.
@@ -55,4 +56,31 @@ pub(crate) fn table_of_nobodys_cannot_be_taken() {
     let refused = conn.commit(Batch::new().add(&owned())).unwrap_err();
     assert!(refused.rejections().next().is_some(), "{refused}");
     assert_eq!(conn.table(fw()).unwrap().flags(), TableFlags::empty());
+}
+
+pub(crate) fn persistent_table_needs_no_owner() {
+    let (mut conn, mut other) = (conn(), conn());
+    commit(&mut conn, |batch| batch.add(&fw().flags(TableFlags::PERSIST)));
+    let read = other.table(fw()).unwrap();
+    assert_eq!((read.flags(), read.owner()), (TableFlags::PERSIST, None));
+    // Nobody's, it is anybody's to change, until it is adopted.
+    commit(&mut other, |batch| batch.add(&input()));
+    commit(&mut other, |batch| batch.add(&fw().flags(TableFlags::OWNER | TableFlags::PERSIST)));
+    let adopted = conn.table(fw()).unwrap();
+    assert_eq!((adopted.handle(), adopted.owner().is_some()), (read.handle(), true));
+    assert!(conn.commit(Batch::new().delete(&fw())).unwrap_err().is_permission_denied());
+}
+
+pub(crate) fn owner_and_persistence_are_for_new_tables() {
+    let mut conn = conn();
+    let sleeping = owned().flags(TableFlags::OWNER | TableFlags::DORMANT);
+    let persistent = fw().flags(TableFlags::PERSIST);
+    for (table, change) in [(fw(), owned()), (fw(), persistent.clone()), (persistent, fw()), (owned(), sleeping)] {
+        let error = conn.commit(Batch::new().add(&table).add(&change)).unwrap_err();
+        let text = "operation 1 (add table inet fw): operation not supported \
+                    (a table that is there gets or loses neither owner nor persistence, and sleeps only without an owner)";
+        assert_eq!(error.to_string(), text);
+    }
+    // As it is, it may be added again.
+    commit(&mut conn, |batch| batch.add(&owned()).add(&owned()));
 }

@@ -290,3 +290,54 @@ pub(crate) fn what_was_read_can_be_written_back() {
     }
     assert_eq!(conn.elements(&blocked).unwrap(), [], "elements are not a set's own");
 }
+
+pub(crate) fn what_was_read_is_deleted_by_its_handle() {
+    let mut conn = conn();
+    let (a, b) = (fw().chain("a"), fw().chain("b"));
+    commit(&mut conn, |batch| batch.add(&fw()).add(&a).add(&b));
+    let read = conn.chain(&a).unwrap();
+    commit(&mut conn, |batch| batch.rename(&read, "c").add(&Table::ip("x")));
+    commit(&mut conn, |batch| batch.add(&a));
+    // It has another name, and another one has its name.
+    commit(&mut conn, |batch| batch.delete_by_handle(&read));
+    let names: Vec<_> = conn.chains(&fw()).unwrap().iter().map(|chain| chain.name().to_string()).collect();
+    assert_eq!(names, ["b", "a"]);
+    let error = refused(&mut conn, |batch| batch.delete_by_handle(&read));
+    let handle = read.handle();
+    let text = format!("operation 0 (delete chain inet fw handle {handle}): no such file or directory at handle");
+    assert_eq!(error.to_string(), text);
+
+    let table = conn.table(fw()).unwrap();
+    commit(&mut conn, |batch| batch.delete_by_handle(&table));
+    assert_eq!(conn.tables(..).unwrap().len(), 1);
+    commit(&mut conn, |batch| batch.add(&fw()));
+    let error = refused(&mut conn, |batch| batch.delete_by_handle(&table));
+    let handle = table.handle();
+    let text = format!("operation 0 (delete table inet handle {handle}): no such file or directory at handle");
+    assert_eq!(error.to_string(), text);
+}
+
+pub(crate) fn one_rule_is_read_by_its_handle() {
+    let mut conn = conn();
+    commit(&mut conn, |batch| append(batch.add(&fw()).add(&input()), &["a", "b"]));
+    let rules = conn.rules(&input()).unwrap();
+    let read = conn.rule(input(), rules[1].handle()).unwrap();
+    assert_eq!((read.comment(), read.handle(), read.position()), (Some("b"), rules[1].handle(), None));
+    commit(&mut conn, |batch| batch.delete(&rules[1]));
+    let error = conn.rule(input(), rules[1].handle()).unwrap_err();
+    assert!(error.is_not_found(), "{error}");
+}
+
+pub(crate) fn table_sleeps_and_wakes() {
+    let mut conn = conn();
+    let dormant = fw().flags(TableFlags::DORMANT);
+    commit(&mut conn, |batch| append(batch.add(&dormant).add(&input()), &["a"]));
+    assert_eq!(conn.table(fw()).unwrap().flags(), TableFlags::DORMANT);
+    commit(&mut conn, |batch| batch.add(&fw()));
+    let awake = conn.table(fw()).unwrap();
+    assert_eq!((awake.flags(), awake.uses()), (TableFlags::empty(), 1));
+    commit(&mut conn, |batch| batch.add(&dormant));
+    let asleep = conn.table(fw()).unwrap();
+    assert_eq!((asleep.flags(), asleep.handle()), (TableFlags::DORMANT, awake.handle()));
+    assert_eq!(comments(&mut conn, &input()), ["a"]);
+}

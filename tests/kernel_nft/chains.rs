@@ -1,7 +1,10 @@
 //! Chains at devices, priorities by name, other names and devices: as nft has them.
 
-use nftlink::field::{tcp, udp};
-use nftlink::{Batch, Chain, ChainInfo, Family, Hook, Hooked, Policy, Priority, Rule, Table};
+use std::net::{Ipv4Addr, Ipv6Addr};
+
+use nftlink::datum::L4Proto;
+use nftlink::field::{ip, ip6, meta, tcp, udp};
+use nftlink::{Batch, Chain, ChainInfo, Family, Flowtable, Hook, Hooked, Interval, Policy, Priority, Rule, Table};
 
 use super::written::assert_written;
 use super::*;
@@ -198,4 +201,94 @@ pub(super) fn added_devices_are_what_nft_makes_of_them() {
         conn.commit(Batch::new().rename(&c, "d")).unwrap();
     };
     assert_as_nft(ruleset, rename_d, &nfts);
+}
+
+pub(super) fn chains_of_rules_own() {
+    let text = include_str!("chains_own.nft");
+    let table = Table::inet("x");
+    let input = table.chain("y").filter(Hook::INPUT, Priority::FILTER);
+    let near =
+        ["127.0.0.0/8", "172.23.0.0/16", "192.168.13.0/24"].map(|net| net.parse::<Interval<Ipv4Addr>>().unwrap());
+    let rules = [
+        Rule::new().when(ip::saddr().one_of(near)).counter().accept(),
+        Rule::new().when(ip6::saddr().eq(Ipv6Addr::LOCALHOST)).when(udp::sport().one_of([1, 2])).drop(),
+        Rule::new().drop(),
+    ];
+    let mut batch = Batch::new();
+    batch.add(&table).add(&input);
+    let protocols = [L4Proto::TCP, L4Proto::UDP];
+    batch.append(&input, Rule::new().when(meta::l4proto().one_of(protocols)).counter().jump_rules(rules));
+    batch.append(&input, Rule::new().when(tcp::dport().eq(22)).goto_rules([Rule::new().counter()]));
+    batch.append(&input, Rule::new().accept());
+    Conn::open().unwrap().commit(&batch).unwrap();
+    assert_same_text("nft's listing of ours", &support::nft_ruleset(), text);
+    let ours = numbered(&support::nft_bytecode());
+    support::nft_load(&format!("flush ruleset\n{text}"));
+    assert_same_text("nft's listing of its own", &support::nft_ruleset(), text);
+    assert_same_text("bytecode", &ours, &numbered(&support::nft_bytecode()));
+}
+
+/// The text with the numbers that the kernel gives to chains without names, which it never gives twice, from 0.
+fn numbered(text: &str) -> String {
+    let mut names: Vec<String> = Vec::new();
+    let mut found = String::new();
+    for (n, part) in text.split("__chain").enumerate() {
+        let digits = part.chars().take_while(char::is_ascii_digit).count();
+        let (name, rest) = if n == 0 { ("", part) } else { part.split_at(digits) };
+        if n > 0 {
+            let place = names.iter().position(|known| known == name).unwrap_or_else(|| {
+                names.push(name.to_owned());
+                names.len() - 1
+            });
+            found.push_str(&format!("__chain{place}"));
+        }
+        found.push_str(rest);
+    }
+    assert!(names.len() == 2, "{names:?} in\n{text}");
+    found
+}
+
+pub(super) fn flowtables() {
+    cables();
+    let text = "table inet x {
+        flowtable fast { hook ingress priority 5; devices = { v0, v1, lo }; counter; }
+        flowtable plain { hook ingress priority filter; devices = { v2 }; }
+        flowtable bare { hook ingress priority -500; }
+        chain forward { type filter hook forward priority 0; tcp dport 80 flow add @fast counter; flow add @plain; }
+    }";
+    let table = Table::inet("x");
+    // nft sends the devices that it lists from the last to the first.
+    let fast = table.flowtable("fast", 5).devices(["lo", "v1", "v0"]).counter();
+    let plain = table.flowtable("plain", Priority::FILTER).device("v2");
+    let bare = table.flowtable("bare", -500);
+    let forward = table.chain("forward").filter(Hook::FORWARD, Priority::FILTER);
+    let mut batch = Batch::new();
+    batch.add(&table).add(&fast).add(&plain).add(&bare).add(&forward);
+    batch.append(&forward, Rule::new().when(tcp::dport().eq(80)).flow_offload(&fast).counter());
+    batch.append(&forward, Rule::new().flow_offload(&plain));
+    let mut conn = Conn::open().unwrap();
+    conn.commit(&batch).unwrap();
+    const USE_HANDLE: &[u16] = &[4, 5];
+    let as_it_is = |conn: &mut Conn| {
+        let flowtables = conn.flowtables(..).unwrap();
+        let raw: Vec<_> = flowtables.iter().map(|ft| attributes(ft.raw(), USE_HANDLE)).collect();
+        (support::nft_ruleset(), support::nft_bytecode(), raw, as_the_kernel_has_it(conn))
+    };
+    let ours = as_it_is(&mut conn);
+    support::nft_load(&format!("flush ruleset\n{text}"));
+    let theirs = as_it_is(&mut conn);
+    assert_same_text("listing", &ours.0, &theirs.0);
+    assert_same_text("bytecode", &ours.1, &theirs.1);
+    assert_eq!((&ours.2, &ours.3), (&theirs.2, &theirs.3));
+    assert_eq!(theirs.2.len(), 3);
+    // What nft made is put back from what was read of it.
+    let read = conn.flowtables(..).unwrap();
+    let rules = conn.rules(..).unwrap();
+    let mut batch = Batch::new();
+    batch.reset(&table);
+    read.iter().for_each(|ft| _ = batch.create(&Flowtable::from(ft)));
+    batch.add(&forward);
+    rules.iter().for_each(|rule| _ = batch.append(rule, rule));
+    conn.commit(&batch).unwrap();
+    assert_eq!(as_it_is(&mut conn), theirs);
 }

@@ -374,3 +374,14 @@ pub fn kernel_rejects_frames() -> Result<(), String> {
         other => other.map_err(|error| error.to_string()),
     }
 }
+
+/// For flowtables (`NF_FLOW_TABLE`): asks the kernel for one without devices.
+pub fn flowtables() -> Result<(), String> {
+    let table = Table::inet("probe");
+    let mut batch = Batch::new();
+    batch.add(&table).add(&table.flowtable("flowtable", Priority::FILTER));
+    match Conn::open().and_then(|mut conn| conn.check(&batch)) {
+        Err(error) if error.is_not_found() => Err("this kernel was built without flowtables".to_owned()),
+        other => other.map_err(|error| error.to_string()),
+    }
+}

@@ -25,7 +25,7 @@ guest() {
     # each: in an emulated machine that takes seconds a time.
     modprobe -qa nf_tables nft_ct nft_nat nft_masq nft_redir nft_chain_nat nft_objref nft_limit \
         nft_log nf_log_syslog nft_quota nft_reject_inet nft_fib_inet nft_fib_netdev nft_hash nft_numgen \
-        nft_osf nft_socket nft_tunnel nft_xfrm veth bridge
+        nft_osf nft_socket nft_tunnel nft_xfrm nf_flow_table nf_flow_table_inet nft_flow_offload veth bridge
     for executable in "${executables[@]}"; do
         echo "== Linux $(uname -r): ${executable##*/}"
         "$executable" "${arguments[@]}" || failed+=("${executable##*/}")

@@ -441,6 +441,10 @@ pub(in super::super) fn what_this_kernel_lacks_is_sent_as_nft_does() {
     for family in [Family::IP, Family::IP6, Family::INET, Family::BRIDGE] {
         compare_messages(family, queues());
     }
+    for family in [Family::IP, Family::IP6, Family::INET] {
+        let fast = table(family).flowtable("fast", 0);
+        compare_messages(family, vec![does("flow add @fast", Rule::new().flow_offload(&fast))]);
+    }
     compare_messages(Family::BRIDGE, rejections_of(Family::BRIDGE));
     let pkttype = vec![does("meta pkttype set host", Rule::new().set(meta::pkttype(), PktType::HOST))];
     compare_messages(Family::INET, pkttype);
