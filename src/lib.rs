@@ -124,7 +124,7 @@ mod tests;
 mod userdata;
 mod wire;
 
-pub use batch::{Batch, Declare, Delete, Flush, Position, Rename};
+pub use batch::{Batch, Declare, Delete, DeleteByHandle, Flush, Position, Rename};
 pub use chain::{
     Chain, ChainFlags, ChainHandle, ChainInfo, ChainKind, ChainRef, Device, Hook, Hooked, Policy, Priority, Regular,
 };
@@ -139,9 +139,10 @@ pub use rule::{
 pub use ruleset::{Generation, Ruleset};
 pub use set::{
     Element, ElementFlags, ElementInfo, Entry, IntoElement, Key, KeyFor, KeyPart, Map, MapValue, Mapped, Set, SetFlags,
-    SetHandle, SetInfo, SetPolicy, SetRef, UntypedSet,
+    SetHandle, SetInfo, SetPolicy, SetRef, TypeofField, UntypedSet,
 };
 pub use table::{Table, TableFlags, TableHandle, TableInfo, TableRef};
+pub use userdata::{SetUserdata, Typeof};
 pub use wire::{Family, Name};
 
 /// The README's examples, to be compiled.

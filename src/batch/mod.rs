@@ -11,7 +11,7 @@ use std::fmt;
 
 pub use chains::Rename;
 pub(crate) use verbs::write_rule_chain;
-pub use verbs::{Declare, Delete, Flush, Position};
+pub use verbs::{Declare, Delete, DeleteByHandle, Flush, Position};
 
 use crate::chain::ChainRef;
 use crate::datum::{DataType, IntoKey};
@@ -25,7 +25,7 @@ use crate::set::{
     NFT_MSG_NEWSETELEM, Set, SetFlags, SetRef, SplitEntries, WhatOfElement, write_set_id,
 };
 use crate::table::{NFT_MSG_DELTABLE, NFT_MSG_NEWTABLE, TableRef};
-use crate::userdata::Typeof;
+use crate::userdata::FieldOf;
 use crate::wire::message::{
     HEADER_LEN, NLM_F_APPEND, NLM_F_CREATE, NLM_F_EXCL, NLM_F_REPLACE, header, len_and_kind, message, patch_length,
 };
@@ -165,6 +165,13 @@ impl Batch {
         self.remove(what, what.messages().1)
     }
 
+    /// Deletes what was read, by its handle: whatever its name is by now, and nothing that was made in its place
+    /// under the same name. The commit fails if it is gone (`ENOENT`).
+    pub fn delete_by_handle(&mut self, what: &impl DeleteByHandle) -> &mut Self {
+        let (kind, family) = what.handle_messages();
+        self.op(0, |batch| batch.message(kind, 0, family, |w| what.write_handle(w)))
+    }
+
     fn remove(&mut self, what: &impl Delete, kind: u16) -> &mut Self {
         self.op(0, |batch| batch.message(kind, 0, what.family(), |w| what.write_name(w)))
     }
@@ -262,7 +269,7 @@ impl Batch {
     }
 
     /// Adds a set that a rule has to itself, and returns its number.
-    fn own_set(&mut self, chain: &ChainRef, set: &Anonymous, key_typeof: &[Typeof]) -> u32 {
+    fn own_set(&mut self, chain: &ChainRef, set: &Anonymous, key_typeof: &[FieldOf]) -> u32 {
         // A number of its own in the batch, as every set has.
         let id = self.messages + 1;
         let table = &chain.table;

@@ -5,8 +5,8 @@ use crate::error::Op;
 use crate::object::{self, NFT_MSG_DELOBJ, NFT_MSG_DESTROYOBJ, NFT_MSG_NEWOBJ, Object, ObjectInfo, ObjectRef};
 use crate::rule::{NFT_MSG_DELRULE, NFT_MSG_DESTROYRULE, NFTA_RULE_CHAIN, NFTA_RULE_HANDLE, RuleHandle, RuleInfo};
 use crate::set::{
-    Key, Mapped, NFT_MSG_DELSET, NFT_MSG_DELSETELEM, NFT_MSG_DESTROYSET, NFT_MSG_NEWSET, Set, SetInfo, SetRef,
-    UntypedSet,
+    Key, Mapped, NFT_MSG_DELSET, NFT_MSG_DELSETELEM, NFT_MSG_DESTROYSET, NFT_MSG_NEWSET, NFTA_SET_HANDLE, Set, SetInfo,
+    SetRef, UntypedSet,
 };
 use crate::table::{NFT_MSG_DELTABLE, NFT_MSG_DESTROYTABLE, NFT_MSG_NEWTABLE, Table, TableInfo, TableRef};
 use crate::wire::{AttrWriter, Family};
@@ -89,6 +89,31 @@ pub trait Delete {
 
     #[doc(hidden)]
     fn write_name(&self, w: &mut AttrWriter);
+}
+
+/// What [`Batch::delete_by_handle`](super::Batch::delete_by_handle) takes: what was read, and so has a handle.
+pub trait DeleteByHandle {
+    #[doc(hidden)]
+    fn handle_messages(&self) -> (u16, Family);
+
+    #[doc(hidden)]
+    fn write_handle(&self, w: &mut AttrWriter);
+}
+
+impl DeleteByHandle for SetInfo {
+    fn handle_messages(&self) -> (u16, Family) {
+        (NFT_MSG_DELSET, self.table().family)
+    }
+
+    fn write_handle(&self, w: &mut AttrWriter) {
+        match self.handle() {
+            Some(handle) => {
+                self.table().write(w);
+                w.u64(NFTA_SET_HANDLE, handle.get());
+            }
+            None => self.at().write(w),
+        }
+    }
 }
 
 /// What [`Batch::flush`](super::Batch::flush) takes: whatever names a table, chain or set.

@@ -22,7 +22,7 @@ use crate::field::lower::{Context, Sink};
 use crate::field::{Container, Match, Operand, Source};
 use crate::object::ObjectRef;
 use crate::set::Anonymous;
-use crate::userdata::{self, Owner, Typeof, Userdata};
+use crate::userdata::{self, FieldOf, Owner, Userdata};
 use crate::wire::AttrWriter;
 use crate::wire::newtype::handle;
 use crate::wire::path::{AttrName, Schema};
@@ -553,7 +553,7 @@ pub trait AsRule {
 /// The sets that come with a rule, for [`AsRule`] alone.
 #[doc(hidden)]
 #[derive(Debug)]
-pub struct OwnSets(pub(crate) Vec<(Anonymous, Vec<Typeof>)>);
+pub struct OwnSets(pub(crate) Vec<(Anonymous, Vec<FieldOf>)>);
 
 impl AsRule for RuleBuilder {
     fn encode(&self, chain: &ChainRef, sets: &[u32], w: &mut AttrWriter, steps: &mut Vec<u8>) {

@@ -14,7 +14,7 @@ use crate::datum::{ByteOrder, DataType, successor};
 use crate::error::BuildErrorKind;
 use crate::expr::{Data, Expr, ExprInfo, Value};
 use crate::table::TableRef;
-use crate::userdata::{self, OfData, OfSet, Typeof};
+use crate::userdata::{self, FieldOf, OfData, OfSet};
 use crate::wire::AttrWriter;
 
 /// A set of a rule's own, in which it looks up a field: `{ 22, 80 }`, or as a map `{ 22 : accept }`.
@@ -107,7 +107,7 @@ impl Anonymous {
     }
 
     /// Writes the attributes of the set itself, which has the number `id` in its batch.
-    pub(crate) fn encode(&self, table: &TableRef, id: u32, key_typeof: &[Typeof], w: &mut AttrWriter) {
+    pub(crate) fn encode(&self, table: &TableRef, id: u32, key_typeof: &[FieldOf], w: &mut AttrWriter) {
         table.write(w);
         w.string(NFTA_SET_NAME, self.name().as_bytes());
         let mut flags = SetFlags::ANONYMOUS | SetFlags::CONSTANT;
@@ -124,7 +124,7 @@ impl Anonymous {
         let key_order = match (self.order, key_typeof) {
             // One byte that has no order has one for nft: that of the field, and in intervals network order.
             (ByteOrder::None, [_]) if self.intervals => ByteOrder::Network,
-            (ByteOrder::None, [field]) => field.order().unwrap_or(self.order),
+            (ByteOrder::None, [field]) => field.order.unwrap_or(self.order),
             (order, _) => order,
         };
         let userdata = OfSet {
@@ -135,6 +135,7 @@ impl Anonymous {
             key_typeof: if tells { key_typeof } else { &[] },
             key_is_concatenation: self.is_concatenation(),
             data: if verdicts { OfData::Verdict } else { OfData::Plain },
+            data_typeof: &[],
             comment: None,
         };
         userdata::write_set(w, NFTA_SET_USERDATA, &userdata);

@@ -7,6 +7,7 @@ use crate::datum::{ByteOrder, DataType};
 use crate::error::DecodeError;
 use crate::expr::{ExprInfo, Exprs};
 use crate::object::ObjectKind;
+use crate::userdata::Typeof;
 use crate::wire::reader::Notes;
 use crate::wire::{Attr, AttrReader, Family};
 
@@ -255,6 +256,17 @@ impl SetInfo {
     /// Returns the order of the bytes of values, of a map where nft noted one.
     pub fn data_order(&self) -> Option<ByteOrder> {
         userdata::data_order(&self.userdata)
+    }
+
+    /// Returns what nft noted that the keys are values of: of a set that was declared with `typeof`, and of
+    /// one whose keys are a concatenation.
+    pub fn key_typeof(&self) -> Option<Typeof> {
+        userdata::key_typeof(&self.userdata)
+    }
+
+    /// Returns what nft noted that the values are values of, of a map.
+    pub fn data_typeof(&self) -> Option<Typeof> {
+        userdata::data_typeof(&self.userdata)
     }
 
     /// Returns the lengths of a concatenation's fields in bytes, without padding, of a set with

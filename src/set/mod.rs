@@ -40,7 +40,7 @@ use crate::datum::DataType;
 use crate::error::BuildErrorKind;
 use crate::expr::{Counter, Expr};
 use crate::table::TableRef;
-use crate::userdata::{self, Comment, OfData, OfSet};
+use crate::userdata::{self, Comment, FieldOf, OfData, OfSet};
 use crate::wire::newtype::{handle, open_number};
 use crate::wire::path::{AttrName, Schema};
 use crate::wire::{AttrWriter, Name};
@@ -246,6 +246,8 @@ pub struct Set<K, V = ()> {
     auto_merge: bool,
     comment: Option<Comment>,
     exprs: Vec<Expr>,
+    key_typeof: Arc<[FieldOf]>,
+    data_typeof: Arc<[FieldOf]>,
     of: PhantomData<fn() -> (K, V)>,
 }
 
@@ -288,6 +290,8 @@ impl<K: Key, V: Mapped> Set<K, V> {
             auto_merge: false,
             comment: None,
             exprs: Vec::new(),
+            key_typeof: Arc::default(),
+            data_typeof: Arc::default(),
             of: PhantomData,
         }
     }
@@ -353,6 +357,30 @@ impl<K: Key, V: Mapped> Set<K, V> {
         self
     }
 
+    /// Notes for nft which field the keys are values of, or which fields taken together: it lists the
+    /// set as `typeof ip saddr` in place of `type ipv4_addr`, and knows what a number means.
+    ///
+    /// ```
+    /// use std::net::Ipv4Addr;
+    /// use nftlink::field::ip;
+    /// use nftlink::{Set, Table};
+    ///
+    /// let blocked = Set::<Ipv4Addr>::new(Table::inet("fw"), "blocked").typeof_key(&ip::saddr());
+    /// ```
+    pub fn typeof_key<F: TypeofField>(mut self, field: &F) -> Self
+    where
+        K: KeyFor<F::Value>,
+    {
+        self.key_typeof = field.typeof_field().0.into();
+        self
+    }
+
+    /// Notes for nft which field the values are values of, of a map.
+    pub fn typeof_value<F: TypeofField<Value = V>>(mut self, field: &F) -> Self {
+        self.data_typeof = field.typeof_field().0.into();
+        self
+    }
+
     /// Sets a comment of at most 127 bytes.
     pub fn comment(mut self, comment: impl Into<Arc<str>>) -> Self {
         self.comment = Some(Comment::new(comment));
@@ -384,9 +412,10 @@ impl<K: Key, V: Mapped> Set<K, V> {
             key_order: K::ORDER,
             data_order: V::SHAPE.map(|shape| shape.order),
             merge: self.auto_merge,
-            key_typeof: &[],
+            key_typeof: &self.key_typeof,
             key_is_concatenation: K::FIELDS.len() > 1,
             data,
+            data_typeof: &self.data_typeof,
             comment: self.comment.as_ref(),
         };
         userdata::write_set(w, NFTA_SET_USERDATA, &userdata);
@@ -421,6 +450,20 @@ impl<K: Key, V: Mapped> Set<K, V> {
         if self.merges() { merge(elements, self.timeout) } else { elements }
     }
 }
+
+/// What a set's [`typeof_key`](Set::typeof_key) takes: a [`Field`](crate::field::Field).
+pub trait TypeofField {
+    /// The type of the field's values.
+    type Value;
+
+    #[doc(hidden)]
+    fn typeof_field(&self) -> TypeofFields;
+}
+
+/// What nft calls a field, for [`TypeofField`] alone.
+#[doc(hidden)]
+#[derive(Debug)]
+pub struct TypeofFields(pub(crate) Vec<FieldOf>);
 
 /// Writes what keys and values are, and the number that the set has in its batch.
 fn write_types(flags: SetFlags, key: (DataType, usize), shape: Option<Shape>, id: u32, w: &mut AttrWriter) {
@@ -497,7 +540,8 @@ fn millis(duration: Duration, w: &mut AttrWriter) -> u64 {
 impl<K, V> Clone for Set<K, V> {
     fn clone(&self) -> Self {
         let (at, comment, exprs) = (self.at.clone(), self.comment.clone(), self.exprs.clone());
-        Self { at, comment, exprs, ..*self }
+        let (key_typeof, data_typeof) = (self.key_typeof.clone(), self.data_typeof.clone());
+        Self { at, comment, exprs, key_typeof, data_typeof, ..*self }
     }
 }
 
