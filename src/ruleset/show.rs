@@ -82,9 +82,9 @@ fn show_entry(entry: &ElementInfo, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         None => {}
     }
     if !f.alternate() {
-        write!(f, "{} [end]", entry.flags())?;
-    } else if entry.flags() != 0 {
-        write!(f, " flags {}", entry.flags())?;
+        write!(f, "{} [end]", entry.flags().bits())?;
+    } else if !entry.flags().is_empty() {
+        write!(f, " flags {}", entry.flags().bits())?;
     }
     show_userdata(entry.userdata(), f)
 }
