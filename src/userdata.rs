@@ -160,6 +160,7 @@ pub(crate) struct OfSet<'a> {
     pub(crate) key_order: ByteOrder,
     /// Of a map.
     pub(crate) data_order: Option<ByteOrder>,
+    pub(crate) is_map: bool,
     pub(crate) merge: bool,
     /// The fields that the parts of the key are of, if they are known.
     pub(crate) key_typeof: &'a [FieldOf],
@@ -212,7 +213,7 @@ fn put_set(w: &mut AttrWriter, set: &OfSet<'_>) {
     if let Some(of) = of.or_else(|| unknown(set.data == OfData::Concatenation)) {
         put_nest(w, NFTNL_UDATA_SET_DATA_TYPEOF, |w| of.put(w));
     }
-    if set.data_order.is_some() {
+    if set.is_map {
         put_u32(w, NFTNL_UDATA_SET_DATA_INTERVAL, 0);
     }
     if let Some(comment) = set.comment {
@@ -331,6 +332,7 @@ mod tests {
         let plain = OfSet {
             key_order: ByteOrder::Network,
             data_order: None,
+            is_map: false,
             merge: false,
             key_typeof: &[],
             key_is_concatenation: false,
@@ -384,6 +386,7 @@ mod tests {
             let set = OfSet {
                 key_order: ByteOrder::None,
                 data_order: Some(ByteOrder::Host),
+                is_map: true,
                 merge: false,
                 key_typeof: &parts,
                 key_is_concatenation: true,

@@ -104,6 +104,8 @@ enum Step {
     Set(Box<(Source, Operand)>),
     Update(Box<update::Update>),
     VerdictMap(Box<(Source, Result<Container, BuildErrorKind>)>),
+    /// The packet goes to the object that a map names.
+    ObjectMap(Box<(Source, Result<Container, BuildErrorKind>)>),
     Verdict(VerdictCode),
     ToChain(VerdictCode, ChainRef),
     Nat(Box<nat::Nat>),
@@ -386,6 +388,10 @@ impl Step {
                 Ok(container) => context.lower_verdict_map(&map.0, container, sink),
                 Err(mistake) => sink.fail(mistake.clone()),
             },
+            Self::ObjectMap(map) => match &map.1 {
+                Ok(container) => context.lower_object_map(&map.0, container, sink),
+                Err(mistake) => sink.fail(mistake.clone()),
+            },
             Self::Verdict(code) => sink.put(Immediate::verdict(Verdict::plain(*code))),
             Self::ToChain(code, to) => {
                 if let Err(mistake) = chain.table.check_same("chain", &to.name, &to.table) {
@@ -405,7 +411,7 @@ impl Step {
             Self::Match(matching) => matching.own_set(),
             Self::Set(set) => set.1.own_set(),
             Self::Update(update) => update.own_set(),
-            Self::VerdictMap(map) => match &map.1 {
+            Self::VerdictMap(map) | Self::ObjectMap(map) => match &map.1 {
                 Ok(Container::Own(own)) => Some((own, &map.0)),
                 _ => None,
             },

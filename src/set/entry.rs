@@ -91,10 +91,7 @@ impl Entry {
             if !self.userdata.is_empty() {
                 userdata::write_bytes(w, NFTA_SET_ELEM_USERDATA, &self.userdata);
             }
-            if let Some(object) = &self.object {
-                w.check(object.check("object"));
-                w.name(NFTA_SET_ELEM_OBJREF, object);
-            }
+            write_object(self.object.as_ref(), w);
             write_stateful(&self.exprs, NFTA_SET_ELEM_EXPR, NFTA_SET_ELEM_EXPRESSIONS, w);
             w.raw(&self.unknown);
         }

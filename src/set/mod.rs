@@ -251,8 +251,8 @@ pub struct Set<K, V = ()> {
     of: PhantomData<fn() -> (K, V)>,
 }
 
-/// A map from keys of type `K` to values of type `V`: a data type, a tuple of those, or a
-/// [`Verdict`](crate::expr::Verdict).
+/// A map from keys of type `K` to values of type `V`: a data type, a tuple of those, a
+/// [`Verdict`](crate::expr::Verdict), or the name of an object ([`ObjectOf`](crate::object::ObjectOf)).
 ///
 /// ```
 /// use std::net::Ipv4Addr;
@@ -274,8 +274,7 @@ pub type Map<K, V> = Set<K, V>;
 impl<K: Key, V: Mapped> Set<K, V> {
     /// A set in `table`. The name must not have a `%` in it, which the kernel would replace.
     pub fn new(table: impl AsRef<TableRef>, name: impl Into<Name>) -> Self {
-        let map = if V::SHAPE.is_some() { SetFlags::MAP } else { SetFlags::empty() };
-        Self::known(SetRef::new(table, name), K::FLAGS | map)
+        Self::known(SetRef::new(table, name), K::FLAGS | Shape::flags(V::SHAPE))
     }
 
     /// What [`SetInfo::typed`] begins with.
@@ -410,7 +409,8 @@ impl<K: Key, V: Mapped> Set<K, V> {
         };
         let userdata = OfSet {
             key_order: K::ORDER,
-            data_order: V::SHAPE.map(|shape| shape.order),
+            data_order: V::SHAPE.and_then(Shape::data_order),
+            is_map: V::SHAPE.is_some(),
             merge: self.auto_merge,
             key_typeof: &self.key_typeof,
             key_is_concatenation: K::FIELDS.len() > 1,
@@ -470,9 +470,13 @@ fn write_types(flags: SetFlags, key: (DataType, usize), shape: Option<Shape>, id
     w.u32(NFTA_SET_FLAGS, flags.bits());
     w.u32(NFTA_SET_KEY_TYPE, key.0.get());
     w.u32(NFTA_SET_KEY_LEN, key.1 as u32);
-    if let Some(shape) = shape {
-        w.u32(NFTA_SET_DATA_TYPE, shape.kind.get());
-        w.u32(NFTA_SET_DATA_LEN, shape.len as u32);
+    match shape {
+        None => {}
+        Some(Shape { object: Some(kind), .. }) => w.u32(NFTA_SET_OBJ_TYPE, kind.get()),
+        Some(shape) => {
+            w.u32(NFTA_SET_DATA_TYPE, shape.kind.get());
+            w.u32(NFTA_SET_DATA_LEN, shape.len as u32);
+        }
     }
     w.u32(NFTA_SET_ID, id);
 }
