@@ -405,6 +405,8 @@ impl<K: Key, V: Mapped> Set<K, V> {
         write_times(self.timeout, self.gc_interval, w);
         let data = match V::SHAPE {
             Some(shape) if shape.is_concatenation => OfData::Concatenation,
+            // nft takes no note of keys for one of verdicts that says nothing of its values.
+            Some(shape) if shape.kind == DataType::SET_VERDICT && !self.key_typeof.is_empty() => OfData::Verdict,
             _ => OfData::Plain,
         };
         let userdata = OfSet {
