@@ -110,7 +110,8 @@ impl From<&ElementInfo> for Entry {
             value: info.data().cloned(),
             object: info.object().cloned(),
             flags: info.flags(),
-            timeout: info.timeout(),
+            // Of the end of an interval the kernel tells "never" in a set with a timeout, and takes nothing.
+            timeout: info.timeout().filter(|_| !info.is_interval_end()),
             // To the kernel nothing left would mean all of it.
             expires: info.expires().map(|left| left.max(Duration::from_millis(1))),
             userdata: info.userdata().to_vec(),

@@ -8,6 +8,7 @@ mod info;
 mod key;
 mod list;
 mod merge;
+mod shown;
 mod untyped;
 mod value;
 
@@ -32,6 +33,7 @@ pub(crate) use list::{
     SplitEntries, agree, first_entries, open_end_overlaps, read_element_list, show_entries, write_set_id,
 };
 pub(crate) use merge::{Changes, cut_out, merge, merge_into};
+pub use shown::UntypedElement;
 pub use untyped::UntypedSet;
 use value::Shape;
 pub use value::{MapValue, Mapped};
