@@ -604,4 +604,55 @@ mod tests {
         let mut w = AttrWriter::new();
         assert_eq!(millis(Duration::from_nanos(1), &mut w), 1);
     }
+
+    #[test]
+    fn a_third_stateful_expression_is_refused() {
+        let set = |count: usize| (0..count).fold(Set::<Port>::new(Table::inet("fw"), "x"), |set, _| set.counters());
+        assert_eq!([0, 1, 2].map(|count| written(&set(count)).1), [None, None, None]);
+        let mistake =
+            BuildErrorKind::OutOfRange { what: "the number of stateful expressions", value: 3, min: 0, max: 2 };
+        assert_eq!(written(&set(3)).1, Some(mistake.clone()));
+        let element = (0..3).fold(Element::<Port>::new(80), |element, _| element.stateful(Counter::default()));
+        let mut w = AttrWriter::new();
+        element.encode(WhatOfElement::Full, &mut w);
+        assert_eq!(w.take_error(), Some(mistake));
+    }
+
+    #[test]
+    fn what_a_set_says_that_is_not_known_is_kept_and_written_back() {
+        let mut w = AttrWriter::new();
+        UntypedSet::new(SetRef::new(Table::inet("fw"), "x"), DataType::MARK, 4).encode(1, &mut w);
+        w.nest(NFTA_SET_DESC, |w| w.u32(7, 8));
+        w.u32(99, 100);
+        let info = SetInfo::decode(crate::Family::INET, w.bytes_written()).unwrap();
+        let again = UntypedSet::from(&info);
+        assert!(!again.unknown.is_empty() && !again.unknown_desc.is_empty());
+        let mut w = AttrWriter::new();
+        again.encode(1, &mut w);
+        assert_eq!(UntypedSet::from(&SetInfo::decode(crate::Family::INET, w.bytes_written()).unwrap()), again);
+
+        let mut entry = Entry::new([1, 2]);
+        let mut unknown = AttrWriter::new();
+        unknown.u32(50, 1);
+        entry.unknown = unknown.bytes_written().to_vec();
+        let mut w = AttrWriter::new();
+        entry.encode(WhatOfElement::Full, &mut w);
+        assert_eq!(list::read_entries(w.bytes_written()).iter().map(Entry::from).collect::<Vec<_>>(), [entry]);
+    }
+
+    #[test]
+    fn entries_are_put_into_an_order_that_the_kernel_takes() {
+        let [a, b] = [[1], [2]];
+        let mut entries =
+            [Entry::catch_all(), Entry::new(b), Entry::interval_end(b), Entry::new(a), Entry::interval_end([0])];
+        sort_entries(&mut entries);
+        let sorted =
+            [Entry::interval_end([0]), Entry::new(a), Entry::interval_end(b), Entry::new(b), Entry::catch_all()];
+        assert_eq!(entries, sorted);
+        // Without ends there is nothing to put right.
+        let plain = [Entry::new(b), Entry::new(a)];
+        let mut same = plain.clone();
+        sort_entries(&mut same);
+        assert_eq!(same, plain);
+    }
 }

@@ -362,3 +362,79 @@ impl SetUserdata {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn written(of: &Typeof) -> Vec<u8> {
+        let mut w = AttrWriter::new();
+        of.put(&mut w);
+        w.bytes_written().to_vec()
+    }
+
+    fn of_every_kind() -> Vec<Typeof> {
+        let kinds = vec![
+            Typeof::Verdict,
+            Typeof::Payload { header: 12, field: 11, raw: None, bits: None, inner: None },
+            Typeof::Payload { header: 0, field: 0, raw: Some((4, 32)), bits: Some(32), inner: None },
+            Typeof::Payload { header: 12, field: 11, raw: None, bits: None, inner: Some(18) },
+            Typeof::Exthdr { header: 5, field: 1, op: None },
+            Typeof::Exthdr { header: 2, field: 1, op: Some(1) },
+            Typeof::Meta { key: MetaKey::MARK, inner: None },
+            Typeof::Meta { key: MetaKey::PROTOCOL, inner: Some(18) },
+            Typeof::Ct { key: CtKey::MARK, direction: None },
+            Typeof::Ct { key: CtKey::SRC_IP, direction: Some(1) },
+            Typeof::Socket(1),
+            Typeof::Osf,
+            Typeof::Rt(0),
+            Typeof::Fib { result: 3, flags: 2 },
+            Typeof::Xfrm { key: 5, number: 0, direction: 1 },
+            Typeof::Numgen { kind: 0, modulus: 2, offset: 0 },
+            Typeof::Hash { kind: 0, offset: 0, modulus: 2, seed: 7, seed_set: 1 },
+        ];
+        let all = kinds.clone().into_iter().chain([Typeof::Concat(Vec::new()), Typeof::Concat(kinds[..4].to_vec())]);
+        all.collect()
+    }
+
+    #[test]
+    fn every_kind_is_read_as_it_was_written() {
+        for of in of_every_kind() {
+            assert_eq!(Typeof::read(&written(&of)), of);
+            let userdata = SetUserdata { key_typeof: Some(of), key_order: Some(ByteOrder::Host), ..Default::default() };
+            assert_eq!(SetUserdata::parse(&userdata.to_bytes()), Some(userdata));
+        }
+    }
+
+    #[test]
+    fn what_nft_would_not_write_is_kept_as_bytes() {
+        let mut seen = 0;
+        for of in of_every_kind() {
+            let bytes = written(&of);
+            for at in 0..bytes.len() {
+                for byte in [0, 1, 4, 13, 0xff] {
+                    let mut other = bytes.clone();
+                    other[at] = byte;
+                    let read = Typeof::read(&other);
+                    assert_eq!(written(&read), other, "{read:?}");
+                    seen += usize::from(matches!(read, Typeof::Other(_)));
+                }
+                assert_eq!(written(&Typeof::read(&bytes[..at])), bytes[..at]);
+            }
+        }
+        assert!(seen > 100, "{seen}");
+        // A concatenation in another one.
+        let nested = written(&Typeof::Concat(vec![Typeof::Concat(vec![Typeof::Osf])]));
+        assert_eq!(Typeof::read(&nested), Typeof::Other(nested));
+    }
+
+    #[test]
+    fn userdata_that_nft_would_not_write_is_no_value() {
+        let read = SetUserdata { comment: Some("x".to_owned()), merges: Some(true), ..Default::default() };
+        let bytes = read.to_bytes();
+        assert_eq!(SetUserdata::parse(&bytes), Some(read));
+        assert_eq!(SetUserdata::parse(&[&bytes[..], b"\x40\0"].concat()), None);
+        assert_eq!(SetUserdata::parse(&bytes[..bytes.len() - 1]), None);
+        assert_eq!(SetUserdata::parse(b""), Some(SetUserdata::default()));
+    }
+}
