@@ -103,7 +103,12 @@ pub(super) fn maps_of_objects() {
     assert!(info.typed_map::<Interval<Ipv4Addr>, Verdict>().is_none());
     let element = conn.element(&by_net, B).unwrap();
     assert_eq!((element.key(), element.value().name()), (Some(&Interval::prefix(NET, 8)), &"web".into()));
-    // And taken out and put back by every verb.
+    // Rules with maps are found, those with maps of their own by what is in these.
+    let own = |other: &object::Named<Counter>| Rule::new().object_map(tcp::dport(), [(22, other), (80, &web)]);
+    assert_eq!(conn.find_rules(&input, &own(&other)).unwrap().len(), 1);
+    assert_eq!(conn.find_rules(&input, &own(&web)).unwrap().len(), 0);
+    assert_eq!(conn.find_rules(&input, &Rule::new().object_map(ip::saddr(), &by_net)).unwrap().len(), 1);
+    // And elements are taken out and put back by every verb.
     let mut batch = Batch::new();
     batch.delete_elements(&by_port, [(80, &web)]).delete_keys(&by_net, [Interval::prefix(NET, 8)]);
     batch.refresh_elements(&timed, [Element::new(A).to(&web)]);
