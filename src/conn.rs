@@ -5,6 +5,7 @@ mod merged;
 mod options;
 mod queries;
 mod resets;
+mod ruleset;
 mod socket;
 
 use std::fmt;

@@ -220,6 +220,12 @@ pub enum BuildErrorKind {
     /// A log prefix has a NUL in it.
     #[error("a log prefix must not have a NUL in it")]
     LogPrefixHasNul,
+    /// A log without a group has what only a program gets: the kernel would forget it.
+    #[error("{what} is for a log with a group: the kernel would forget it")]
+    LogWithoutGroup {
+        /// `snaplen` or `queue-threshold`.
+        what: &'static str,
+    },
     /// A comment or the prefix of a log has what nft cannot quote: it would list what it could not
     /// read, or would read as something else.
     #[error("{what} must not have a quotation mark or a control character in it: nft cannot quote them")]

@@ -133,8 +133,8 @@ pub use datum::Interval;
 pub use engine::{Applied, Handle};
 pub use error::{Errno, Error, Op};
 pub use rule::{
-    AsRule, DynamicElement, IntoStep, NatTarget, NormalizedRule, PortTarget, RejectWith, Rule, RuleBuilder, RuleHandle,
-    RuleInfo,
+    AsRule, Compat, CompatFlags, DynamicElement, IntoStep, NatTarget, NormalizedRule, PortTarget, RejectWith, Rule,
+    RuleBuilder, RuleHandle, RuleInfo,
 };
 pub use ruleset::{Generation, Ruleset};
 pub use set::{

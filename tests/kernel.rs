@@ -26,6 +26,10 @@ mod connections;
 mod elements;
 #[path = "kernel/exprs.rs"]
 mod exprs;
+#[path = "kernel/exprs_act.rs"]
+mod exprs_act;
+#[path = "kernel/exprs_load.rs"]
+mod exprs_load;
 #[path = "kernel/find.rs"]
 mod find;
 #[path = "kernel/limits.rs"]
@@ -160,6 +164,33 @@ fn main() -> ExitCode {
         test!(exprs::what_is_written_comes_back).requires(support::linux_5_14),
         test!(exprs::registers_are_combined).requires(linux_6_13),
         test!(exprs::what_the_kernel_could_not_take_is_refused_before),
+        test!(exprs_load::headers_and_options_come_back),
+        test!(exprs_load::newer_headers_and_options_come_back).requires(support::linux_5_18),
+        test!(exprs_load::routes_come_back),
+        test!(exprs_load::interfaces_of_routes_are_asked_for_after_routing_too)
+            .requires(support::kernel_asks_for_routes_after_routing),
+        test!(exprs_load::sockets_senders_and_ipsec_come_back),
+        test!(exprs_load::cgroups_of_sockets_come_back).requires(support::kernel_knows_cgroups_of_sockets),
+        test!(exprs_load::tunnels_come_back),
+        test!(exprs_load::numbers_and_hashes_come_back),
+        test!(exprs_load::numbers_that_the_kernel_cannot_take_are_refused_before),
+        test!(exprs_load::what_the_kernel_refuses_names_the_expression),
+        test!(exprs_act::what_acts_comes_back),
+        test!(exprs_act::what_is_inside_of_tunnels_comes_back).requires(linux_6_2_inner),
+        test!(exprs_act::refusals_inside_of_tunnels_are_located).requires(linux_6_2_inner),
+        test!(exprs_act::what_cannot_act_there_is_refused),
+        test!(exprs_act::extensions_for_one_protocol_want_it_said).requires(exprs_act::kernel_has_xtables),
+        test!(exprs_act::targets_come_back).requires(exprs_act::kernel_has_xtables),
+        test!(exprs_act::each_kind_is_put_back_as_the_kernel_told_it),
+        test!(exprs_act::newer_kinds_are_put_back_as_the_kernel_told_them).requires(support::linux_5_14),
+        test!(exprs_act::largest_numbers_are_taken),
+        test!(exprs_act::offsets_of_16_bits_are_taken).requires(linux_6_18),
+        test!(exprs_act::longest_times_are_taken).requires(support::linux_5_14),
+        test!(exprs_act::numbers_that_the_kernel_would_refuse_are_named),
+        test!(exprs_act::queues_come_back).requires(exprs_act::kernel_queues),
+        test!(exprs_act::nft_lists_what_acts).needs_nft(),
+        test!(exprs_act::nft_lists_queues).needs_nft().requires(exprs_act::kernel_queues),
+        test!(exprs_act::objects_that_a_map_names_are_put_back).needs_nft(),
         test!(limits::ten_thousand_operations_fit_one_commit),
         test!(limits::five_thousand_elements_arrive),
         test!(limits::seventy_thousand_elements_of_one_call_arrive),
@@ -322,6 +353,15 @@ fn linux_5_13() -> Result<(), String> {
 
 fn linux_6_2() -> Result<(), String> {
     if linux() >= (6, 2) { Ok(()) } else { Err("no reset of rules before Linux 6.2".to_owned()) }
+}
+
+fn linux_6_2_inner() -> Result<(), String> {
+    if linux() >= (6, 2) { Ok(()) } else { Err("no expression inner before Linux 6.2".to_owned()) }
+}
+
+/// For payloads far into a header.
+fn linux_6_18() -> Result<(), String> {
+    if linux() >= (6, 18) { Ok(()) } else { Err("no payload behind 255 bytes before Linux 6.18 or so".to_owned()) }
 }
 
 fn before_linux_6_2() -> Result<(), String> {

@@ -19,10 +19,14 @@ use nftlink::{
 #[macro_use]
 mod support;
 
+#[path = "kernel_packets/acting.rs"]
+mod acting;
 #[path = "kernel_packets/conntrack.rs"]
 mod conntrack;
 #[path = "kernel_packets/control.rs"]
 mod control;
+#[path = "kernel_packets/exprs.rs"]
+mod exprs;
 #[path = "kernel_packets/frames.rs"]
 mod frames;
 #[path = "kernel_packets/matches.rs"]
@@ -48,6 +52,11 @@ fn main() -> ExitCode {
         test!(matches::interfaces_match_by_name_and_by_beginning),
         test!(matches::protocols_match_by_layer),
         test!(matches::marks_match_as_numbers),
+        test!(exprs::numbers_follow_each_other_and_hashes_spread_flows),
+        test!(exprs::routing_tables_tell_the_type_of_an_address),
+        test!(exprs::tcp_options_are_read_written_and_stripped).requires(support::linux_5_18),
+        test!(exprs::extension_headers_are_found),
+        test!(exprs::sockets_tell_their_mark_and_address),
         test!(policy_drops_what_no_rule_accepts),
         test!(jump_comes_back_and_goto_does_not),
         test!(return_in_a_base_chain_leaves_it_to_the_policy),
@@ -127,6 +136,10 @@ fn main() -> ExitCode {
         test!(conntrack::each_client_has_a_number_of_connections_of_its_own),
         test!(sets::rule_knows_of_a_packet_what_it_has_tested),
         test!(sets::one_rule_translates_ports_of_two_protocols),
+        test!(acting::copies_reach_a_third_host_and_questions_their_server),
+        test!(acting::forwarded_frames_leave_by_another_device_only),
+        test!(acting::transparent_socket_gets_what_was_for_another_port),
+        test!(acting::handshakes_are_answered_in_the_servers_stead),
     ])
 }
 

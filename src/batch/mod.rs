@@ -3,6 +3,7 @@
 mod chains;
 mod entries;
 mod explain;
+mod ruleset;
 mod show;
 mod verbs;
 

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::data::DATA_SCHEMA;
+use super::data::{DATA_SCHEMA, LEN_MAX};
 use super::{Data, Reg, Wire};
 use crate::error::DecodeError;
 use crate::wire::newtype::open_number;
@@ -49,11 +49,11 @@ pub struct Bitwise {
     pub sreg: Reg,
     /// Where the bytes go.
     pub dreg: Reg,
-    /// How many bytes are computed.
+    /// How many bytes are computed: 1 to 64.
     pub len: u32,
     /// What is computed.
     pub op: BitwiseOp,
-    /// Of `MASK_XOR`: the bits to keep.
+    /// Of `MASK_XOR`: the bits to keep, 16 bytes at most.
     pub mask: Option<Data>,
     /// Of `MASK_XOR`: the bits to invert afterwards.
     pub xor: Option<Data>,
@@ -140,7 +140,12 @@ impl Wire for Bitwise {
         if let Some(bits) = self.shifted_by() {
             w.in_range("a shift", bits, 0..=SHIFT_MAX);
         }
+        w.in_range("the length of a bitwise", self.len, 1..=LEN_MAX);
+        w.in_range("what a bitwise computes", self.op.get(), 0..=255);
         self.sreg.write(w, NFTA_BITWISE_SREG);
+        if let Some(sreg2) = self.sreg2 {
+            sreg2.write(w, NFTA_BITWISE_SREG2);
+        }
         self.dreg.write(w, NFTA_BITWISE_DREG);
         // Absent it is `MASK_XOR`; Linux before 5.6 knows no other. nft sends it or not.
         if self.op != BitwiseOp::MASK_XOR {
@@ -148,16 +153,13 @@ impl Wire for Bitwise {
         }
         w.u32(NFTA_BITWISE_LEN, self.len);
         if let Some(mask) = &self.mask {
-            mask.write(w, NFTA_BITWISE_MASK);
+            mask.write_operand(w, NFTA_BITWISE_MASK);
         }
         if let Some(xor) = &self.xor {
-            xor.write(w, NFTA_BITWISE_XOR);
+            xor.write_operand(w, NFTA_BITWISE_XOR);
         }
         if let Some(data) = &self.data {
-            data.write(w, NFTA_BITWISE_DATA);
-        }
-        if let Some(sreg2) = self.sreg2 {
-            sreg2.write(w, NFTA_BITWISE_SREG2);
+            data.write_operand(w, NFTA_BITWISE_DATA);
         }
     }
 
@@ -196,6 +198,17 @@ impl Wire for Bitwise {
                 Self::shr(Reg::R1, 8),
                 b"\x08\0\x01\0\0\0\0\x01\x08\0\x02\0\0\0\0\x01\x08\0\x06\0\0\0\0\x02\x08\0\x03\0\0\0\0\x04\
                   \x0c\0\x07\x80\x08\0\x01\0\x08\0\0\0",
+            ),
+            // nft 1.0.6 has no words for the others: these are in the order of later ones.
+            (
+                Self::or(Reg::R1, Reg::R2, 4),
+                b"\x08\0\x01\0\0\0\0\x01\x08\0\x08\0\0\0\0\x02\x08\0\x02\0\0\0\0\x01\
+                  \x08\0\x06\0\0\0\0\x04\x08\0\x03\0\0\0\0\x04",
+            ),
+            (
+                Self { data: Some([0, 0, 0, 7].into()), sreg2: None, ..Self::xor(Reg::R1, Reg::R2, 4) },
+                b"\x08\0\x01\0\0\0\0\x01\x08\0\x02\0\0\0\0\x01\x08\0\x06\0\0\0\0\x05\
+                  \x08\0\x03\0\0\0\0\x04\x0c\0\x07\x80\x08\0\x01\0\0\0\0\x07",
             ),
         ]
     }
@@ -249,5 +262,7 @@ mod tests {
         assert_eq!(Bitwise::and(Reg::R1, Reg::R2, 4).to_string(), "bitwise reg 1 = ( reg 1 & reg 2 )");
         assert_eq!(Bitwise::or(Reg::R1, Reg::R2, 4).to_string(), "bitwise reg 1 = ( reg 1 | reg 2 )");
         assert_eq!(Bitwise::xor(Reg::R1, Reg::R2, 4).to_string(), "bitwise reg 1 = ( reg 1 ^ reg 2 )");
+        let data = Bitwise { data: Some([0, 0, 0, 7].into()), sreg2: None, ..Bitwise::and(Reg::R1, Reg::R2, 4) };
+        assert_eq!(format!("{data:#}"), "bitwise reg 1 = ( reg 1 & 0x00000007 )");
     }
 }

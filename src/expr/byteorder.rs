@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use super::data::LEN_MAX;
 use super::{Reg, Wire};
 use crate::error::DecodeError;
 use crate::wire::newtype::open_number;
@@ -36,7 +37,7 @@ pub struct Byteorder {
     pub dreg: Reg,
     /// The direction.
     pub op: ByteorderOp,
-    /// How many bytes are converted; from Linux 7 on the same as `size`.
+    /// How many bytes are converted, 1 to 64; from Linux 7 on the same as `size`.
     pub len: u32,
     /// Bytes of each number: 2, 4 or 8.
     pub size: u32,
@@ -60,6 +61,9 @@ impl Wire for Byteorder {
     ]);
 
     fn encode(&self, w: &mut AttrWriter) {
+        w.in_range("the length of a byteorder", self.len, 1..=LEN_MAX);
+        w.in_range("the size of a byteorder", self.size, 2..=8);
+        w.in_range("the direction of a byteorder", self.op.get(), 0..=255);
         self.sreg.write(w, NFTA_BYTEORDER_SREG);
         self.dreg.write(w, NFTA_BYTEORDER_DREG);
         w.u32(NFTA_BYTEORDER_OP, self.op.get());

@@ -41,7 +41,7 @@ pub struct Cmp {
     pub sreg: Reg,
     /// The comparison.
     pub op: CmpOp,
-    /// The value; as many bytes are compared as it has.
+    /// The value, 1 to 16 bytes; as many bytes are compared as it has.
     pub data: Data,
 }
 
@@ -61,8 +61,9 @@ impl Wire for Cmp {
     ]);
 
     fn encode(&self, w: &mut AttrWriter) {
+        self.sreg.check(w);
         w.u32s([(NFTA_CMP_SREG, self.sreg.get()), (NFTA_CMP_OP, self.op.get())]);
-        self.data.write(w, NFTA_CMP_DATA);
+        self.data.write_operand(w, NFTA_CMP_DATA);
     }
 
     fn decode(attrs: &mut AttrReader<'_>) -> Result<Self, DecodeError> {

@@ -139,11 +139,14 @@ impl Wire for Ct {
     ]);
 
     fn encode(&self, w: &mut AttrWriter) {
+        // Kernels before 6.6 keep the lowest byte.
+        w.in_range("a ct key", self.key.get(), 0..=255);
         w.u32(NFTA_CT_KEY, self.key.get());
         if let Some(dreg) = self.dreg {
             dreg.write(w, NFTA_CT_DREG);
         }
         if let Some(direction) = self.direction {
+            w.in_range("a ct direction", direction.get(), 0..=1);
             w.u8(NFTA_CT_DIRECTION, direction.get());
         }
         if let Some(sreg) = self.sreg {

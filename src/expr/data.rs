@@ -13,6 +13,11 @@ const NFTA_VERDICT_CODE: u16 = 1;
 const NFTA_VERDICT_CHAIN: u16 = 2;
 const NFTA_VERDICT_CHAIN_ID: u16 = 3;
 
+/// The most bytes that an expression has of its own (`struct nft_data`).
+const OPERAND_MAX: u64 = 16;
+/// The most bytes that a register, and those behind it, hold (`NFT_DATA_VALUE_MAXLEN`).
+pub(super) const LEN_MAX: u64 = 64;
+
 const VERDICT_SCHEMA: Schema = Schema(&[
     AttrName::value(NFTA_VERDICT_CODE, "code"),
     AttrName::value(NFTA_VERDICT_CHAIN, "chain"),
@@ -22,6 +27,8 @@ pub(crate) const DATA_SCHEMA: Schema =
     Schema(&[AttrName::value(NFTA_DATA_VALUE, "value"), AttrName::nest(NFTA_DATA_VERDICT, "verdict", &VERDICT_SCHEMA)]);
 
 /// Bytes as a register has them, in the order of the expression that loads them.
+///
+/// The kernel takes 1 to 16 in an expression, and up to 64 in the element of a set.
 ///
 /// ```
 /// use nftlink::expr::Data;
@@ -76,10 +83,18 @@ impl Data {
     /// Writes the data as a nest.
     #[inline]
     pub(crate) fn write(&self, w: &mut AttrWriter, attr: u16) {
+        w.in_range("the length of data", self.len() as u64, 1..=LEN_MAX);
         match &self.0 {
             Repr::Inline { len, bytes } => w.nested_short(attr, NFTA_DATA_VALUE, bytes, *len),
             Repr::Heap(bytes) => w.nested_bytes(attr, NFTA_DATA_VALUE, bytes),
         }
+    }
+
+    /// Writes the data of an expression as a nest: there is room for one register of 16 bytes.
+    #[inline]
+    pub(super) fn write_operand(&self, w: &mut AttrWriter, attr: u16) {
+        w.in_range("the length of an expression's data", self.len() as u64, 1..=OPERAND_MAX);
+        self.write(w, attr);
     }
 
     /// Reads a nest that has to hold bytes.
@@ -249,6 +264,7 @@ impl Verdict {
 
     fn write_chain(&self, w: &mut AttrWriter) {
         if let Some(chain) = &self.chain {
+            w.check(chain.check_referred("chain"));
             w.name(NFTA_VERDICT_CHAIN, chain);
         }
         if let Some(id) = self.chain_id {
@@ -286,7 +302,7 @@ impl fmt::Display for Verdict {
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Value {
-    /// Bytes, at most 64.
+    /// Bytes: 16 at most in an expression, 64 as an element's value.
     Data(Data),
     /// A verdict.
     Verdict(Verdict),

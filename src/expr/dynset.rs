@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{Expr, Reg, Wire, expressions_attr, schema_of};
+use super::{Expr, MSECS_MAX, NFTA_LIST_ELEM, Reg, Wire, expressions_attr, schema_of};
 use crate::error::DecodeError;
 use crate::wire::newtype::open_number;
 use crate::wire::path::{AttrName, Schema};
@@ -18,6 +18,9 @@ const NFTA_DYNSET_EXPR: u16 = 7;
 const NFTA_DYNSET_PAD: u16 = 8;
 const NFTA_DYNSET_FLAGS: u16 = 9;
 const NFTA_DYNSET_EXPRESSIONS: u16 = 10;
+
+/// The most expressions that an element has (`NFT_SET_EXPR_MAX`).
+const EXPRS_MAX: u64 = 2;
 
 open_number! {
     /// What happens to the element (`enum nft_dynset_ops`).
@@ -99,6 +102,11 @@ impl Wire for Dynset {
     ]);
 
     fn encode(&self, w: &mut AttrWriter) {
+        w.check(self.set.check_referred("set"));
+        w.in_range("the number of expressions", self.exprs.len() as u64, 0..=EXPRS_MAX);
+        if let Some(timeout) = self.timeout {
+            w.in_range("a timeout in milliseconds", timeout, 0..=MSECS_MAX);
+        }
         self.key.write(w, NFTA_DYNSET_SREG_KEY);
         if let Some(data) = self.data {
             data.write(w, NFTA_DYNSET_SREG_DATA);
@@ -138,8 +146,13 @@ impl Wire for Dynset {
                 (NFTA_DYNSET_TIMEOUT, v) => dynset.timeout = Some(v.u64()?).filter(|&msecs| msecs > 0),
                 (NFTA_DYNSET_EXPR, v) => dynset.exprs = vec![Expr::read(v.nested()?)?],
                 (NFTA_DYNSET_EXPRESSIONS, v) => {
-                    let entries = v.nested()?.map(|entry| Expr::read(entry?.1.nested()?));
-                    dynset.exprs = entries.collect::<Result<_, _>>()?;
+                    dynset.exprs.clear();
+                    for entry in v.nested()? {
+                        match entry? {
+                            (NFTA_LIST_ELEM, v) => dynset.exprs.push(Expr::read(v.nested()?)?),
+                            (other, _) => attrs.note_unknown(other),
+                        }
+                    }
                 }
                 (NFTA_DYNSET_FLAGS, v) => {
                     dynset.flags = DynsetFlags::from_bits_retain(v.u32()?).difference(DynsetFlags::EXPR);

@@ -23,7 +23,7 @@ pub struct Immediate {
 }
 
 impl Immediate {
-    /// Puts bytes into a register.
+    /// Puts bytes into a register: 1 to 16.
     pub fn data(dreg: Reg, data: impl Into<Data>) -> Self {
         Self { dreg, value: Value::Data(data.into()) }
     }
@@ -52,7 +52,10 @@ impl Wire for Immediate {
 
     fn encode(&self, w: &mut AttrWriter) {
         self.dreg.write(w, NFTA_IMMEDIATE_DREG);
-        self.value.write(w, NFTA_IMMEDIATE_DATA);
+        match &self.value {
+            Value::Data(data) => data.write_operand(w, NFTA_IMMEDIATE_DATA),
+            Value::Verdict(verdict) => verdict.write(w, NFTA_IMMEDIATE_DATA),
+        }
     }
 
     fn decode(attrs: &mut AttrReader<'_>) -> Result<Self, DecodeError> {

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::Wire;
+use super::{MSECS_MAX, Wire};
 use crate::error::DecodeError;
 use crate::wire::path::{AttrName, Schema};
 use crate::wire::{AttrReader, AttrWriter};
@@ -39,6 +39,7 @@ impl Wire for Last {
     const SCHEMA: Schema = Schema(&[AttrName::value(NFTA_LAST_SET, "set"), AttrName::value(NFTA_LAST_MSECS, "msecs")]);
 
     fn encode(&self, w: &mut AttrWriter) {
+        w.in_range("milliseconds", self.msecs.unwrap_or(0), 0..=MSECS_MAX);
         w.u64(NFTA_LAST_MSECS, self.msecs.unwrap_or(0));
         w.u32(NFTA_LAST_SET, self.msecs.is_some().into());
     }

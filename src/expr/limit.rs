@@ -98,6 +98,24 @@ impl Limit {
     }
 }
 
+impl Limit {
+    /// Refuses what overflows the kernel's own reckoning, in nanoseconds of 64 bits. Kernels before
+    /// 6.10 do not always notice.
+    fn check(&self, w: &mut AttrWriter) {
+        const NANOS: u64 = 1_000_000_000;
+        w.in_range("the unit of a limit in seconds", self.unit, 1..=u64::MAX / NANOS);
+        let nanos = self.unit.saturating_mul(NANOS).max(1);
+        let burst = u64::from(self.burst);
+        if self.kind == LimitKind::BYTES {
+            w.in_range("the rate of a limit", self.rate, 1..=(u64::MAX / nanos).saturating_sub(burst));
+        } else {
+            w.in_range("the rate of a limit", self.rate, 1..=u64::MAX - burst);
+            let each = (nanos / self.rate.max(1)).max(1);
+            w.in_range("the burst of a limit", burst, 0..=(u64::MAX / each).min(u32::MAX.into()));
+        }
+    }
+}
+
 impl Wire for Limit {
     const NAME: &'static str = "limit";
     const SCHEMA: Schema = Schema(&[
@@ -109,6 +127,7 @@ impl Wire for Limit {
     ]);
 
     fn encode(&self, w: &mut AttrWriter) {
+        self.check(w);
         w.u64(NFTA_LIMIT_RATE, self.rate);
         w.u64(NFTA_LIMIT_UNIT, self.unit);
         if self.burst != 0 {

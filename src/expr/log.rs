@@ -164,6 +164,13 @@ impl Wire for Log {
     ]);
 
     fn encode(&self, w: &mut AttrWriter) {
+        for (what, said) in [("snaplen", self.snaplen.is_some()), ("queue-threshold", self.qthreshold.is_some())] {
+            if said && self.group.is_none() {
+                w.fail(BuildErrorKind::LogWithoutGroup { what });
+            }
+        }
+        // The kernel keeps the lowest byte, and not all of that.
+        w.in_range("the flags of a log", self.flags.bits(), 0..=255);
         if let Some(prefix) = &self.prefix {
             w.check(check(prefix));
             w.name(NFTA_LOG_PREFIX, prefix);
@@ -178,6 +185,8 @@ impl Wire for Log {
             w.u16(NFTA_LOG_QTHRESHOLD, qthreshold);
         }
         if let Some(level) = self.level {
+            // The kernel keeps the lowest byte, and then refuses what it does not know.
+            w.in_range("a log level", level.get(), 0..=255);
             w.u32(NFTA_LOG_LEVEL, level.get());
         }
         if !self.flags.is_empty() {

@@ -59,6 +59,7 @@ impl Wire for Lookup {
     ]);
 
     fn encode(&self, w: &mut AttrWriter) {
+        w.check(self.set.check_referred("set"));
         self.sreg.write(w, NFTA_LOOKUP_SREG);
         if let Some(dreg) = self.dreg {
             dreg.write(w, NFTA_LOOKUP_DREG);

@@ -129,6 +129,8 @@ impl Wire for Meta {
     ]);
 
     fn encode(&self, w: &mut AttrWriter) {
+        // Kernels before 6.6 keep the lowest byte.
+        w.in_range("a meta key", self.key.get(), 0..=255);
         w.u32(NFTA_META_KEY, self.key.get());
         if let Some(dreg) = self.dreg {
             dreg.write(w, NFTA_META_DREG);

@@ -17,8 +17,15 @@ mod connlimit;
 mod counter;
 mod ct;
 mod data;
+mod dup;
 mod dynset;
+mod exthdr;
+mod fib;
+mod flow_offload;
+mod fwd;
+mod hash;
 mod immediate;
+mod inner;
 mod last;
 mod limit;
 mod log;
@@ -27,7 +34,9 @@ mod masq;
 mod meta;
 mod nat;
 mod notrack;
+mod numgen;
 mod objref;
+mod osf;
 mod payload;
 mod queue;
 mod quota;
@@ -35,7 +44,16 @@ mod range;
 mod redir;
 mod reg;
 mod reject;
+mod rt;
+mod socket;
+mod synproxy;
+mod tproxy;
+mod tunnel;
 mod unknown;
+mod xfrm;
+mod xt_match;
+mod xt_target;
+mod xtables;
 
 use std::fmt;
 
@@ -47,8 +65,15 @@ pub use counter::Counter;
 pub use ct::{Ct, CtDirection, CtKey};
 pub(crate) use data::DATA_SCHEMA;
 pub use data::{Data, Value, Verdict, VerdictCode};
+pub use dup::Dup;
 pub use dynset::{Dynset, DynsetFlags, DynsetOp};
+pub use exthdr::{Exthdr, ExthdrFlags, ExthdrOp};
+pub use fib::{Fib, FibFlags, FibResult};
+pub use flow_offload::FlowOffload;
+pub use fwd::Fwd;
+pub use hash::{Hash, HashKind};
 pub use immediate::Immediate;
+pub use inner::{Inner, InnerFlags, InnerKind};
 pub use last::Last;
 pub use limit::{Limit, LimitFlags, LimitKind};
 pub use log::{Log, LogFlags, LogLevel};
@@ -57,7 +82,9 @@ pub use masq::Masq;
 pub use meta::{Meta, MetaKey};
 pub use nat::{Nat, NatFlags, NatKind};
 pub use notrack::Notrack;
+pub use numgen::{Numgen, NumgenKind};
 pub use objref::{ObjectKind, Objref};
+pub use osf::{Osf, OsfFlags, OsfTtl};
 pub use payload::{Base, Payload};
 pub use queue::{Queue, QueueFlags};
 pub use quota::{Quota, QuotaFlags};
@@ -65,12 +92,20 @@ pub use range::{Range, RangeOp};
 pub use redir::Redir;
 pub use reg::Reg;
 pub use reject::{Reject, RejectKind};
+pub use rt::{Rt, RtKey};
+pub use socket::{Socket, SocketKey};
+pub use synproxy::{Synproxy, SynproxyFlags};
+pub use tproxy::Tproxy;
+pub use tunnel::{Tunnel, TunnelKey, TunnelMode};
 pub use unknown::Unknown;
+pub use xfrm::{Xfrm, XfrmDirection, XfrmKey};
+pub use xt_match::XtMatch;
+pub use xt_target::XtTarget;
 
 use crate::error::{BuildErrorKind, DecodeError};
 use crate::wire::path::{AttrName, Schema};
 use crate::wire::reader::Notes;
-use crate::wire::{Attr, AttrReader, AttrWriter, NLA_F_NESTED, NLA_HDRLEN, align};
+use crate::wire::{Attr, AttrReader, AttrWriter, Family, NLA_F_NESTED, NLA_HDRLEN, align};
 
 const NFTA_LIST_ELEM: u16 = 1;
 const NFTA_EXPR_NAME: u16 = 1;
@@ -78,6 +113,9 @@ const NFTA_EXPR_DATA: u16 = 2;
 
 /// The most expressions that a rule may have (`NFT_RULE_MAXEXPRS`).
 pub(crate) const EXPRS_MAX: usize = 128;
+
+/// The longest time that the kernel takes in milliseconds: in nanoseconds it is below 64 bits.
+pub(crate) const MSECS_MAX: u64 = u64::MAX / 1_000_000 - 1;
 
 /// How an expression goes over the wire.
 pub(crate) trait Wire: Sized + fmt::Display {
@@ -191,6 +229,16 @@ macro_rules! expressions {
             use super::*;
 
             #[test]
+            fn what_is_not_known_of_an_expression_is_told_and_kept() {
+                $(super::golden::check_unknown::<$variant>();)*
+            }
+
+            #[test]
+            fn any_value_of_any_attribute_is_read_and_kept() {
+                $(super::golden::check_values::<$variant>();)*
+            }
+
+            #[test]
             fn every_expression_is_encoded_to_its_golden_bytes_and_decoded_from_them() {
                 $(super::golden::check::<$variant>();)*
             }
@@ -211,10 +259,24 @@ expressions! {
     Counter,
     /// Loads what connection tracking knows, or changes it.
     Ct,
+    /// Sends a copy of the packet elsewhere.
+    Dup,
     /// Adds an element to a set, or deletes it.
     Dynset,
+    /// Loads bytes of an extension header or option, or changes a TCP option.
+    Exthdr,
+    /// Asks the routing tables about an address.
+    Fib,
+    /// Hands the connection to a flowtable.
+    FlowOffload,
+    /// Sends the packet out of another device.
+    Fwd,
+    /// Hashes registers, or the packet's flow.
+    Hash,
     /// Puts a value into a register, or gives a verdict.
     Immediate,
+    /// Evaluates an expression on what a tunnel carries.
+    Inner,
     /// Remembers when the last packet came.
     Last,
     /// Bounds a rate.
@@ -231,8 +293,12 @@ expressions! {
     Nat,
     /// Keeps the packet out of connection tracking.
     Notrack,
+    /// Makes numbers, one after the other or at random.
+    Numgen,
     /// Hands the packet to a named object.
     Objref,
+    /// Loads the name of the sending system.
+    Osf,
     /// Loads bytes of the packet.
     Payload,
     /// Hands the packet to a program.
@@ -245,6 +311,22 @@ expressions! {
     Redir,
     /// Drops the packet and tells its sender.
     Reject,
+    /// Loads what the packet's route has.
+    Rt,
+    /// Loads what the packet's socket has.
+    Socket,
+    /// Answers TCP's handshake in the server's stead.
+    Synproxy,
+    /// Gives the packet to a transparent socket.
+    Tproxy,
+    /// Loads what the packet's tunnel has.
+    Tunnel,
+    /// Loads what IPsec does to the packet.
+    Xfrm,
+    /// Asks a match of xtables.
+    XtMatch,
+    /// Does what a target of xtables does.
+    XtTarget,
 }
 
 /// What stands for one expression in a rule of the kernel's level: an [`Expr`], one of the types
@@ -333,6 +415,16 @@ fn write_as<E: Wire>(w: &mut AttrWriter, content: impl FnOnce(&mut AttrWriter)) 
         w.close_at(data);
     }
     w.close_at(entry);
+}
+
+/// Reads the number of a family. One that is none is noted as unknown, since the value has no place
+/// for it.
+fn read_family(attrs: &AttrReader<'_>, number: u16, attr: Attr<'_>) -> Result<Family, DecodeError> {
+    let family = u8::try_from(attr.u32()?).unwrap_or_else(|_| {
+        attrs.note_unknown(number);
+        0
+    });
+    Ok(Family::from_raw(family))
 }
 
 /// What comes before the data of an expression, the same for each of its kind: the entry's
@@ -439,7 +531,11 @@ impl ExprInfo {
             return w.nest(NFTA_LIST_ELEM, |w| w.raw(&self.raw));
         }
         w.check(self.mistake().map_or(Ok(()), Err));
-        self.expr.write(w);
+        let taken_back = w.attempt(|w| self.expr.write(w), !self.edited);
+        if taken_back {
+            // What we hold for wrong this kernel has: it knows better.
+            w.nest(NFTA_LIST_ELEM, |w| w.raw(&self.raw));
+        }
     }
 }
 
@@ -505,6 +601,128 @@ pub(crate) mod golden {
         expr.encode(&mut w);
         assert_eq!(w.take_error(), None);
         w.bytes_written().to_vec()
+    }
+
+    /// Why an expression is not written.
+    pub(crate) fn mistake<E: Wire>(expr: &E) -> Option<BuildErrorKind> {
+        let mut w = AttrWriter::new();
+        expr.encode(&mut w);
+        w.take_error()
+    }
+
+    /// What [`mistake`] says of a number out of range.
+    pub(crate) fn out_of_range(what: &'static str, value: u64, min: u64, max: u64) -> Option<BuildErrorKind> {
+        Some(BuildErrorKind::OutOfRange { what, value, min, max })
+    }
+
+    /// Reads the first expression of the list that `write` writes.
+    pub(crate) fn read_with(write: impl FnOnce(&mut AttrWriter)) -> Result<ExprInfo, DecodeError> {
+        let mut w = AttrWriter::new();
+        write(&mut w);
+        Exprs::new(w.bytes_written()).next().unwrap()
+    }
+
+    /// An expression's golden values as entries of a list.
+    fn entries<E: Wire>() -> impl Iterator<Item = Vec<u8>> {
+        E::golden().into_iter().map(|(expr, _)| {
+            let mut w = AttrWriter::new();
+            write(&mut w, &expr);
+            w.bytes_written().to_vec()
+        })
+    }
+
+    fn read_one(bytes: &[u8]) -> Result<ExprInfo, DecodeError> {
+        Exprs::new(bytes).next().unwrap()
+    }
+
+    fn write_one(expr: &ExprInfo) -> (Vec<u8>, Option<BuildErrorKind>) {
+        let mut w = AttrWriter::new();
+        expr.write(&mut w);
+        let error = w.take_error();
+        (w.bytes_written().to_vec(), error)
+    }
+
+    /// Attributes in one another: the offsets of their headers, from the outermost on.
+    type Nesting = Vec<usize>;
+
+    /// The nests and the values among attributes, at any depth.
+    fn places(bytes: &[u8]) -> (Vec<Nesting>, Vec<Nesting>) {
+        fn walk(bytes: &[u8], from: usize, to: usize, above: &[usize], found: &mut (Vec<Nesting>, Vec<Nesting>)) {
+            let mut at = from;
+            while at < to {
+                let head = [0, 1, 2, 3].map(|n| bytes[at + n]);
+                let len = usize::from(u16::from_ne_bytes([head[0], head[1]]));
+                let here = [above, &[at]].concat();
+                if u16::from_ne_bytes([head[2], head[3]]) & NLA_F_NESTED == 0 {
+                    found.1.push(here);
+                } else {
+                    walk(bytes, at + NLA_HDRLEN, at + len, &here, found);
+                    found.0.push(here);
+                }
+                at += align(len);
+            }
+        }
+        let mut found = Default::default();
+        walk(bytes, 0, bytes.len(), &[], &mut found);
+        found
+    }
+
+    /// An attribute 99 at the end of each nest, at any depth: the expression is what it was, it is
+    /// told that there is more, and that is written back, or it is told that it cannot be.
+    pub(crate) fn check_unknown<E: Wire>() {
+        const UNKNOWN: [u8; 8] = [8, 0, 99, 0, 1, 2, 3, 4];
+        for bytes in entries::<E>() {
+            let known = read_one(&bytes).unwrap();
+            for nesting in places(&bytes).0 {
+                let mut more = bytes.clone();
+                for &at in &nesting {
+                    let len = u16::from_ne_bytes([bytes[at], bytes[at + 1]]) + UNKNOWN.len() as u16;
+                    more[at..at + 2].copy_from_slice(&len.to_ne_bytes());
+                }
+                let last = *nesting.last().unwrap();
+                let end = last + usize::from(u16::from_ne_bytes([bytes[last], bytes[last + 1]]));
+                let mut unknown = UNKNOWN;
+                unknown[..2].copy_from_slice(&8u16.to_ne_bytes());
+                unknown[2..4].copy_from_slice(&99u16.to_ne_bytes());
+                more.splice(end..end, unknown);
+
+                let mut read = read_one(&more).unwrap_or_else(|error| panic!("{known} {nesting:?}: {error}"));
+                assert!(read.has_unknown() && !known.has_unknown(), "{known}: 99 in {nesting:?} is not told");
+                assert_eq!(read.get(), known.get(), "{known}: 99 in {nesting:?} hides what is known");
+                assert_eq!(write_one(&read), (more, None), "{known}: 99 in {nesting:?} is lost");
+                read.edit();
+                let name = BuildErrorKind::UnknownAttributes(E::NAME.into());
+                assert_eq!(write_one(&read).1, Some(name), "{known}: it is not told that 99 is lost");
+            }
+        }
+    }
+
+    /// All bits of each number, at any depth: they are read, shown and written back.
+    pub(crate) fn check_values<E: Wire>() {
+        // Flags that say again what else is there, or that no request may have; whether there is a time, and
+        // a time where there is none.
+        const SAID_OTHERWISE: [(&str, u16); 4] = [("dynset", 9), ("last", 1), ("last", 2), ("quota", 2)];
+        for bytes in entries::<E>() {
+            for nesting in places(&bytes).1 {
+                let at = *nesting.last().unwrap();
+                let len = usize::from(u16::from_ne_bytes([bytes[at], bytes[at + 1]])) - NLA_HDRLEN;
+                let number = u16::from_ne_bytes([bytes[at + 2], bytes[at + 3]]);
+                let value = &bytes[at + NLA_HDRLEN..at + NLA_HDRLEN + len];
+                let is_text = len > 1 && value[0].is_ascii_graphic() && value[len - 1] == 0;
+                if is_text || ![1, 2, 4, 8].contains(&len) {
+                    continue;
+                }
+                let mut all = bytes.clone();
+                all[at + NLA_HDRLEN..at + NLA_HDRLEN + len].fill(0xff);
+                let read = read_one(&all).unwrap_or_else(|error| panic!("{} {nesting:?}: {error}", E::NAME));
+                let _ = format!("{read} {read:#}");
+                let (again, error) = write_one(&read);
+                assert_eq!(error, None, "{read}");
+                if !SAID_OTHERWISE.contains(&(E::NAME, number)) {
+                    assert_eq!(again, all, "{read}: attribute {number} is lost");
+                }
+            }
+        }
     }
 
     pub(crate) fn check<E: Wire + PartialEq + fmt::Debug>() {

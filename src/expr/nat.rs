@@ -126,10 +126,7 @@ impl Wire for Nat {
         while let Some(attr) = attrs.next() {
             match attr? {
                 (NFTA_NAT_TYPE, v) => nat.kind = NatKind::from_raw(v.u32()?),
-                (NFTA_NAT_FAMILY, v) => {
-                    let family = u8::try_from(v.u32()?).map_err(|_| DecodeError::new("nat", "no such family"))?;
-                    nat.family = Family::from_raw(family);
-                }
+                (NFTA_NAT_FAMILY, v) => nat.family = super::read_family(attrs, NFTA_NAT_FAMILY, v)?,
                 (NFTA_NAT_REG_ADDR_MIN, v) => nat.addr_min = Some(Reg::read(v)?),
                 (NFTA_NAT_REG_ADDR_MAX, v) => nat.addr_max = Some(Reg::read(v)?),
                 (NFTA_NAT_REG_PROTO_MIN, v) => nat.proto_min = Some(Reg::read(v)?),

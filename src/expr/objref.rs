@@ -78,10 +78,12 @@ impl Wire for Objref {
 
     fn encode(&self, w: &mut AttrWriter) {
         if let Some((kind, name)) = &self.object {
+            w.check(name.check_referred("object"));
             w.u32(NFTA_OBJREF_IMM_TYPE, kind.get());
             w.bytes(NFTA_OBJREF_IMM_NAME, name.as_bytes());
         }
         if let Some((sreg, map)) = &self.map {
+            w.check(map.check_referred("map"));
             sreg.write(w, NFTA_OBJREF_SET_SREG);
             w.bytes(NFTA_OBJREF_SET_NAME, map.as_bytes());
         }

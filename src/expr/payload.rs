@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use super::data::LEN_MAX;
 use super::{Reg, Wire};
 use crate::error::DecodeError;
 use crate::wire::newtype::open_number;
@@ -16,6 +17,9 @@ const NFTA_PAYLOAD_SREG: u16 = 5;
 const NFTA_PAYLOAD_CSUM_TYPE: u16 = 6;
 const NFTA_PAYLOAD_CSUM_OFFSET: u16 = 7;
 const NFTA_PAYLOAD_CSUM_FLAGS: u16 = 8;
+
+/// The farthest that the kernel looks into a header.
+const OFFSET_MAX: u64 = 65_535;
 
 open_number! {
     /// The header that an offset counts from (`enum nft_payload_bases`).
@@ -45,9 +49,9 @@ pub struct Payload {
     pub sreg: Option<Reg>,
     /// The header that `offset` counts from.
     pub base: Base,
-    /// Bytes from the beginning of the header.
+    /// Bytes from the beginning of the header: 65535 at most, before Linux 6.16 or so 255.
     pub offset: u32,
-    /// How many bytes, at most 255.
+    /// How many bytes: 1 to 64.
     pub len: u32,
     /// How a write mends the checksum: 0 not at all, 1 as the Internet protocols do, 2 as SCTP.
     pub checksum_type: u32,
@@ -92,6 +96,9 @@ impl Wire for Payload {
     ]);
 
     fn encode(&self, w: &mut AttrWriter) {
+        w.in_range("the offset of a payload", self.offset, 0..=OFFSET_MAX);
+        w.in_range("the length of a payload", self.len, 1..=LEN_MAX);
+        w.in_range("the offset of a checksum", self.checksum_offset, 0..=255);
         if let Some(sreg) = self.sreg {
             sreg.write(w, NFTA_PAYLOAD_SREG);
         }

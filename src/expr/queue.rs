@@ -35,7 +35,7 @@ bitflags::bitflags! {
 pub struct Queue {
     /// The queue, or the first of several.
     pub num: Option<u16>,
-    /// How many queues there are, from `num` on.
+    /// How many queues there are, from `num` on: at least 1, and up to queue 65535.
     pub total: Option<u16>,
     /// Flags.
     pub flags: QueueFlags,
@@ -76,6 +76,10 @@ impl Wire for Queue {
     ]);
 
     fn encode(&self, w: &mut AttrWriter) {
+        if let Some(total) = self.total {
+            let from = self.num.unwrap_or(0);
+            w.in_range("the number of queues", total, 1..=(1 << 16) - u64::from(from));
+        }
         if let Some(num) = self.num {
             w.u16(NFTA_QUEUE_NUM, num);
         }

@@ -12,6 +12,9 @@ const NFTA_QUOTA_FLAGS: u16 = 2;
 const NFTA_QUOTA_PAD: u16 = 3;
 const NFTA_QUOTA_CONSUMED: u16 = 4;
 
+/// The most bytes that the kernel counts.
+const BYTES_MAX: u64 = i64::MAX as u64;
+
 bitflags::bitflags! {
     /// Flags of a quota (`enum nft_quota_flags`).
     #[doc(alias = "nft_quota_flags")]
@@ -33,9 +36,9 @@ bitflags::bitflags! {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct Quota {
-    /// How many bytes may pass.
+    /// How many bytes may pass: 2⁶³ − 1 at most.
     pub bytes: u64,
-    /// How many bytes have passed.
+    /// How many bytes have passed: no more than may.
     pub consumed: u64,
     /// Flags.
     pub flags: QuotaFlags,
@@ -63,6 +66,8 @@ impl Wire for Quota {
     ]);
 
     fn encode(&self, w: &mut AttrWriter) {
+        w.in_range("the bytes of a quota", self.bytes, 0..=BYTES_MAX);
+        w.in_range("the consumed bytes of a quota", self.consumed, 0..=self.bytes);
         w.u64(NFTA_QUOTA_BYTES, self.bytes);
         w.u64(NFTA_QUOTA_CONSUMED, self.consumed);
         // The kernel refuses its own `DEPLETED`.

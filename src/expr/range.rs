@@ -34,7 +34,7 @@ pub struct Range {
     pub sreg: Reg,
     /// In or not in.
     pub op: RangeOp,
-    /// The lowest value of the range.
+    /// The lowest value of the range: 1 to 16 bytes, as many as the highest.
     pub from: Data,
     /// The highest value of the range.
     pub to: Data,
@@ -57,10 +57,11 @@ impl Wire for Range {
     ]);
 
     fn encode(&self, w: &mut AttrWriter) {
+        w.in_range("what a range tests", self.op.get(), 0..=255);
         self.sreg.write(w, NFTA_RANGE_SREG);
         w.u32(NFTA_RANGE_OP, self.op.get());
-        self.from.write(w, NFTA_RANGE_FROM_DATA);
-        self.to.write(w, NFTA_RANGE_TO_DATA);
+        self.from.write_operand(w, NFTA_RANGE_FROM_DATA);
+        self.to.write_operand(w, NFTA_RANGE_TO_DATA);
     }
 
     fn decode(attrs: &mut AttrReader<'_>) -> Result<Self, DecodeError> {

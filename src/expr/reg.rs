@@ -81,7 +81,15 @@ impl Reg {
         regs.into_iter().for_each(|reg| *reg = reg.normalized());
     }
 
+    /// Refuses a number that is none of a register: kernels before 5.17 take some of them for
+    /// others.
+    #[inline]
+    pub(crate) fn check(self, w: &mut AttrWriter) {
+        w.in_range("a register", self.0, 0..=NFT_REG32_15.into());
+    }
+
     pub(crate) fn write(self, w: &mut AttrWriter, attr: u16) {
+        self.check(w);
         w.u32(attr, self.0);
     }
 

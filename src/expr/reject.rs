@@ -62,6 +62,7 @@ impl Wire for Reject {
         Schema(&[AttrName::value(NFTA_REJECT_TYPE, "type"), AttrName::value(NFTA_REJECT_ICMP_CODE, "icmp_code")]);
 
     fn encode(&self, w: &mut AttrWriter) {
+        w.in_range("a kind of rejection", self.kind.get(), 0..=255);
         w.u32(NFTA_REJECT_TYPE, self.kind.get());
         // The kernel does not tell it for `TCP_RST`; nft sends it always.
         w.u8(NFTA_REJECT_ICMP_CODE, self.code);

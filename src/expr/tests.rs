@@ -82,6 +82,136 @@ fn small_enough_to_pass_by_value() {
     assert!(size_of::<Expr>() <= 104, "{}", size_of::<Expr>());
 }
 
+#[test]
+fn numbers_and_names_that_the_kernel_refuses_or_cuts_off_are_refused() {
+    use super::golden::{mistake, out_of_range};
+
+    let data = |len: usize| Data::new(&vec![1; len]);
+    let length = "the length of an expression's data";
+    assert_eq!(mistake(&Immediate::data(Reg::R1, data(16))), None);
+    assert_eq!(mistake(&Immediate::data(Reg::R1, data(17))), out_of_range(length, 17, 1, 16));
+    assert_eq!(mistake(&Cmp::new(CmpOp::EQ, Reg::R1, data(0))), out_of_range(length, 0, 1, 16));
+    assert_eq!(mistake(&Range::new(RangeOp::EQ, Reg::R1, data(4), data(17))), out_of_range(length, 17, 1, 16));
+    assert_eq!(mistake(&Bitwise::mask_xor(Reg::R1, data(16), data(17))), out_of_range(length, 17, 1, 16));
+    let range = Range { op: RangeOp::from_raw(256), ..Range::new(RangeOp::EQ, Reg::R1, data(4), data(4)) };
+    assert_eq!(mistake(&range), out_of_range("what a range tests", 256, 0, 255));
+
+    let combined = |len| mistake(&Bitwise::and(Reg::R1, Reg::R2, len));
+    assert_eq!((combined(1), combined(64)), (None, None));
+    assert_eq!(combined(0), out_of_range("the length of a bitwise", 0, 1, 64));
+    assert_eq!(combined(65), out_of_range("the length of a bitwise", 65, 1, 64));
+    let bitwise = Bitwise { op: BitwiseOp::from_raw(256), ..Bitwise::and(Reg::R1, Reg::R2, 4) };
+    assert_eq!(mistake(&bitwise), out_of_range("what a bitwise computes", 256, 0, 255));
+
+    let byteorder = Byteorder::new(ByteorderOp::HTON, Reg::R1, 8);
+    assert_eq!(mistake(&byteorder), None);
+    assert_eq!(mistake(&Byteorder { size: 9, ..byteorder }), out_of_range("the size of a byteorder", 9, 2, 8));
+    assert_eq!(mistake(&Byteorder { len: 65, ..byteorder }), out_of_range("the length of a byteorder", 65, 1, 64));
+
+    let no_reg = out_of_range("a register", 24, 0, 23);
+    let (last, none) = (Reg::word(15).unwrap(), Reg::from_raw(24));
+    assert_eq!(mistake(&Meta::load(MetaKey::MARK, last)), None);
+    assert_eq!(mistake(&Meta::load(MetaKey::MARK, none)), no_reg);
+    assert_eq!(mistake(&Cmp::new(CmpOp::EQ, none, data(4))), no_reg);
+    let key = |raw| mistake(&Meta::load(MetaKey::from_raw(raw), Reg::R1));
+    assert_eq!((key(255), key(256)), (None, out_of_range("a meta key", 256, 0, 255)));
+    let key = |raw| mistake(&Ct::load(CtKey::from_raw(raw), Reg::R1));
+    assert_eq!((key(255), key(256)), (None, out_of_range("a ct key", 256, 0, 255)));
+    let ct = Ct::load_of(CtKey::PKTS, CtDirection::from_raw(2), Reg::R1);
+    assert_eq!(mistake(&ct), out_of_range("a ct direction", 2, 0, 1));
+
+    let payload = |offset, len| mistake(&Payload::load(Base::NETWORK, offset, len, Reg::R1));
+    assert_eq!((payload(0, 1), payload(65_535, 64)), (None, None));
+    assert_eq!(payload(65_536, 1), out_of_range("the offset of a payload", 65_536, 0, 65_535));
+    assert_eq!(payload(0, 0), out_of_range("the length of a payload", 0, 1, 64));
+    assert_eq!(payload(0, 65), out_of_range("the length of a payload", 65, 1, 64));
+    let checksum = |checksum_offset| {
+        let written = Payload::write(Base::NETWORK, 0, 4, Reg::R1);
+        mistake(&Payload { checksum_type: 1, checksum_offset, ..written })
+    };
+    assert_eq!((checksum(255), checksum(256)), (None, out_of_range("the offset of a checksum", 256, 0, 255)));
+
+    let reject = |raw| mistake(&Reject { kind: RejectKind::from_raw(raw), code: 0 });
+    assert_eq!((reject(255), reject(256)), (None, out_of_range("a kind of rejection", 256, 0, 255)));
+    let level = |raw| mistake(&Log::new().level(LogLevel::from_raw(raw)));
+    assert_eq!((level(255), level(256)), (None, out_of_range("a log level", 256, 0, 255)));
+    let flags = |bits| mistake(&Log::new().flags(LogFlags::from_bits_retain(bits)));
+    assert_eq!((flags(255), flags(256)), (None, out_of_range("the flags of a log", 256, 0, 255)));
+    let without_group = |what| Some(BuildErrorKind::LogWithoutGroup { what });
+    assert_eq!(mistake(&Log::new().snaplen(64)), without_group("snaplen"));
+    assert_eq!(mistake(&Log::new().queue_threshold(5)), without_group("queue-threshold"));
+    assert_eq!(mistake(&Log::group(0).snaplen(64).queue_threshold(5)), None);
+
+    assert_eq!((mistake(&Queue::new(65_535)), mistake(&Queue::range(1, 65_535))), (None, None));
+    assert_eq!(mistake(&Queue::range(0, 0)), out_of_range("the number of queues", 0, 1, 65_536));
+    assert_eq!(mistake(&Queue::range(65_535, 2)), out_of_range("the number of queues", 2, 1, 1));
+
+    let used = |bytes, consumed| mistake(&Quota { consumed, ..Quota::new(bytes) });
+    let most = i64::MAX as u64;
+    assert_eq!((used(0, 0), used(most, most)), (None, None));
+    assert_eq!(used(most + 1, 0), out_of_range("the bytes of a quota", most + 1, 0, most));
+    assert_eq!(used(5, 6), out_of_range("the consumed bytes of a quota", 6, 0, 5));
+
+    assert_eq!((mistake(&Last::new()), mistake(&Last::ago(18_446_744_073_708))), (None, None));
+    let too_long = u64::MAX / 1_000_000;
+    assert_eq!(mistake(&Last::ago(too_long)), out_of_range("milliseconds", too_long, 0, too_long - 1));
+    let dynset = Dynset::new(DynsetOp::ADD, "s", Reg::R1);
+    let timeout = |timeout| mistake(&Dynset { timeout: Some(timeout), ..dynset.clone() });
+    let refused = out_of_range("a timeout in milliseconds", too_long, 0, too_long - 1);
+    assert_eq!((timeout(too_long - 1), timeout(too_long)), (None, refused));
+    let stateful = |n| mistake(&Dynset { exprs: vec![Counter::default().into(); n], ..dynset.clone() });
+    assert_eq!((stateful(2), stateful(3)), (None, out_of_range("the number of expressions", 3, 0, 2)));
+
+    let nul = |what| Some(BuildErrorKind::NameHasNul { what });
+    assert_eq!(mistake(&Lookup::new("a\0b", Reg::R1)), nul("set"));
+    assert_eq!(mistake(&Dynset::new(DynsetOp::ADD, "a\0b", Reg::R1)), nul("set"));
+    assert_eq!(mistake(&Objref::new(ObjectKind::COUNTER, "a\0b")), nul("object"));
+    assert_eq!(mistake(&Objref::map(Reg::R1, "a\0b")), nul("map"));
+    assert_eq!(mistake(&Immediate::verdict(Verdict::jump("a\0b"))), nul("chain"));
+    assert_eq!(mistake(&FlowOffload::new("a\0b")), nul("flowtable"));
+    assert_eq!(mistake(&Lookup::new("", Reg::R1)), None, "the kernel has sets without a name");
+}
+
+#[test]
+fn limits_that_overflow_the_kernel_are_refused() {
+    use super::golden::{mistake, out_of_range};
+
+    const NANOS: u64 = 1_000_000_000;
+    let most_seconds = u64::MAX / NANOS;
+    let limit = |rate, unit, burst| mistake(&Limit::packets(rate, unit).burst(burst));
+    assert_eq!(limit(u64::MAX - 5, most_seconds, 5), None);
+    assert_eq!(
+        limit(u64::MAX - 4, most_seconds, 5),
+        out_of_range("the rate of a limit", u64::MAX - 4, 1, u64::MAX - 5)
+    );
+    let unit = "the unit of a limit in seconds";
+    assert_eq!(limit(1, most_seconds + 1, 0), out_of_range(unit, most_seconds + 1, 1, most_seconds));
+    assert_eq!(limit(1, 0, 0), out_of_range(unit, 0, 1, most_seconds));
+    assert_eq!(limit(0, 1, 5), out_of_range("the rate of a limit", 0, 1, u64::MAX - 5));
+    let most = u64::MAX / (Limit::WEEK * NANOS);
+    assert_eq!(limit(1, Limit::WEEK, most as u32), None);
+    let refused = out_of_range("the burst of a limit", most + 1, 0, most);
+    assert_eq!(limit(1, Limit::WEEK, most as u32 + 1), refused);
+
+    let bytes = |rate| mistake(&Limit::bytes(rate, Limit::SECOND).burst(7));
+    assert_eq!(bytes(most_seconds - 7), None);
+    let refused = out_of_range("the rate of a limit", most_seconds - 6, 1, most_seconds - 7);
+    assert_eq!(bytes(most_seconds - 6), refused);
+}
+
+/// What the kernel tells it has, though it be more than we know of.
+#[test]
+fn what_was_read_is_written_back_though_it_could_not_be_made() {
+    let bytes = list(|w| write(w, &Synproxy::new().wscale(15)));
+    let mut read = Exprs::new(&bytes).next().unwrap().unwrap();
+    let mut w = AttrWriter::new();
+    read.write(&mut w);
+    assert_eq!((w.take_error(), w.bytes_written()), (None, &bytes[..]));
+    read.edit();
+    read.write(&mut w);
+    assert!(matches!(w.take_error(), Some(BuildErrorKind::OutOfRange { value: 15, .. })));
+}
+
 /// The messages of a file of the corpus, as kind and attributes.
 fn messages(bytes: &[u8]) -> Vec<(u16, &[u8])> {
     let messages = Messages::new(bytes).map_while(Result::ok);
@@ -131,10 +261,12 @@ fn the_corpus_is_written_as_nft_wrote_it() {
     let Some(dir) = corpus() else { return eprintln!("NFTLINK_CORPUS is not set: nothing was compared") };
     let mut same: BTreeMap<String, usize> = BTreeMap::new();
     let mut wrong = Vec::new();
-    for entry in fs::read_dir(dir).unwrap() {
+    let crafted = fs::read_dir(dir.with_file_name("crafted")).unwrap();
+    for entry in fs::read_dir(dir).unwrap().chain(crafted) {
         let path = entry.unwrap().path();
-        // Those that begin so are iptables-nft's: it sends other attributes.
-        let by_nft = !path.file_name().unwrap().to_string_lossy().starts_with("own-xt");
+        // Those that begin so are iptables-nft's, which sends other attributes, or by hand.
+        let name = path.file_name().unwrap().to_string_lossy();
+        let by_nft = !name.starts_with("own-xt") && !name.starts_with("crafted");
         let sent = path.extension().is_some_and(|end| end == "req") && by_nft;
         if path.extension().is_none_or(|end| end != "nl" && end != "req") {
             continue;
@@ -170,24 +302,40 @@ fn the_corpus_is_written_as_nft_wrote_it() {
         "connlimit",
         "counter",
         "ct",
+        "dup",
         "dynset",
+        "exthdr",
+        "fib",
+        "fwd",
+        "hash",
         "immediate",
+        "inner",
         "last",
         "limit",
         "log",
         "lookup",
         "masq",
+        "match",
         "meta",
         "nat",
         "notrack",
+        "numgen",
         "objref",
+        "osf",
         "payload",
         "quota",
         "range",
         "redir",
         "reject",
+        "rt",
+        "socket",
+        "synproxy",
+        "target",
+        "tproxy",
+        "tunnel",
+        "xfrm",
     ];
-    assert_eq!(seen, known, "the corpus has all but queue, which its kernel has not");
+    assert_eq!(seen, known, "the corpus has all but queue and flow_offload, which its kernel has not");
 }
 
 /// Whether nft shows an expression otherwise, and why.

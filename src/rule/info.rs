@@ -128,6 +128,20 @@ impl RuleInfo {
         Bytecode(self.part(&self.exprs)).to_string()
     }
 
+    /// Returns what protocol the rule says it is for to the extensions of xtables in it, if it has
+    /// such and matches on a protocol.
+    ///
+    /// The kernel does not tell it: it is found out by the match. A batch that takes the rule
+    /// writes it; [`RuleBuilder::compat`] says it of a rule that is built from its expressions.
+    pub fn compat(&self) -> Option<Compat> {
+        let exprs: Vec<ExprInfo> = self.exprs().map_while(Result::ok).collect();
+        self.compat_of(&exprs)
+    }
+
+    fn compat_of(&self, exprs: &[ExprInfo]) -> Option<Compat> {
+        Compat::derive(self.chain.table.family, exprs.iter().map(ExprInfo::get))
+    }
+
     /// Returns the attributes as the kernel sent them.
     pub fn raw(&self) -> &[u8] {
         &self.raw
@@ -150,5 +164,11 @@ impl AsRule for RuleInfo {
             w.nest(NFTA_RULE_EXPRESSIONS, |w| exprs.iter().for_each(|expr| expr.write(w)));
         }
         w.copy(&self.raw, |number| !PLACE.contains(&number) && number != NFTA_RULE_EXPRESSIONS);
+        let notes = Notes::default();
+        let mut told = AttrReader::new(&self.raw, &notes).flatten();
+        match self.compat_of(&exprs) {
+            Some(compat) if told.all(|(number, _)| number != NFTA_RULE_COMPAT) => compat.write(w, NFTA_RULE_COMPAT),
+            _ => {}
+        }
     }
 }

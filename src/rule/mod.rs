@@ -1,5 +1,6 @@
 //! Rules: matches, statements and a verdict.
 
+mod compat;
 mod info;
 mod nat;
 mod normalized;
@@ -9,6 +10,7 @@ mod update;
 use std::fmt;
 use std::sync::Arc;
 
+pub use compat::{Compat, CompatFlags};
 pub use info::RuleInfo;
 pub use nat::{NatTarget, PortTarget};
 pub use normalized::NormalizedRule;
@@ -49,7 +51,7 @@ pub(crate) const SCHEMA: Schema = Schema(&[
     AttrName::value(NFTA_RULE_CHAIN, "chain"),
     AttrName::value(NFTA_RULE_HANDLE, "handle"),
     expr::expressions_attr(NFTA_RULE_EXPRESSIONS),
-    AttrName::value(NFTA_RULE_COMPAT, "compat"),
+    AttrName::nest(NFTA_RULE_COMPAT, "compat", &compat::SCHEMA),
     AttrName::value(NFTA_RULE_POSITION, "position"),
     AttrName::value(NFTA_RULE_USERDATA, "userdata"),
     AttrName::value(NFTA_RULE_ID, "id"),
@@ -87,6 +89,7 @@ pub struct RuleBuilder {
     steps: Vec<Step>,
     userdata: Userdata,
     owner: Option<Owner>,
+    compat: Option<Compat>,
 }
 
 /// What one call on the builder adds.
@@ -127,7 +130,7 @@ impl Rule {
     /// Begins a rule.
     #[allow(clippy::new_ret_no_self, reason = "a rule is begun here, and is one when it is complete")]
     pub const fn new() -> RuleBuilder {
-        RuleBuilder { steps: Vec::new(), userdata: Userdata::None, owner: None }
+        RuleBuilder { steps: Vec::new(), userdata: Userdata::None, owner: None, compat: None }
     }
 
     /// Sets a comment of at most 127 bytes.
@@ -143,6 +146,11 @@ impl Rule {
     /// Sets who the rule belongs to: up to 100 bytes that the kernel keeps and nft does not show.
     pub fn owner(self, owner: impl Into<Arc<str>>) -> Self {
         Self(self.0.owner(owner))
+    }
+
+    /// Says what protocol the rule is for, as [`RuleBuilder::compat`] does.
+    pub fn compat(self, proto: u16, flags: CompatFlags) -> Self {
+        Self(self.0.compat(proto, flags))
     }
 
     /// Returns the kernel's expressions for the rule in a chain: the family decides which tests
@@ -299,6 +307,20 @@ impl RuleBuilder {
     /// [`RuleInfo::owner`] returns it.
     pub fn owner(mut self, owner: impl Into<Arc<str>>) -> Self {
         self.owner = Some(Owner::new(owner));
+        self
+    }
+
+    /// Says what protocol the rule is for, to the extensions of xtables in it
+    /// ([`XtMatch`](expr::XtMatch), [`XtTarget`](expr::XtTarget)): some are for one protocol only,
+    /// and the kernel refuses the rule (`EINVAL`) unless it says so, besides the match on that
+    /// protocol.
+    ///
+    /// The kernel does not tell it: of a rule that was read [`RuleInfo::compat`] finds it out. `proto` is the number of a protocol above IP; in family
+    /// bridge the number of the frame's protocol, whose bytes are in the header's order:
+    /// `u16::from_ne_bytes([0x08, 0x00])` for IPv4.
+    #[doc(alias = "NFTA_RULE_COMPAT")]
+    pub fn compat(mut self, proto: u16, flags: CompatFlags) -> Self {
+        self.compat = Some(Compat::new(proto, flags));
         self
     }
 
@@ -567,6 +589,9 @@ impl AsRule for RuleBuilder {
             self.lower(chain, encoder, |encoder| steps.push(encoder.count.min(255) as u8));
         });
         userdata::write_rule(w, NFTA_RULE_USERDATA, &self.userdata, self.owner.as_ref());
+        if let Some(compat) = self.compat {
+            compat.write(w, NFTA_RULE_COMPAT);
+        }
     }
 
     fn own_sets(&self) -> OwnSets {

@@ -13,11 +13,14 @@ use crate::chain::{ChainInfo, ChainRef, NFT_MSG_NEWCHAIN};
 use crate::error::DecodeError;
 use crate::object::{NFT_MSG_NEWOBJ, ObjectInfo};
 use crate::rule::{NFT_MSG_NEWRULE, RuleInfo};
-use crate::set::{ElementInfo, NFT_MSG_NEWSET, NFT_MSG_NEWSETELEM, SetInfo, SetRef, read_element_list};
+use crate::set::{
+    ElementInfo, Entry, NFT_MSG_NEWSET, NFT_MSG_NEWSETELEM, SetInfo, SetRef, SplitEntries, WhatOfElement,
+    read_element_list,
+};
 use crate::table::{NFT_MSG_NEWTABLE, TableInfo, TableRef};
-use crate::wire::message::{Content, Messages};
+use crate::wire::message::{Content, Messages, header, message, patch_length};
 use crate::wire::reader::Notes;
-use crate::wire::{AttrReader, Family};
+use crate::wire::{AttrReader, AttrWriter, Family};
 
 pub(crate) const NFT_MSG_NEWGEN: u16 = 15;
 pub(crate) const NFTA_GEN_ID: u16 = 1;
@@ -99,6 +102,23 @@ impl Ruleset {
         Listing(self)
     }
 
+    /// Returns the ruleset as the kernel's messages, those that a dump has: for a file that
+    /// [`from_bytes`](Self::from_bytes) reads. Numbers in it are in network order, but for what xtables' extensions keep.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        let mut w = AttrWriter::new();
+        message(&mut w, NFT_MSG_NEWGEN, 0, 0, Family::UNSPEC, |w| w.u32(NFTA_GEN_ID, self.generation.0));
+        for TableContents { info, chains, rules, sets, objects } in &self.tables {
+            let mut put = |kind, attrs| message(&mut w, kind, 0, 0, info.family(), |w| w.raw(attrs));
+            put(NFT_MSG_NEWTABLE, info.raw());
+            chains.iter().for_each(|chain| put(NFT_MSG_NEWCHAIN, chain.raw()));
+            rules.iter().for_each(|rule| put(NFT_MSG_NEWRULE, rule.raw()));
+            sets.iter().for_each(|set| put(NFT_MSG_NEWSET, set.info.raw()));
+            objects.iter().for_each(|object| put(NFT_MSG_NEWOBJ, object.raw()));
+            sets.iter().for_each(|set| set.write_entries(&mut w));
+        }
+        w.bytes_written().to_vec()
+    }
+
     /// Reads a ruleset from the kernel's messages: those of [`to_bytes`](Self::to_bytes), or a dump
     /// by another program, tables first and sets before their elements. Messages of other kinds are passed over.
     ///
@@ -159,6 +179,24 @@ impl SetContents {
     /// Returns its elements as the kernel keeps them.
     pub fn entries(&self) -> &[ElementInfo] {
         &self.entries
+    }
+}
+
+impl SetContents {
+    /// Writes the entries as messages of a dump.
+    fn write_entries(&self, w: &mut AttrWriter) {
+        let at = self.info.at();
+        let begin = |w: &mut AttrWriter| {
+            let start = w.len();
+            w.buffer().extend_from_slice(&header(NFT_MSG_NEWSETELEM, 0, 0, at.table.family));
+            at.write(w);
+            start
+        };
+        let mut lists = SplitEntries::new(begin, |w, start| patch_length(w.buffer(), start), w);
+        for entry in &self.entries {
+            lists.write(|w| Entry::from(entry).encode(WhatOfElement::Full, w));
+        }
+        lists.finish();
     }
 }
 

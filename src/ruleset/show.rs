@@ -3,10 +3,10 @@
 use std::fmt::{self, Write as _};
 
 use super::{Ruleset, SetContents};
-use crate::chain::ChainInfo;
+use crate::chain::{ChainInfo, Hook};
 use crate::expr::{Data, Value};
 use crate::rule::{Bytecode, RuleInfo};
-use crate::set::ElementInfo;
+use crate::set::{ElementInfo, SetInfo, SetPolicy};
 
 /// What [`Ruleset::bytecode`] returns.
 #[derive(Debug, Clone, Copy)]
@@ -17,6 +17,7 @@ impl fmt::Display for Listing<'_> {
         let tables = self.0.tables();
         if f.alternate() {
             tables.iter().flat_map(|table| table.chains()).try_for_each(|chain| show_chain(chain, f))?;
+            tables.iter().flat_map(|table| table.sets()).try_for_each(|set| show_set_itself(set.info(), f))?;
         }
         tables.iter().try_for_each(|table| {
             table.sets().iter().try_for_each(|set| show_set(set, f))?;
@@ -29,7 +30,11 @@ impl fmt::Display for Listing<'_> {
 fn show_chain(chain: &ChainInfo, f: &mut fmt::Formatter<'_>) -> fmt::Result {
     write!(f, "{} use {}", chain.at(), chain.uses())?;
     if let (Some(kind), Some(hook), Some(priority)) = (chain.kind(), chain.hook(), chain.priority()) {
-        write!(f, " type {kind} hook {hook} prio {priority}")?;
+        match hook {
+            // libnftnl has no name for it.
+            Hook::EGRESS => write!(f, " type {kind} hook unknown prio {priority}")?,
+            hook => write!(f, " type {kind} hook {hook} prio {priority}")?,
+        }
         if let Some(policy) = chain.policy() {
             write!(f, " policy {policy}")?;
         }
@@ -46,6 +51,31 @@ fn show_chain(chain: &ChainInfo, f: &mut fmt::Formatter<'_>) -> fmt::Result {
     }
     if !chain.flags().is_empty() {
         write!(f, " flags {:x}", chain.flags().bits())?;
+    }
+    f.write_char('\n')
+}
+
+/// A set without its elements, as libnftnl 1.3 shows it; 1.2.4 shows none.
+fn show_set_itself(set: &SetInfo, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    let table = set.table();
+    write!(f, "family {} {} {} {:x}", table.family().get(), set.name(), table.name(), set.flags().bits())?;
+    if let Some(timeout) = set.timeout() {
+        write!(f, " timeout {}ms", timeout.as_millis())?;
+    }
+    if let Some(interval) = set.gc_interval() {
+        write!(f, " gc_interval {}ms", interval.as_millis())?;
+    }
+    if set.policy() != SetPolicy::PERFORMANCE {
+        write!(f, " policy {}", set.policy().get())?;
+    }
+    if let Some(size) = set.size() {
+        write!(f, " size {size}")?;
+    }
+    if let Some(backend) = set.set_type() {
+        write!(f, " backend {backend}")?;
+    }
+    if let Some(count) = set.count().filter(|&count| count > 0) {
+        write!(f, " count {count}")?;
     }
     f.write_char('\n')
 }

@@ -44,6 +44,12 @@ impl Name {
             _ => Ok(()),
         }
     }
+
+    /// Refuses what the kernel could not take as the name of a `what` that is there. What it tells
+    /// may be empty.
+    pub(crate) fn check_referred(&self, what: &'static str) -> Result<(), BuildErrorKind> {
+        if self.0.is_empty() { Ok(()) } else { self.check(what) }
+    }
 }
 
 impl From<&str> for Name {

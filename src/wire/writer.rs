@@ -216,6 +216,22 @@ impl AttrWriter {
         }
     }
 
+    /// Writes what `content` does; if that is a mistake and `take_back` says so, nothing. Returns
+    /// whether it was.
+    pub(crate) fn attempt(&mut self, content: impl FnOnce(&mut Self), take_back: bool) -> bool {
+        let (start, before) = (self.buf.len(), self.error.take());
+        content(self);
+        let undo = take_back && self.error.is_some();
+        if undo {
+            self.buf.truncate(start);
+            self.error = None;
+        }
+        if before.is_some() {
+            self.error = before;
+        }
+        undo
+    }
+
     /// Attributes that are encoded already.
     pub(crate) fn raw(&mut self, attrs: &[u8]) {
         self.buf.extend_from_slice(attrs);

@@ -55,12 +55,15 @@ pub(crate) fn what_is_written_comes_back() {
 }
 
 pub(crate) fn registers_are_combined() {
+    let mut with_data = Bitwise::xor(Reg::R1, Reg::R2, 4);
+    (with_data.data, with_data.sreg2) = (Some([0, 0, 0, 7].into()), None);
     come_back(&[
         Meta::load(MetaKey::MARK, Reg::R1).into(),
         Ct::load(CtKey::MARK, Reg::R2).into(),
         Bitwise::and(Reg::R1, Reg::R2, 4).into(),
         Bitwise::or(Reg::R1, Reg::R2, 4).into(),
         Bitwise::xor(Reg::R1, Reg::R2, 4).into(),
+        with_data.into(),
     ]);
 }
 
