@@ -141,9 +141,10 @@ pub use rule::{
 pub use ruleset::{Generation, Ruleset};
 pub use set::{
     Element, ElementFlags, ElementInfo, Entry, IntoElement, Key, KeyFor, KeyPart, Map, MapValue, Mapped, Set, SetFlags,
-    SetHandle, SetInfo, SetPolicy, SetRef, UntypedSet,
+    SetHandle, SetInfo, SetPolicy, SetRef, TypeofField, UntypedElement, UntypedSet,
 };
 pub use table::{Table, TableFlags, TableHandle, TableInfo, TableRef};
+pub use userdata::{SetUserdata, Typeof};
 pub use wire::{Family, Name};
 
 /// The README's examples, to be compiled.

@@ -2,7 +2,12 @@
 //!
 //! The kernel passes it on unread. Numbers are in the host's order.
 
+mod type_of;
+
 use std::sync::Arc;
+
+pub(crate) use type_of::FieldOf;
+pub use type_of::{SetUserdata, Typeof};
 
 use crate::datum::ByteOrder;
 use crate::error::BuildErrorKind;
@@ -16,16 +21,6 @@ const NFTNL_UDATA_SET_KEY_TYPEOF: u8 = 3;
 const NFTNL_UDATA_SET_DATA_TYPEOF: u8 = 4;
 const NFTNL_UDATA_SET_DATA_INTERVAL: u8 = 6;
 const NFTNL_UDATA_SET_COMMENT: u8 = 7;
-
-const NFTNL_UDATA_SET_TYPEOF_EXPR: u8 = 0;
-const NFTNL_UDATA_SET_TYPEOF_DATA: u8 = 1;
-
-// nft's numbers for its own kinds of expression (`enum expr_types`).
-const EXPR_VERDICT: u32 = 1;
-const EXPR_PAYLOAD: u32 = 7;
-const EXPR_META: u32 = 9;
-const EXPR_CT: u32 = 12;
-const EXPR_CONCAT: u32 = 13;
 
 const NFTNL_UDATA_SET_ELEM_FLAGS: u8 = 1;
 /// The interval of an element is open: it ends with the highest value.
@@ -159,63 +154,20 @@ pub(crate) fn write_rule(w: &mut AttrWriter, attr: u16, userdata: &Userdata, own
     });
 }
 
-/// Which field of a packet the keys of a set are values of, in nft's numbers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(crate) enum Typeof {
-    /// nft has no number for it: it is computed, of values in that order.
-    Unknown(Option<ByteOrder>),
-    /// A field of a header; its length in bits, where the type of its values does not tell it.
-    Payload {
-        header: u8,
-        field: u8,
-        bits: Option<u8>,
-    },
-    Meta(u32),
-    Ct {
-        key: u32,
-        direction: Option<u8>,
-    },
-}
-
-impl Typeof {
-    /// The order that nft says a field's values are in, also where they are one byte.
-    pub(crate) fn order(self) -> Option<ByteOrder> {
-        const NFT_CT_PROTOCOL: u32 = 10;
-        match self {
-            Self::Payload { .. } | Self::Ct { key: NFT_CT_PROTOCOL, .. } => Some(ByteOrder::Network),
-            Self::Meta(_) | Self::Ct { .. } => Some(ByteOrder::Host),
-            Self::Unknown(order) => order,
-        }
-    }
-
-    fn put(self, w: &mut AttrWriter) {
-        let (expr, numbers): (u32, &[(u8, u32)]) = match self {
-            Self::Unknown(_) => return,
-            Self::Payload { header, field, bits: None } => (EXPR_PAYLOAD, &[(0, header.into()), (1, field.into())]),
-            Self::Payload { header, field, bits: Some(bits) } => {
-                (EXPR_PAYLOAD, &[(0, header.into()), (1, field.into()), (4, bits.into())])
-            }
-            Self::Meta(key) => (EXPR_META, &[(0, key)]),
-            Self::Ct { key, direction } => (EXPR_CT, &[(0, key), (1, direction.map_or(u32::MAX, u32::from))]),
-        };
-        put_u32(w, NFTNL_UDATA_SET_TYPEOF_EXPR, expr);
-        put_nest(w, NFTNL_UDATA_SET_TYPEOF_DATA, |w| {
-            numbers.iter().for_each(|&(number, value)| put_u32(w, number, value))
-        });
-    }
-}
-
 /// What nft wants to know of a set beside what the kernel does.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct OfSet<'a> {
     pub(crate) key_order: ByteOrder,
     /// Of a map.
     pub(crate) data_order: Option<ByteOrder>,
+    pub(crate) is_map: bool,
     pub(crate) merge: bool,
     /// The fields that the parts of the key are of, if they are known.
-    pub(crate) key_typeof: &'a [Typeof],
+    pub(crate) key_typeof: &'a [FieldOf],
     pub(crate) key_is_concatenation: bool,
     pub(crate) data: OfData,
+    /// The fields that the parts of the values are of, if they are known.
+    pub(crate) data_typeof: &'a [FieldOf],
     pub(crate) comment: Option<&'a Comment>,
 }
 
@@ -239,7 +191,7 @@ pub(crate) fn write_set(w: &mut AttrWriter, attr: u16, set: &OfSet<'_>) {
         if w.len() - start > USERDATA_MAX {
             // Which fields they are nft can do without.
             w.buffer().truncate(start);
-            put_set(w, &OfSet { key_typeof: &[], ..*set });
+            put_set(w, &OfSet { key_typeof: &[], data_typeof: &[], ..*set });
         }
     });
 }
@@ -252,34 +204,21 @@ fn put_set(w: &mut AttrWriter, set: &OfSet<'_>) {
     if set.merge {
         put_u32(w, NFTNL_UDATA_SET_MERGE_ELEMENTS, 1);
     }
-    let known = !set.key_typeof.iter().any(|part| matches!(part, Typeof::Unknown(_)));
-    if set.key_is_concatenation || (known && !set.key_typeof.is_empty()) {
-        put_nest(w, NFTNL_UDATA_SET_KEY_TYPEOF, |w| match set.key_typeof {
-            [one] => one.put(w),
-            parts => put_concatenation(w, if known { parts } else { &[] }),
-        });
+    let unknown = |is_concatenation: bool| is_concatenation.then(|| Typeof::Concat(Vec::new()));
+    if let Some(of) = FieldOf::together(set.key_typeof).or_else(|| unknown(set.key_is_concatenation)) {
+        put_nest(w, NFTNL_UDATA_SET_KEY_TYPEOF, |w| of.put(w));
     }
-    match set.data {
-        OfData::Plain => {}
-        OfData::Concatenation => put_nest(w, NFTNL_UDATA_SET_DATA_TYPEOF, |w| put_concatenation(w, &[])),
-        OfData::Verdict => put_nest(w, NFTNL_UDATA_SET_DATA_TYPEOF, |w| {
-            put_u32(w, NFTNL_UDATA_SET_TYPEOF_EXPR, EXPR_VERDICT);
-            put_nest(w, NFTNL_UDATA_SET_TYPEOF_DATA, |_| {});
-        }),
+    let verdict = (set.data == OfData::Verdict).then_some(Typeof::Verdict);
+    let of = verdict.or_else(|| FieldOf::together(set.data_typeof));
+    if let Some(of) = of.or_else(|| unknown(set.data == OfData::Concatenation)) {
+        put_nest(w, NFTNL_UDATA_SET_DATA_TYPEOF, |w| of.put(w));
     }
-    if set.data_order.is_some() {
+    if set.is_map {
         put_u32(w, NFTNL_UDATA_SET_DATA_INTERVAL, 0);
     }
     if let Some(comment) = set.comment {
         comment.put(w, NFTNL_UDATA_SET_COMMENT);
     }
-}
-
-fn put_concatenation(w: &mut AttrWriter, parts: &[Typeof]) {
-    put_u32(w, NFTNL_UDATA_SET_TYPEOF_EXPR, EXPR_CONCAT);
-    put_nest(w, NFTNL_UDATA_SET_TYPEOF_DATA, |w| {
-        parts.iter().zip(0..).for_each(|(part, n)| put_nest(w, n, |w| part.put(w)));
-    });
 }
 
 /// An entry that holds entries; left out if they are longer than an entry can be.
@@ -342,6 +281,16 @@ pub(crate) fn data_order(userdata: &[u8]) -> Option<ByteOrder> {
     byte_order(userdata, NFTNL_UDATA_SET_DATABYTEORDER)
 }
 
+/// Returns what a set's keys are values of.
+pub(crate) fn key_typeof(userdata: &[u8]) -> Option<Typeof> {
+    entries(userdata).find(|(n, _)| *n == NFTNL_UDATA_SET_KEY_TYPEOF).map(|(_, nest)| Typeof::read(nest))
+}
+
+/// Returns what a map's values are values of.
+pub(crate) fn data_typeof(userdata: &[u8]) -> Option<Typeof> {
+    entries(userdata).find(|(n, _)| *n == NFTNL_UDATA_SET_DATA_TYPEOF).map(|(_, nest)| Typeof::read(nest))
+}
+
 fn byte_order(userdata: &[u8], number: u8) -> Option<ByteOrder> {
     ByteOrder::from_number(u32_of(entries(userdata).find(|(n, _)| *n == number)?.1)?)
 }
@@ -383,10 +332,12 @@ mod tests {
         let plain = OfSet {
             key_order: ByteOrder::Network,
             data_order: None,
+            is_map: false,
             merge: false,
             key_typeof: &[],
             key_is_concatenation: false,
             data: OfData::Plain,
+            data_typeof: &[],
             comment: Some(&comment),
         };
         assert_eq!(written(|w| write_set(w, 13, &plain)).0, b"\x12\0\x0d\0\0\x04\x02\0\0\0\x07\x06hello\0\0\0");
@@ -427,14 +378,20 @@ mod tests {
     #[test]
     fn fields_of_a_set_are_left_out_where_the_kernel_has_no_room() {
         let userdata = |fields: usize| {
-            let parts = vec![Typeof::Payload { header: 8, field: 2, bits: Some(16) }; fields];
+            let parts =
+                vec![
+                    FieldOf::plain(Typeof::Payload { header: 8, field: 2, raw: None, bits: Some(16), inner: None });
+                    fields
+                ];
             let set = OfSet {
                 key_order: ByteOrder::None,
                 data_order: Some(ByteOrder::Host),
+                is_map: true,
                 merge: false,
                 key_typeof: &parts,
                 key_is_concatenation: true,
                 data: OfData::Verdict,
+                data_typeof: &[],
                 comment: None,
             };
             written(|w| write_set(w, 13, &set)).0

@@ -54,6 +54,8 @@ mod queries;
 mod refusals;
 #[path = "kernel/resets.rs"]
 mod resets;
+#[path = "kernel/untyped.rs"]
+mod untyped;
 #[path = "kernel/verbs.rs"]
 mod verbs;
 
@@ -118,6 +120,12 @@ fn main() -> ExitCode {
         test!(elements::refresh_restarts_the_timeouts_of_intervals),
         test!(elements::a_full_set_takes_no_more),
         test!(elements::no_elements_are_no_operation),
+        test!(untyped::sets_of_every_form_are_written_back_from_what_was_read),
+        test!(untyped::entries_are_deleted_by_their_keys),
+        test!(untyped::entries_are_destroyed_whether_they_are_there_or_not).requires(linux_6_3),
+        test!(untyped::sets_of_any_type_are_declared_and_filled),
+        test!(untyped::sets_are_deleted_by_their_handles),
+        test!(untyped::entries_of_any_set_are_put_together_and_shown),
         test!(commits::each_commit_makes_the_next_generation),
         test!(commits::stale_generation_changes_nothing),
         test!(commits::check_changes_nothing),

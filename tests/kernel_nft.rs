@@ -15,6 +15,8 @@ mod exprs;
 mod language;
 #[path = "kernel_nft/read.rs"]
 mod read;
+#[path = "kernel_nft/set_notes.rs"]
+mod set_notes;
 #[path = "kernel_nft/sets.rs"]
 mod sets;
 #[path = "kernel_nft/written.rs"]
@@ -72,6 +74,8 @@ fn main() -> ExitCode {
         test!(sets::stateful_sets).needs_nft().requires(support::linux_5_11),
         test!(sets::typed_reading_of_what_nft_wrote).needs_nft().requires(support::linux_5_13),
         test!(sets::nft_merges_as_we_do).needs_nft(),
+        test!(set_notes::sets_and_maps_of_fields).needs_nft(),
+        test!(set_notes::maps_of_objects).needs_nft().requires(support::linux_5_13),
         test!(read::listing_says_what_nfts_says).needs_nft(),
         test!(read::elements_are_typed).needs_nft(),
         test!(read::maps_and_unknown_objects_are_listed_too).needs_nft(),
@@ -141,7 +145,10 @@ fn elements(conn: &mut Conn) -> Vec<String> {
         };
         all.extend(elements.iter().filter(|element| !is_end_at_zero(element)).map(|element| {
             let key = (element.key(), element.key_end(), element.flags());
-            let (value, exprs) = (element.data(), element.stateful().iter().map(|expr| expr.get()).collect::<Vec<_>>());
+            let (value, exprs) = (
+                (element.data(), element.object()),
+                element.stateful().iter().map(|expr| expr.get()).collect::<Vec<_>>(),
+            );
             let has = (element.timeout(), element.comment(), value, exprs);
             format!("{}: {key:?} timeout, comment, value, expressions {has:?}", set.at())
         }));

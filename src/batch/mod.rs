@@ -26,7 +26,7 @@ use crate::set::{
     NFT_MSG_NEWSETELEM, Set, SetFlags, SetRef, SplitEntries, WhatOfElement, write_set_id,
 };
 use crate::table::{NFT_MSG_DELTABLE, NFT_MSG_NEWTABLE, TableRef};
-use crate::userdata::Typeof;
+use crate::userdata::FieldOf;
 use crate::wire::message::{
     HEADER_LEN, NLM_F_APPEND, NLM_F_CREATE, NLM_F_EXCL, NLM_F_REPLACE, header, len_and_kind, message, patch_length,
 };
@@ -306,7 +306,7 @@ impl Batch {
     }
 
     /// Adds a set that a rule has to itself, and returns its number.
-    fn own_set(&mut self, chain: &ChainRef, set: &Anonymous, key_typeof: &[Typeof]) -> u32 {
+    fn own_set(&mut self, chain: &ChainRef, set: &Anonymous, key_typeof: &[FieldOf]) -> u32 {
         // A number of its own in the batch, as every set has.
         let id = self.messages + 1;
         let table = &chain.table;

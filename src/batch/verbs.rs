@@ -13,8 +13,8 @@ use crate::rule::{
     NFT_MSG_DELRULE, NFT_MSG_DESTROYRULE, NFTA_RULE_CHAIN, NFTA_RULE_CHAIN_ID, NFTA_RULE_HANDLE, RuleHandle, RuleInfo,
 };
 use crate::set::{
-    Key, Mapped, NFT_MSG_DELSET, NFT_MSG_DELSETELEM, NFT_MSG_DESTROYSET, NFT_MSG_NEWSET, Set, SetInfo, SetRef,
-    UntypedSet,
+    Key, Mapped, NFT_MSG_DELSET, NFT_MSG_DELSETELEM, NFT_MSG_DESTROYSET, NFT_MSG_NEWSET, NFTA_SET_HANDLE, Set, SetInfo,
+    SetRef, UntypedSet,
 };
 use crate::table::{
     NFT_MSG_DELTABLE, NFT_MSG_DESTROYTABLE, NFT_MSG_NEWTABLE, NFTA_TABLE_HANDLE, Table, TableInfo, TableRef,
@@ -194,6 +194,22 @@ impl DeleteByHandle for ChainInfo {
     fn write_handle(&self, w: &mut AttrWriter) {
         self.table().write(w);
         w.u64(NFTA_CHAIN_HANDLE, self.handle().get());
+    }
+}
+
+impl DeleteByHandle for SetInfo {
+    fn handle_messages(&self) -> (u16, Family) {
+        (NFT_MSG_DELSET, self.table().family)
+    }
+
+    fn write_handle(&self, w: &mut AttrWriter) {
+        match self.handle() {
+            Some(handle) => {
+                self.table().write(w);
+                w.u64(NFTA_SET_HANDLE, handle.get());
+            }
+            None => self.at().write(w),
+        }
     }
 }
 

@@ -208,12 +208,17 @@ impl DataType {
         })
     }
 
+    /// Whether the type tells the length and the order of its values.
+    pub(crate) fn layout_is_known(self) -> bool {
+        self.layout().is_some()
+    }
+
     fn is_concatenation(self) -> bool {
         self != Self::SET_VERDICT && self.get() >= 1 << Self::BITS
     }
 
     /// The types of a concatenation, or the one type.
-    fn parts(self) -> impl Iterator<Item = Self> {
+    pub(crate) fn parts(self) -> impl Iterator<Item = Self> {
         let shifts = (0..u32::BITS.div_ceil(Self::BITS)).rev().map(|n| n * Self::BITS);
         let (whole, shifts) = if self.is_concatenation() { (None, Some(shifts)) } else { (Some(self), None) };
         let parts = shifts.into_iter().flatten().map(move |shift| self.get() >> shift & ((1 << Self::BITS) - 1));

@@ -8,10 +8,10 @@ use crate::datum::{IfType, L4Proto, prefix_bound, prefix_mask};
 use crate::error::BuildErrorKind;
 use crate::expr::{
     Base, Bitwise, Byteorder, ByteorderOp, Cmp, CmpOp, Ct, Data, Expr, Immediate, Lookup, LookupFlags, Meta, MetaKey,
-    Payload, Range, RangeOp, Reg, Wire,
+    Objref, Payload, Range, RangeOp, Reg, Wire,
 };
 use crate::set::SetRef;
-use crate::wire::{Family, order};
+use crate::wire::{Family, Name, order};
 
 /// Takes the expressions of a rule, one after another.
 pub(crate) trait Sink {
@@ -132,6 +132,13 @@ impl<'a> Context<'a> {
     pub(crate) fn lower_verdict_map(&mut self, key: &Source, map: &Container, sink: &mut impl Sink) {
         self.load_key(key, map, REG, sink);
         sink.put_lookup(self, map, REG, |lookup| lookup.dreg = Some(Reg::VERDICT));
+    }
+
+    /// Hands the packet to the object that a map has for a field.
+    pub(crate) fn lower_object_map(&mut self, key: &Source, map: &Container, sink: &mut impl Sink) {
+        self.load_key(key, map, REG, sink);
+        let (name, set_id) = sink.container(self, map);
+        sink.put(Objref { set_id, ..Objref::map(REG, name) });
     }
 
     /// Sets a field to a value.
@@ -403,19 +410,21 @@ fn contradiction(field: &'static str, wants: &impl ToString, has: &impl ToString
 trait SinkExt: Sink + Sized {
     /// Looks up what is in the registers from `reg` on.
     fn put_lookup(&mut self, context: &Context<'_>, set: &Container, reg: Reg, change: impl FnOnce(&mut Lookup)) {
-        let mut lookup = match set {
-            Container::Named { set, .. } => {
-                context.check_set(set, self);
-                Lookup::new(&set.name, reg)
-            }
-            Container::Own(set) => {
-                let mut lookup = Lookup::new(set.name(), reg);
-                lookup.set_id = Some(self.next_set());
-                lookup
-            }
-        };
+        let (name, set_id) = self.container(context, set);
+        let mut lookup = Lookup { set_id, ..Lookup::new(name, reg) };
         change(&mut lookup);
         self.put(lookup);
+    }
+
+    /// The name of a set or map, and if it is the rule's own, its number.
+    fn container(&mut self, context: &Context<'_>, set: &Container) -> (Name, Option<u32>) {
+        match set {
+            Container::Named { set, .. } => {
+                context.check_set(set, self);
+                (set.name.clone(), None)
+            }
+            Container::Own(set) => (set.name().into(), Some(self.next_set())),
+        }
     }
 }
 

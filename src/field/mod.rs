@@ -49,7 +49,7 @@ use crate::datum::{
 };
 use crate::error::BuildErrorKind;
 use crate::expr::{Base, CmpOp, CtDirection, CtKey, Data, MetaKey};
-use crate::set::{Anonymous, Element, IntoElement, MapValue};
+use crate::set::{Anonymous, Element, IntoElement, MapValue, TypeofField, TypeofFields};
 use crate::wire::Family;
 use matching::Test;
 use source::{BitOp, Header, Needs, Tells, combine};
@@ -86,6 +86,14 @@ pub struct Read;
 /// Marks a [`Field`] that rules read and [set](crate::RuleBuilder::set).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Write;
+
+impl<V, A> TypeofField for Field<V, A> {
+    type Value = V;
+
+    fn typeof_field(&self) -> TypeofFields {
+        TypeofFields(self.source.typeofs())
+    }
+}
 
 impl<V: Datum, A> Field<V, A> {
     const fn new(name: &'static str, load: Load, needs: Needs) -> Self {

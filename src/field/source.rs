@@ -4,7 +4,7 @@ use crate::datum::DataType;
 use crate::datum::L4Proto;
 use crate::error::BuildErrorKind;
 use crate::expr::{Base, CtDirection, CtKey, Data, MetaKey};
-use crate::userdata::Typeof;
+use crate::userdata::{FieldOf, Typeof};
 use crate::wire::Family;
 
 /// Where a field's value comes from.
@@ -141,21 +141,24 @@ impl Source {
     }
 
     /// What nft calls the field in the userdata of a set.
-    pub(crate) fn typeofs(&self) -> Vec<Typeof> {
+    pub(crate) fn typeofs(&self) -> Vec<FieldOf> {
         self.parts().iter().map(Self::type_of).collect()
     }
 
-    fn type_of(&self) -> Typeof {
+    fn type_of(&self) -> FieldOf {
         let plain = match &self.load {
             Load::Payload { header, field, .. } => {
-                let bits = (self.kind == DataType::INTEGER).then_some(self.len * 8);
-                Typeof::Payload { header: header.0, field: *field, bits }
+                let bits = (self.kind == DataType::INTEGER).then_some(u32::from(self.len) * 8);
+                Typeof::Payload { header: header.0.into(), field: (*field).into(), raw: None, bits, inner: None }
             }
-            Load::Meta(key) => Typeof::Meta(key.get()),
-            Load::Ct(key, direction) => Typeof::Ct { key: key.get(), direction: direction.map(CtDirection::get) },
-            Load::Concatenation(_) => Typeof::Unknown(None),
+            Load::Meta(key) => Typeof::Meta { key: *key, inner: None },
+            Load::Ct(key, direction) => {
+                Typeof::Ct { key: *key, direction: direction.map(|direction| direction.get().into()) }
+            }
+            Load::Concatenation(_) => return FieldOf { of: None, order: None },
         };
-        if self.ops.is_empty() { plain } else { Typeof::Unknown(plain.order()) }
+        let plain = FieldOf::plain(plain);
+        if self.ops.is_empty() { plain } else { plain.computed() }
     }
 }
 

@@ -3,6 +3,7 @@
 //! To add a kind: a file that implements [`Object`] for its type, and its line here.
 
 mod counter;
+mod of;
 
 use std::fmt;
 use std::sync::Arc;
@@ -15,6 +16,7 @@ use crate::wire::newtype::handle;
 use crate::wire::path::{AttrName, Schema};
 use crate::wire::reader::Notes;
 use crate::wire::{AttrReader, AttrWriter, Family, Name};
+pub use of::ObjectOf;
 
 pub(crate) const NFT_MSG_NEWOBJ: u16 = 18;
 pub(crate) const NFT_MSG_GETOBJ: u16 = 19;

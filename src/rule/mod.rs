@@ -26,7 +26,7 @@ use crate::field::{Container, Match, Operand, Source};
 use crate::flowtable::FlowtableRef;
 use crate::object::ObjectRef;
 use crate::set::Anonymous;
-use crate::userdata::{self, Owner, Typeof, Userdata};
+use crate::userdata::{self, FieldOf, Owner, Userdata};
 use crate::wire::AttrWriter;
 use crate::wire::newtype::handle;
 use crate::wire::path::{AttrName, Schema};
@@ -110,6 +110,8 @@ enum Step {
     Set(Box<(Source, Operand)>),
     Update(Box<update::Update>),
     VerdictMap(Box<(Source, Result<Container, BuildErrorKind>)>),
+    /// The packet goes to the object that a map names.
+    ObjectMap(Box<(Source, Result<Container, BuildErrorKind>)>),
     Verdict(VerdictCode),
     ToChain(VerdictCode, ChainRef),
     /// Rules in a chain of the rule's own.
@@ -415,6 +417,10 @@ impl Step {
                 Ok(container) => context.lower_verdict_map(&map.0, container, sink),
                 Err(mistake) => sink.fail(mistake.clone()),
             },
+            Self::ObjectMap(map) => match &map.1 {
+                Ok(container) => context.lower_object_map(&map.0, container, sink),
+                Err(mistake) => sink.fail(mistake.clone()),
+            },
             Self::Verdict(code) => sink.put(Immediate::verdict(Verdict::plain(*code))),
             Self::ToChain(code, to) => {
                 if let Err(mistake) = chain.table.check_same("chain", &to.name, &to.table) {
@@ -438,7 +444,7 @@ impl Step {
             Self::Match(matching) => matching.own_set(),
             Self::Set(set) => set.1.own_set(),
             Self::Update(update) => update.own_set(),
-            Self::VerdictMap(map) => match &map.1 {
+            Self::VerdictMap(map) | Self::ObjectMap(map) => match &map.1 {
                 Ok(Container::Own(own)) => Some((own, &map.0)),
                 _ => None,
             },
@@ -592,7 +598,7 @@ pub trait AsRule {
 /// The sets that come with a rule, for [`AsRule`] alone.
 #[doc(hidden)]
 #[derive(Debug)]
-pub struct OwnSets(pub(crate) Vec<(Anonymous, Vec<Typeof>)>);
+pub struct OwnSets(pub(crate) Vec<(Anonymous, Vec<FieldOf>)>);
 
 impl AsRule for RuleBuilder {
     fn encode(&self, chain: &ChainRef, sets: &[u32], w: &mut AttrWriter, steps: &mut Vec<u8>) {

@@ -5,6 +5,7 @@ use crate::datum::{IcmpCode, Icmpv6Code, IcmpxCode, L4Proto};
 use crate::expr::{Connlimit, FlowOffload, Last, Limit, Log, Notrack, Queue, Quota, Reject};
 use crate::field::{Field, IntoOperand, MapFor, Write};
 use crate::flowtable::FlowtableRef;
+use crate::object::{Object, ObjectOf};
 use crate::userdata::is_unquotable;
 use crate::wire::Family;
 
@@ -96,6 +97,22 @@ impl RuleBuilder {
     /// ```
     pub fn vmap<V, A>(self, field: Field<V, A>, map: impl MapFor<V, Verdict>) -> Self {
         self.push(Step::VerdictMap(Box::new((field.source, map.into_map().0))))
+    }
+
+    /// Hands the packet to the object that a map has for a field: one of the table's, or pairs that become a
+    /// map of the rule's own (`counter name tcp dport map { 80 : "web" }`). A packet whose field is not in
+    /// the map does not go on with the rule.
+    ///
+    /// ```
+    /// use nftlink::field::tcp;
+    /// use nftlink::{Rule, Table, object};
+    ///
+    /// let web = object::Counter::named(Table::inet("fw"), "web");
+    /// let rule = Rule::new().object_map(tcp::dport(), [(80, &web), (443, &web)]);
+    /// ```
+    #[doc(alias = "nft_objref")]
+    pub fn object_map<V, A, T: Object>(self, field: Field<V, A>, map: impl MapFor<V, ObjectOf<T>>) -> Self {
+        self.push(Step::ObjectMap(Box::new((field.source, map.into_map().0))))
     }
 
     /// Refuses the packet and tells its sender that the port is unreachable (`reject`). For

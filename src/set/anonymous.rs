@@ -14,8 +14,8 @@ use crate::datum::{ByteOrder, DataType, successor};
 use crate::error::BuildErrorKind;
 use crate::expr::{Data, Expr, ExprInfo, Value};
 use crate::table::TableRef;
-use crate::userdata::{self, OfData, OfSet, Typeof};
-use crate::wire::AttrWriter;
+use crate::userdata::{self, FieldOf, OfData, OfSet};
+use crate::wire::{AttrWriter, Name};
 
 /// A set of a rule's own, in which it looks up a field: `{ 22, 80 }`, or as a map `{ 22 : accept }`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -34,6 +34,14 @@ pub(crate) struct Anonymous {
 pub(crate) struct Entry {
     pub(crate) key: Option<(Data, Data)>,
     pub(crate) value: Option<Value>,
+    /// The name of the object that is the value.
+    pub(crate) object: Option<Name>,
+}
+
+impl Entry {
+    fn value(&self) -> (Option<&Value>, Option<&Name>) {
+        (self.value.as_ref(), self.object.as_ref())
+    }
 }
 
 impl Anonymous {
@@ -65,7 +73,11 @@ impl Anonymous {
 
     /// The template from which the kernel makes a name.
     pub(crate) fn name(&self) -> &'static str {
-        if self.shape.is_some() { "__map%d" } else { "__set%d" }
+        match self.shape {
+            Some(Shape { object: Some(_), .. }) => "__objmap%d",
+            Some(_) => "__map%d",
+            None => "__set%d",
+        }
     }
 
     /// The only element of a set, whose test needs no set.
@@ -97,9 +109,9 @@ impl Anonymous {
     /// The kernel's entries for the intervals of a set: an end at the lowest value, and none
     /// between two that touch.
     fn write_intervals(&self, entry: &Entry, next: Option<&Entry>, w: &mut AttrWriter) {
-        let Some((start, end)) = &entry.key else { return write_bare(None, None, entry.value.as_ref(), false, w) };
+        let Some((start, end)) = &entry.key else { return write_bare(None, None, entry.value(), false, w) };
         let after = successor(end.as_bytes());
-        write_bare(Some(start), None, entry.value.as_ref(), after.is_none(), w);
+        write_bare(Some(start), None, entry.value(), after.is_none(), w);
         let touched = next.and_then(|next| next.key.as_ref()).map(|(start, _)| start);
         if let Some(after) = after.filter(|after| Some(after) != touched) {
             write_end(&after, w);
@@ -107,13 +119,13 @@ impl Anonymous {
     }
 
     /// Writes the attributes of the set itself, which has the number `id` in its batch.
-    pub(crate) fn encode(&self, table: &TableRef, id: u32, key_typeof: &[Typeof], w: &mut AttrWriter) {
+    pub(crate) fn encode(&self, table: &TableRef, id: u32, key_typeof: &[FieldOf], w: &mut AttrWriter) {
         table.write(w);
         w.string(NFTA_SET_NAME, self.name().as_bytes());
         let mut flags = SetFlags::ANONYMOUS | SetFlags::CONSTANT;
         flags.set(SetFlags::INTERVAL, self.intervals);
         flags.set(SetFlags::CONCAT, self.intervals && self.is_concatenation());
-        flags.set(SetFlags::MAP, self.shape.is_some());
+        flags |= Shape::flags(self.shape);
         write_types(flags, (self.kind, self.len), self.shape, id, w);
         write_desc(Some(self.size()), field_lens(flags, self.fields), &[], w);
         let verdicts = self.shape.is_some_and(|shape| shape.kind == DataType::SET_VERDICT);
@@ -124,17 +136,19 @@ impl Anonymous {
         let key_order = match (self.order, key_typeof) {
             // One byte that has no order has one for nft: that of the field, and in intervals network order.
             (ByteOrder::None, [_]) if self.intervals => ByteOrder::Network,
-            (ByteOrder::None, [field]) => field.order().unwrap_or(self.order),
+            (ByteOrder::None, [field]) => field.order.unwrap_or(self.order),
             (order, _) => order,
         };
         let userdata = OfSet {
             key_order,
-            data_order: self.shape.map(|shape| shape.order),
+            data_order: self.shape.and_then(Shape::data_order),
+            is_map: self.shape.is_some(),
             merge: self.intervals && self.shape.is_none(),
             // nft tells of what a map has for keys only if it is a concatenation, and of that not if it swaps a part.
             key_typeof: if tells { key_typeof } else { &[] },
             key_is_concatenation: self.is_concatenation(),
             data: if verdicts { OfData::Verdict } else { OfData::Plain },
+            data_typeof: &[],
             comment: None,
         };
         userdata::write_set(w, NFTA_SET_USERDATA, &userdata);
@@ -161,10 +175,10 @@ impl Anonymous {
         for (n, entry) in self.entries.iter().enumerate() {
             write(&|w| match &entry.key {
                 Some((start, end)) if self.is_concatenation() && self.intervals => {
-                    write_bare(Some(start), Some(end), entry.value.as_ref(), false, w);
+                    write_bare(Some(start), Some(end), entry.value(), false, w);
                 }
                 _ if self.intervals => self.write_intervals(entry, self.entries.get(n + 1), w),
-                key => write_bare(key.as_ref().map(|(start, _)| start), None, entry.value.as_ref(), false, w),
+                key => write_bare(key.as_ref().map(|(start, _)| start), None, entry.value(), false, w),
             });
         }
     }
@@ -211,7 +225,7 @@ impl Anonymous {
     pub(crate) fn contents(&self) -> Contents {
         let mut w = AttrWriter::new();
         self.each_entry(|write| write(&mut w));
-        let data = self.shape.map(|shape| shape.kind);
+        let data = self.shape.filter(|shape| shape.object.is_none()).map(|shape| shape.kind);
         Contents::new(self.kind, self.len as u32, data, self.intervals, read_entries(w.bytes_written()))
     }
 }

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use super::*;
 use crate::expr::{ExprInfo, Exprs};
 use crate::set::element::ElementFlags;
+use crate::userdata::{SetUserdata, Typeof};
 use crate::wire::message::{Content, Messages};
 use crate::wire::reader::Notes;
 use crate::wire::{AttrReader, Family};
@@ -194,4 +195,48 @@ fn every_element_is_written_as_it_was_from_its_public_fields() {
     assert!(requested > 5000, "{requested}");
     let seen: Vec<u16> = dumped.into_keys().collect();
     assert_eq!(seen, [1, 2, 3, 4, 5, 6, 7, 9, 10, 11], "all but PAD");
+}
+
+#[test]
+fn all_userdata_of_sets_and_elements_is_understood_and_written_again() {
+    let Some(files) = files() else { return eprintln!("NFTLINK_CORPUS is not set: nothing was compared") };
+    let mut kinds: BTreeMap<String, usize> = BTreeMap::new();
+    let mut elements = 0;
+    for path in files {
+        let bytes = fs::read(&path).unwrap();
+        for (family, attrs) in messages(&bytes, NFT_MSG_NEWSET) {
+            let info = SetInfo::decode(family, attrs).unwrap();
+            let userdata = SetUserdata::parse(info.userdata());
+            let Some(userdata) = userdata else { panic!("{:?} in {}", info.userdata(), path.display()) };
+            assert_eq!(userdata.to_bytes(), info.userdata(), "{}", path.display());
+            assert_eq!((userdata.key_order, userdata.data_order), (info.key_order(), info.data_order()));
+            assert_eq!((&userdata.key_typeof, &userdata.data_typeof), (&info.key_typeof(), &info.data_typeof()));
+            assert_eq!(userdata.comment.as_deref(), info.comment());
+            for of in [userdata.key_typeof, userdata.data_typeof].into_iter().flatten() {
+                let parts = if let Typeof::Concat(parts) = &of { parts.clone() } else { vec![of] };
+                for part in parts {
+                    let name = format!("{part:?}");
+                    assert!(!matches!(part, Typeof::Other(_)), "{part:?} in {}", path.display());
+                    let kind = name.split([' ', '(']).next().unwrap_or_default();
+                    *kinds.entry(kind.to_owned()).or_default() += 1;
+                }
+            }
+        }
+        for (_, attrs) in messages(&bytes, NFT_MSG_NEWSETELEM) {
+            let mut entries = Vec::new();
+            read_element_list(attrs, &mut entries).unwrap();
+            for entry in entries.iter().filter(|entry| !entry.userdata().is_empty()) {
+                let mut w = AttrWriter::new();
+                let open = entry.userdata().first() == Some(&1);
+                userdata::write_element(&mut w, 6, entry.comment().map(Comment::kept).as_ref(), open);
+                let len = 4 + entry.userdata().len();
+                assert_eq!(w.bytes_written()[4..len], *entry.userdata(), "{}", path.display());
+                elements += 1;
+            }
+        }
+    }
+    println!("typeof: {kinds:?}; elements with userdata: {elements}");
+    let seen: Vec<&str> = kinds.keys().map(String::as_str).collect();
+    assert_eq!(seen, ["Ct", "Exthdr", "Fib", "Meta", "Numgen", "Osf", "Payload", "Verdict", "Xfrm"]);
+    assert!(elements > 20, "{elements}");
 }

@@ -10,8 +10,8 @@ use crate::datum::{IntoKey, successor};
 use crate::error::BuildErrorKind;
 use crate::expr::{self, DATA_SCHEMA, Data, Expr, Value};
 use crate::userdata::{self, Comment};
-use crate::wire::AttrWriter;
 use crate::wire::path::{AttrName, Schema};
+use crate::wire::{AttrWriter, Name};
 
 const NFTA_SET_ELEM_LIST_TABLE: u16 = 1;
 const NFTA_SET_ELEM_LIST_SET: u16 = 2;
@@ -221,6 +221,7 @@ impl<K: Key, V: Mapped> Element<K, V> {
                 Err(mistake) => w.fail(mistake),
             }
             userdata::write_element(w, NFTA_SET_ELEM_USERDATA, self.comment.as_ref(), open_end);
+            write_object(self.value.object(), w);
             write_stateful(&self.exprs, NFTA_SET_ELEM_EXPR, NFTA_SET_ELEM_EXPRESSIONS, w);
         }
         w.close(entry);
@@ -235,7 +236,7 @@ impl<K: Key, V: Mapped> Element<K, V> {
     /// The key and value as bytes.
     pub(super) fn entry(&self, sorted: bool) -> Result<Entry, BuildErrorKind> {
         let key = self.key.as_ref().map(|key| key.bounds(sorted)).transpose()?;
-        Ok(Entry { key, value: self.value.value()? })
+        Ok(Entry { key, value: self.value.value()?, object: self.value.object().cloned() })
     }
 
     /// The same with another key.
@@ -272,7 +273,7 @@ pub(super) fn write_end(after: &Data, w: &mut AttrWriter) {
 pub(super) fn write_bare(
     key: Option<&Data>,
     key_end: Option<&Data>,
-    value: Option<&Value>,
+    (value, object): (Option<&Value>, Option<&Name>),
     open_end: bool,
     w: &mut AttrWriter,
 ) {
@@ -289,7 +290,16 @@ pub(super) fn write_bare(
             value.write(w, NFTA_SET_ELEM_DATA);
         }
         userdata::write_element(w, NFTA_SET_ELEM_USERDATA, None, open_end);
+        write_object(object, w);
     });
+}
+
+/// Writes the name of the object that is an element's value.
+pub(super) fn write_object(object: Option<&Name>, w: &mut AttrWriter) {
+    if let Some(object) = object {
+        w.check(object.check("object"));
+        w.name(NFTA_SET_ELEM_OBJREF, object);
+    }
 }
 
 /// Writes the stateful expressions of a set or element: one in its own attribute, more as a list.

@@ -254,7 +254,7 @@ fn assemble_intervals<K: Key, V: Mapped>(mut entries: Vec<ElementInfo>) -> Resul
 pub(crate) fn write_lookup(key: Option<&Data>, is_end: bool, w: &mut AttrWriter) {
     w.nest(NFTA_SET_ELEM_LIST_ELEMENTS, |w| match key.filter(|_| is_end) {
         Some(after) => write_end(after, w),
-        None => write_bare(key, None, None, false, w),
+        None => write_bare(key, None, (None, None), false, w),
     });
 }
 

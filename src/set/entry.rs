@@ -91,10 +91,7 @@ impl Entry {
             if !self.userdata.is_empty() {
                 userdata::write_bytes(w, NFTA_SET_ELEM_USERDATA, &self.userdata);
             }
-            if let Some(object) = &self.object {
-                w.check(object.check("object"));
-                w.name(NFTA_SET_ELEM_OBJREF, object);
-            }
+            write_object(self.object.as_ref(), w);
             write_stateful(&self.exprs, NFTA_SET_ELEM_EXPR, NFTA_SET_ELEM_EXPRESSIONS, w);
             w.raw(&self.unknown);
         }
@@ -105,6 +102,8 @@ impl Entry {
 impl From<&ElementInfo> for Entry {
     fn from(info: &ElementInfo) -> Self {
         let mut unknown = AttrWriter::new();
+        // What the set gives to all its entries kernels tell of the ends of intervals, too, and do not take.
+        let end = info.is_interval_end();
         let known = |number| (NFTA_SET_ELEM_KEY..=NFTA_SET_ELEM_EXPRESSIONS).contains(&number);
         unknown.copy(info.raw().unwrap_or_default(), |number| !known(number));
         Self {
@@ -113,11 +112,11 @@ impl From<&ElementInfo> for Entry {
             value: info.data().cloned(),
             object: info.object().cloned(),
             flags: info.flags(),
-            timeout: info.timeout(),
+            timeout: info.timeout().filter(|_| !end),
             // To the kernel nothing left would mean all of it.
-            expires: info.expires().map(|left| left.max(Duration::from_millis(1))),
+            expires: info.expires().map(|left| left.max(Duration::from_millis(1))).filter(|_| !end),
             userdata: info.userdata().to_vec(),
-            exprs: info.stateful().iter().map(Unknown::or_known).collect(),
+            exprs: info.stateful().iter().filter(|_| !end).map(Unknown::or_known).collect(),
             unknown: unknown.bytes_written().to_vec(),
         }
     }

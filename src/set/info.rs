@@ -7,6 +7,7 @@ use crate::datum::{ByteOrder, DataType};
 use crate::error::DecodeError;
 use crate::expr::{ExprInfo, Exprs};
 use crate::object::ObjectKind;
+use crate::userdata::Typeof;
 use crate::wire::reader::Notes;
 use crate::wire::{Attr, AttrReader, Family};
 
@@ -137,11 +138,14 @@ impl SetInfo {
     }
 
     pub(crate) fn as_type<K: Key, V: Mapped>(&self) -> Option<Set<K, V>> {
-        let map = if V::SHAPE.is_some() { SetFlags::MAP } else { SetFlags::empty() };
+        let map = Shape::flags(V::SHAPE);
         let shape = SetFlags::INTERVAL | SetFlags::MAP | SetFlags::OBJECT | SetFlags::CONCAT;
         let keys = self.key_type == K::TYPE && self.key_len as usize == K::LEN;
         // The kernel tells no length of verdicts.
         let values = V::SHAPE.is_none_or(|shape| {
+            if let Some(kind) = shape.object {
+                return self.object_kind == Some(kind);
+            }
             let verdicts = shape.kind == DataType::SET_VERDICT;
             self.data_type == Some(shape.kind) && (verdicts || self.data_len == Some(shape.len as u32))
         });
@@ -159,7 +163,7 @@ impl SetInfo {
 
     /// Describes the type of its elements, for errors.
     pub(crate) fn describe(&self) -> String {
-        describe(self.flags, self.key_type, self.data_type)
+        describe(self.flags, self.key_type, self.data_type, self.object_kind)
     }
 
     /// Returns the table and name.
@@ -257,6 +261,17 @@ impl SetInfo {
         userdata::data_order(&self.userdata)
     }
 
+    /// Returns what nft noted that the keys are values of: of a set that was declared with `typeof`, and of
+    /// one whose keys are a concatenation.
+    pub fn key_typeof(&self) -> Option<Typeof> {
+        userdata::key_typeof(&self.userdata)
+    }
+
+    /// Returns what nft noted that the values are values of, of a map.
+    pub fn data_typeof(&self) -> Option<Typeof> {
+        userdata::data_typeof(&self.userdata)
+    }
+
     /// Returns the lengths of a concatenation's fields in bytes, without padding, of a set with
     /// [`SetFlags::CONCAT`].
     pub fn fields(&self) -> &[u32] {
@@ -290,17 +305,22 @@ impl SetInfo {
 }
 
 /// Describes the type of a set's elements, for errors.
-pub(crate) fn describe(flags: SetFlags, key_type: DataType, data_type: Option<DataType>) -> String {
+fn describe(flags: SetFlags, key_type: DataType, data_type: Option<DataType>, object: Option<ObjectKind>) -> String {
     let what = if flags.intersects(SetFlags::MAP | SetFlags::OBJECT) { "a map" } else { "a set" };
     let of = if flags.contains(SetFlags::INTERVAL) { "of intervals of" } else { "of" };
-    let to = data_type.map(|data_type| format!(" to {}", data_type.describe())).unwrap_or_default();
+    let to = match (data_type, object) {
+        (_, Some(kind)) => format!(" to {kind} objects"),
+        (Some(data_type), None) => format!(" to {}", data_type.describe()),
+        (None, None) => String::new(),
+    };
     format!("{what} {of} {}{to}", key_type.describe())
 }
 
 /// Describes the type that a program takes a set for.
 pub(crate) fn describe_type<K: Key, V: Mapped>() -> String {
-    let map = if V::SHAPE.is_some() { SetFlags::MAP } else { SetFlags::empty() };
-    describe(K::FLAGS | map, K::TYPE, V::SHAPE.map(|shape| shape.kind))
+    let object = V::SHAPE.and_then(|shape| shape.object);
+    let data_type = V::SHAPE.filter(|_| object.is_none()).map(|shape| shape.kind);
+    describe(K::FLAGS | Shape::flags(V::SHAPE), K::TYPE, data_type, object)
 }
 
 impl AsRef<SetRef> for SetInfo {

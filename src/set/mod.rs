@@ -8,6 +8,7 @@ mod info;
 mod key;
 mod list;
 mod merge;
+mod shown;
 mod untyped;
 mod value;
 
@@ -32,6 +33,7 @@ pub(crate) use list::{
     SplitEntries, agree, first_entries, open_end_overlaps, read_element_list, show_entries, write_set_id,
 };
 pub(crate) use merge::{Changes, cut_out, merge, merge_into};
+pub use shown::UntypedElement;
 pub use untyped::UntypedSet;
 use value::Shape;
 pub use value::{MapValue, Mapped};
@@ -40,7 +42,7 @@ use crate::datum::DataType;
 use crate::error::BuildErrorKind;
 use crate::expr::{Counter, Expr};
 use crate::table::TableRef;
-use crate::userdata::{self, Comment, OfData, OfSet};
+use crate::userdata::{self, Comment, FieldOf, OfData, OfSet};
 use crate::wire::newtype::{handle, open_number};
 use crate::wire::path::{AttrName, Schema};
 use crate::wire::{AttrWriter, Name};
@@ -246,11 +248,13 @@ pub struct Set<K, V = ()> {
     auto_merge: bool,
     comment: Option<Comment>,
     exprs: Vec<Expr>,
+    key_typeof: Arc<[FieldOf]>,
+    data_typeof: Arc<[FieldOf]>,
     of: PhantomData<fn() -> (K, V)>,
 }
 
-/// A map from keys of type `K` to values of type `V`: a data type, a tuple of those, or a
-/// [`Verdict`](crate::expr::Verdict).
+/// A map from keys of type `K` to values of type `V`: a data type, a tuple of those, a
+/// [`Verdict`](crate::expr::Verdict), or the name of an object ([`ObjectOf`](crate::object::ObjectOf)).
 ///
 /// ```
 /// use std::net::Ipv4Addr;
@@ -272,8 +276,7 @@ pub type Map<K, V> = Set<K, V>;
 impl<K: Key, V: Mapped> Set<K, V> {
     /// A set in `table`. The name must not have a `%` in it, which the kernel would replace.
     pub fn new(table: impl AsRef<TableRef>, name: impl Into<Name>) -> Self {
-        let map = if V::SHAPE.is_some() { SetFlags::MAP } else { SetFlags::empty() };
-        Self::known(SetRef::new(table, name), K::FLAGS | map)
+        Self::known(SetRef::new(table, name), K::FLAGS | Shape::flags(V::SHAPE))
     }
 
     /// What [`SetInfo::typed`] begins with.
@@ -288,6 +291,8 @@ impl<K: Key, V: Mapped> Set<K, V> {
             auto_merge: false,
             comment: None,
             exprs: Vec::new(),
+            key_typeof: Arc::default(),
+            data_typeof: Arc::default(),
             of: PhantomData,
         }
     }
@@ -353,6 +358,30 @@ impl<K: Key, V: Mapped> Set<K, V> {
         self
     }
 
+    /// Notes for nft which field the keys are values of, or which fields taken together: it lists the
+    /// set as `typeof ip saddr` in place of `type ipv4_addr`, and knows what a number means.
+    ///
+    /// ```
+    /// use std::net::Ipv4Addr;
+    /// use nftlink::field::ip;
+    /// use nftlink::{Set, Table};
+    ///
+    /// let blocked = Set::<Ipv4Addr>::new(Table::inet("fw"), "blocked").typeof_key(&ip::saddr());
+    /// ```
+    pub fn typeof_key<F: TypeofField>(mut self, field: &F) -> Self
+    where
+        K: KeyFor<F::Value>,
+    {
+        self.key_typeof = field.typeof_field().0.into();
+        self
+    }
+
+    /// Notes for nft which field the values are values of, of a map.
+    pub fn typeof_value<F: TypeofField<Value = V>>(mut self, field: &F) -> Self {
+        self.data_typeof = field.typeof_field().0.into();
+        self
+    }
+
     /// Sets a comment of at most 127 bytes.
     pub fn comment(mut self, comment: impl Into<Arc<str>>) -> Self {
         self.comment = Some(Comment::new(comment));
@@ -378,15 +407,19 @@ impl<K: Key, V: Mapped> Set<K, V> {
         write_times(self.timeout, self.gc_interval, w);
         let data = match V::SHAPE {
             Some(shape) if shape.is_concatenation => OfData::Concatenation,
+            // nft takes no note of keys for one of verdicts that says nothing of its values.
+            Some(shape) if shape.kind == DataType::SET_VERDICT && !self.key_typeof.is_empty() => OfData::Verdict,
             _ => OfData::Plain,
         };
         let userdata = OfSet {
             key_order: K::ORDER,
-            data_order: V::SHAPE.map(|shape| shape.order),
+            data_order: V::SHAPE.and_then(Shape::data_order),
+            is_map: V::SHAPE.is_some(),
             merge: self.auto_merge,
-            key_typeof: &[],
+            key_typeof: &self.key_typeof,
             key_is_concatenation: K::FIELDS.len() > 1,
             data,
+            data_typeof: &self.data_typeof,
             comment: self.comment.as_ref(),
         };
         userdata::write_set(w, NFTA_SET_USERDATA, &userdata);
@@ -422,14 +455,32 @@ impl<K: Key, V: Mapped> Set<K, V> {
     }
 }
 
+/// What a set's [`typeof_key`](Set::typeof_key) takes: a [`Field`](crate::field::Field).
+pub trait TypeofField {
+    /// The type of the field's values.
+    type Value;
+
+    #[doc(hidden)]
+    fn typeof_field(&self) -> TypeofFields;
+}
+
+/// What nft calls a field, for [`TypeofField`] alone.
+#[doc(hidden)]
+#[derive(Debug)]
+pub struct TypeofFields(pub(crate) Vec<FieldOf>);
+
 /// Writes what keys and values are, and the number that the set has in its batch.
 fn write_types(flags: SetFlags, key: (DataType, usize), shape: Option<Shape>, id: u32, w: &mut AttrWriter) {
     w.u32(NFTA_SET_FLAGS, flags.bits());
     w.u32(NFTA_SET_KEY_TYPE, key.0.get());
     w.u32(NFTA_SET_KEY_LEN, key.1 as u32);
-    if let Some(shape) = shape {
-        w.u32(NFTA_SET_DATA_TYPE, shape.kind.get());
-        w.u32(NFTA_SET_DATA_LEN, shape.len as u32);
+    match shape {
+        None => {}
+        Some(Shape { object: Some(kind), .. }) => w.u32(NFTA_SET_OBJ_TYPE, kind.get()),
+        Some(shape) => {
+            w.u32(NFTA_SET_DATA_TYPE, shape.kind.get());
+            w.u32(NFTA_SET_DATA_LEN, shape.len as u32);
+        }
     }
     w.u32(NFTA_SET_ID, id);
 }
@@ -497,7 +548,8 @@ fn millis(duration: Duration, w: &mut AttrWriter) -> u64 {
 impl<K, V> Clone for Set<K, V> {
     fn clone(&self) -> Self {
         let (at, comment, exprs) = (self.at.clone(), self.comment.clone(), self.exprs.clone());
-        Self { at, comment, exprs, ..*self }
+        let (key_typeof, data_typeof) = (self.key_typeof.clone(), self.data_typeof.clone());
+        Self { at, comment, exprs, key_typeof, data_typeof, ..*self }
     }
 }
 
@@ -551,5 +603,56 @@ mod tests {
         assert!(matches!(endless, Some(BuildErrorKind::DurationTooLong { .. })), "{endless:?}");
         let mut w = AttrWriter::new();
         assert_eq!(millis(Duration::from_nanos(1), &mut w), 1);
+    }
+
+    #[test]
+    fn a_third_stateful_expression_is_refused() {
+        let set = |count: usize| (0..count).fold(Set::<Port>::new(Table::inet("fw"), "x"), |set, _| set.counters());
+        assert_eq!([0, 1, 2].map(|count| written(&set(count)).1), [None, None, None]);
+        let mistake =
+            BuildErrorKind::OutOfRange { what: "the number of stateful expressions", value: 3, min: 0, max: 2 };
+        assert_eq!(written(&set(3)).1, Some(mistake.clone()));
+        let element = (0..3).fold(Element::<Port>::new(80), |element, _| element.stateful(Counter::default()));
+        let mut w = AttrWriter::new();
+        element.encode(WhatOfElement::Full, &mut w);
+        assert_eq!(w.take_error(), Some(mistake));
+    }
+
+    #[test]
+    fn what_a_set_says_that_is_not_known_is_kept_and_written_back() {
+        let mut w = AttrWriter::new();
+        UntypedSet::new(SetRef::new(Table::inet("fw"), "x"), DataType::MARK, 4).encode(1, &mut w);
+        w.nest(NFTA_SET_DESC, |w| w.u32(7, 8));
+        w.u32(99, 100);
+        let info = SetInfo::decode(crate::Family::INET, w.bytes_written()).unwrap();
+        let again = UntypedSet::from(&info);
+        assert!(!again.unknown.is_empty() && !again.unknown_desc.is_empty());
+        let mut w = AttrWriter::new();
+        again.encode(1, &mut w);
+        assert_eq!(UntypedSet::from(&SetInfo::decode(crate::Family::INET, w.bytes_written()).unwrap()), again);
+
+        let mut entry = Entry::new([1, 2]);
+        let mut unknown = AttrWriter::new();
+        unknown.u32(50, 1);
+        entry.unknown = unknown.bytes_written().to_vec();
+        let mut w = AttrWriter::new();
+        entry.encode(WhatOfElement::Full, &mut w);
+        assert_eq!(list::read_entries(w.bytes_written()).iter().map(Entry::from).collect::<Vec<_>>(), [entry]);
+    }
+
+    #[test]
+    fn entries_are_put_into_an_order_that_the_kernel_takes() {
+        let [a, b] = [[1], [2]];
+        let mut entries =
+            [Entry::catch_all(), Entry::new(b), Entry::interval_end(b), Entry::new(a), Entry::interval_end([0])];
+        sort_entries(&mut entries);
+        let sorted =
+            [Entry::interval_end([0]), Entry::new(a), Entry::interval_end(b), Entry::new(b), Entry::catch_all()];
+        assert_eq!(entries, sorted);
+        // Without ends there is nothing to put right.
+        let plain = [Entry::new(b), Entry::new(a)];
+        let mut same = plain.clone();
+        sort_entries(&mut same);
+        assert_eq!(same, plain);
     }
 }

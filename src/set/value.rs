@@ -3,6 +3,8 @@
 use crate::datum::{ByteOrder, DataType, Datum, IntoKey, concatenations};
 use crate::error::BuildErrorKind;
 use crate::expr::{Data, Value, Verdict};
+use crate::object::{self, Object, ObjectKind, ObjectOf};
+use crate::set::SetFlags;
 use crate::set::key::{KeyPart, Part, concatenated, push_part, split_part, type_of};
 use crate::wire::Name;
 
@@ -24,10 +26,10 @@ pub trait Mapped: Clone {
     fn read(value: Option<&Value>, object: Option<&Name>) -> Option<Self>;
 }
 
-/// What a map has for values: a data type, a tuple of those, or a [`Verdict`].
+/// What a map has for values: a data type, a tuple of those, a [`Verdict`], or an [`ObjectOf`] some kind.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be the value of a map",
-    label = "a map's value is an nft data type, a tuple of those, or a `Verdict`",
+    label = "a map's value is an nft data type, a tuple of those, a `Verdict`, or an `ObjectOf<…>`",
     note = "a port is `Port`, not `u16`"
 )]
 pub trait MapValue: Mapped {}
@@ -40,6 +42,28 @@ pub struct Shape {
     pub(crate) len: usize,
     pub(crate) order: ByteOrder,
     pub(crate) is_concatenation: bool,
+    /// Values are objects of that kind, and have no type.
+    pub(crate) object: Option<ObjectKind>,
+}
+
+impl Shape {
+    const fn plain(kind: DataType, len: usize, order: ByteOrder) -> Self {
+        Self { kind, len, order, is_concatenation: false, object: None }
+    }
+
+    /// The flags of a set with such values.
+    pub(crate) const fn flags(shape: Option<Self>) -> SetFlags {
+        match shape {
+            None => SetFlags::empty(),
+            Some(Self { object: Some(_), .. }) => SetFlags::OBJECT,
+            Some(_) => SetFlags::MAP,
+        }
+    }
+
+    /// The order of the bytes of values that are no objects.
+    pub(crate) fn data_order(self) -> Option<ByteOrder> {
+        self.object.is_none().then_some(self.order)
+    }
 }
 
 impl Mapped for () {
@@ -55,7 +79,7 @@ impl Mapped for () {
 }
 
 impl<V: Datum> Mapped for V {
-    const SHAPE: Option<Shape> = Some(Shape { kind: V::TYPE, len: V::LEN, order: V::ORDER, is_concatenation: false });
+    const SHAPE: Option<Shape> = Some(Shape::plain(V::TYPE, V::LEN, V::ORDER));
 
     fn value(&self) -> Result<Option<Value>, BuildErrorKind> {
         self.to_data().map(|data| Some(Value::Data(data)))
@@ -72,8 +96,7 @@ impl<V: Datum> Mapped for V {
 impl<V: Datum> MapValue for V {}
 
 impl Mapped for Verdict {
-    const SHAPE: Option<Shape> =
-        Some(Shape { kind: DataType::SET_VERDICT, len: 0, order: ByteOrder::None, is_concatenation: false });
+    const SHAPE: Option<Shape> = Some(Shape::plain(DataType::SET_VERDICT, 0, ByteOrder::None));
 
     fn value(&self) -> Result<Option<Value>, BuildErrorKind> {
         Ok(Some(Value::Verdict(self.clone())))
@@ -89,6 +112,39 @@ impl Mapped for Verdict {
 
 impl MapValue for Verdict {}
 
+impl<T: Object> Mapped for ObjectOf<T> {
+    const SHAPE: Option<Shape> = {
+        let plain = Shape::plain(DataType::from_raw(0), 0, ByteOrder::None);
+        Some(Shape { object: Some(T::KIND), ..plain })
+    };
+
+    fn value(&self) -> Result<Option<Value>, BuildErrorKind> {
+        self.name().check("object").map(|()| None)
+    }
+
+    fn object(&self) -> Option<&Name> {
+        Some(self.name())
+    }
+
+    fn read(_value: Option<&Value>, object: Option<&Name>) -> Option<Self> {
+        object.map(Self::new)
+    }
+}
+
+impl<T: Object> MapValue for ObjectOf<T> {}
+
+impl<T: Object> IntoKey<Self> for ObjectOf<T> {
+    fn into_key(self) -> Self {
+        self
+    }
+}
+
+impl<T: Object> IntoKey<ObjectOf<T>> for &object::Named<T> {
+    fn into_key(self) -> ObjectOf<T> {
+        self.into()
+    }
+}
+
 impl IntoKey<Self> for Verdict {
     fn into_key(self) -> Self {
         self
@@ -100,7 +156,8 @@ macro_rules! concatenated_values {
         impl<$($Part: Datum),*> Mapped for ($($Part,)*) {
             const SHAPE: Option<Shape> = {
                 let parts: &[Part] = &[$(<$Part as KeyPart>::PART),*];
-                Some(Shape { kind: type_of(parts), len: concatenated(parts), order: ByteOrder::None, is_concatenation: true })
+                let plain = Shape::plain(type_of(parts), concatenated(parts), ByteOrder::None);
+                Some(Shape { is_concatenation: true, ..plain })
             };
 
             fn value(&self) -> Result<Option<Value>, BuildErrorKind> {
