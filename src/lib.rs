@@ -86,7 +86,7 @@
 //! | [`guide`] | whole programs for whole tasks, which the tests run with real packets: begin here |
 //! | the root | [`Conn`], [`Batch`], and what is put into one: [`Table`], [`Chain`], [`Set`], [`Map`], [`Element`], [`Rule`] |
 //! | [`field`] | what a rule compares: `ip::saddr()`, `tcp::dport()`, `ct::state()` … |
-//! | [`object`] | named stateful objects: counters |
+//! | [`object`] | named stateful objects: counters, quotas, limits, conntrack helpers and timeouts, tunnels … |
 //! | [`datum`] | nft's data types: ports, marks, interface names, ICMP types, TCP flags, intervals … |
 //! | [`expr`] | the kernel's own expressions, below the typed language |
 //! | [`error`](mod@error) | what can go wrong |
@@ -122,7 +122,7 @@ mod tests;
 mod userdata;
 mod wire;
 
-pub use batch::{Batch, Declare, Delete, Flush, Position, Rename};
+pub use batch::{Batch, Declare, Delete, DeleteByHandle, Flush, Position, Rename};
 pub use chain::{
     Chain, ChainFlags, ChainHandle, ChainInfo, ChainKind, ChainRef, Device, Hook, Hooked, Policy, Priority, Regular,
 };

@@ -77,7 +77,9 @@ fn path(part: &Part<'_>, extended: &ExtAck) -> Option<AttrPath> {
         chain::NFT_MSG_NEWCHAIN | chain::NFT_MSG_DELCHAIN | chain::NFT_MSG_DESTROYCHAIN => &chain::SCHEMA,
         rule::NFT_MSG_NEWRULE | rule::NFT_MSG_DELRULE | rule::NFT_MSG_DESTROYRULE => &rule::SCHEMA,
         set::NFT_MSG_NEWSET | set::NFT_MSG_DELSET | set::NFT_MSG_DESTROYSET => &set::SCHEMA,
-        object::NFT_MSG_NEWOBJ | object::NFT_MSG_DELOBJ | object::NFT_MSG_DESTROYOBJ => &object::SCHEMA,
+        object::NFT_MSG_NEWOBJ | object::NFT_MSG_DELOBJ | object::NFT_MSG_DESTROYOBJ => {
+            object::schema_of(part.object_kind().unwrap_or(object::ObjectKind::from_raw(0)))
+        }
         _ if part.is_elements() => &set::LIST_SCHEMA,
         _ => return None,
     };

@@ -10,7 +10,7 @@ use std::fmt;
 
 pub use chains::Rename;
 pub(crate) use verbs::write_rule_chain;
-pub use verbs::{Declare, Delete, Flush, Position};
+pub use verbs::{Declare, Delete, DeleteByHandle, Flush, Position};
 
 use crate::chain::ChainRef;
 use crate::datum::{DataType, IntoKey};
@@ -156,6 +156,13 @@ impl Batch {
     /// Deletes a table, chain, set, object or rule if it is there (Linux 6.3).
     pub fn destroy(&mut self, what: &impl Delete) -> &mut Self {
         self.remove(what, what.messages().1)
+    }
+
+    /// Deletes what was read by its number, whatever has its name now; the commit fails if it is not there
+    /// (`ENOENT`), or if something else refers to it (`EBUSY`).
+    pub fn delete_by_handle(&mut self, what: &impl DeleteByHandle) -> &mut Self {
+        let (kind, family) = what.handle_messages();
+        self.op(0, |batch| batch.message(kind, 0, family, |w| what.write_handle(w)))
     }
 
     fn remove(&mut self, what: &impl Delete, kind: u16) -> &mut Self {

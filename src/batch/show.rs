@@ -7,7 +7,7 @@ use super::chains::GUARDED;
 use crate::chain::{self, Device, NFTA_CHAIN_HANDLE, NFTA_CHAIN_HOOK, NFTA_CHAIN_NAME, changed_devices};
 use crate::datum::DataType;
 use crate::error::Op;
-use crate::object::{self, NFTA_OBJ_NAME, NFTA_OBJ_TYPE, ObjectKind};
+use crate::object::{self, NFTA_OBJ_HANDLE, NFTA_OBJ_NAME, NFTA_OBJ_TYPE, ObjectKind};
 use crate::rule::{self, Bytecode, NFTA_RULE_CHAIN, NFTA_RULE_EXPRESSIONS, NFTA_RULE_HANDLE, NFTA_RULE_POSITION};
 use crate::set::{
     self, NFTA_SET_ELEM_LIST_ELEMENTS, NFTA_SET_FLAGS, NFTA_SET_KEY_TYPE, NFTA_SET_NAME, SetFlags, first_entries,
@@ -88,8 +88,7 @@ impl<'a> Part<'a> {
             other => return format!("message {other}"),
         };
         let mut text = format!("{verb} ");
-        let kind = self.attr(NFTA_OBJ_TYPE, |value| value.u32()).and_then(Result::ok).map(ObjectKind::from_raw);
-        let _ = match kind.filter(|_| what == "object") {
+        let _ = match self.object_kind().filter(|_| what == "object") {
             Some(kind) => write!(text, "{kind} {}", self.family),
             None => write!(text, "{what} {}", self.family),
         };
@@ -99,11 +98,25 @@ impl<'a> Part<'a> {
         if let Some((handle, new)) = self.renamed() {
             let _ = write!(text, " handle {handle} {new}");
         }
+        if let Some(handle) = self.object_handle() {
+            let _ = write!(text, " handle {handle}");
+        }
         if let Some(devices) = self.hook(changed_devices).flatten() {
             let devices: Vec<_> = devices.iter().map(Device::to_string).collect();
             let _ = write!(text, " {{ devices = {{ {} }}; }}", devices.join(", "));
         }
         text
+    }
+
+    /// The kind of an object, in messages on objects.
+    pub(super) fn object_kind(&self) -> Option<ObjectKind> {
+        self.attr(NFTA_OBJ_TYPE, |value| value.u32()).and_then(Result::ok).map(ObjectKind::from_raw)
+    }
+
+    /// The number of the object that is deleted, where it has no name.
+    fn object_handle(&self) -> Option<u64> {
+        let deletes = matches!(self.kind, object::NFT_MSG_DELOBJ | object::NFT_MSG_DESTROYOBJ);
+        deletes.then(|| self.attr(NFTA_OBJ_HANDLE, |value| value.u64()))?.and_then(Result::ok)
     }
 
     /// Which chain gets which name.

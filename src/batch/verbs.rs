@@ -2,7 +2,7 @@
 
 use crate::chain::{Chain, ChainInfo, ChainRef, NFT_MSG_DELCHAIN, NFT_MSG_DESTROYCHAIN, NFT_MSG_NEWCHAIN, State};
 use crate::error::Op;
-use crate::object::{self, NFT_MSG_DELOBJ, NFT_MSG_DESTROYOBJ, NFT_MSG_NEWOBJ, Object, ObjectInfo, ObjectRef};
+use crate::object::{self, Content, NFT_MSG_DELOBJ, NFT_MSG_DESTROYOBJ, NFT_MSG_NEWOBJ, ObjectInfo, ObjectRef};
 use crate::rule::{NFT_MSG_DELRULE, NFT_MSG_DESTROYRULE, NFTA_RULE_CHAIN, NFTA_RULE_HANDLE, RuleHandle, RuleInfo};
 use crate::set::{
     Key, Mapped, NFT_MSG_DELSET, NFT_MSG_DELSETELEM, NFT_MSG_DESTROYSET, NFT_MSG_NEWSET, Set, SetInfo, SetRef,
@@ -71,7 +71,7 @@ declare! {
     [] ChainInfo: NFT_MSG_NEWCHAIN, |this| this.table().family, |_id, w| this.encode(w);
     [K: Key, V: Mapped] Set<K, V>: NFT_MSG_NEWSET, |this| this.at().table.family, |id, w| this.encode(id, w);
     [] SetInfo: NFT_MSG_NEWSET, |this| this.table().family, |id, w| this.encode(id, w);
-    [T: Object] object::Named<T>: NFT_MSG_NEWOBJ, |this| this.at().table.family, |_id, w| this.encode(w);
+    [T: Content] object::Named<T>: NFT_MSG_NEWOBJ, |this| this.at().table.family, |_id, w| this.encode(w);
     [] ObjectInfo: NFT_MSG_NEWOBJ, |this| this.table().family, |_id, w| this.encode(w);
 }
 
@@ -87,6 +87,25 @@ pub trait Delete {
 
     #[doc(hidden)]
     fn write_name(&self, w: &mut AttrWriter);
+}
+
+/// What [`Batch::delete_by_handle`](super::Batch::delete_by_handle) takes: what was read.
+pub trait DeleteByHandle {
+    #[doc(hidden)]
+    fn handle_messages(&self) -> (u16, Family);
+
+    #[doc(hidden)]
+    fn write_handle(&self, w: &mut AttrWriter);
+}
+
+impl DeleteByHandle for ObjectInfo {
+    fn handle_messages(&self) -> (u16, Family) {
+        (NFT_MSG_DELOBJ, self.table().family)
+    }
+
+    fn write_handle(&self, w: &mut AttrWriter) {
+        self.write_by_handle(w);
+    }
 }
 
 /// What [`Batch::flush`](super::Batch::flush) takes: whatever names a table, chain or set.

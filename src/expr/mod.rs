@@ -35,6 +35,7 @@ mod range;
 mod redir;
 mod reg;
 mod reject;
+mod synproxy;
 mod unknown;
 
 use std::fmt;
@@ -65,6 +66,7 @@ pub use range::{Range, RangeOp};
 pub use redir::Redir;
 pub use reg::Reg;
 pub use reject::{Reject, RejectKind};
+pub use synproxy::{Synproxy, SynproxyFlags};
 pub use unknown::Unknown;
 
 use crate::error::{BuildErrorKind, DecodeError};
