@@ -28,11 +28,11 @@ const GENERIC: u8 = 255;
 /// The numbers are the protocol's: `UDP_REPLIED` of TCP would be `TCP_SYN_RECV`.
 #[doc(alias = "ctattr_timeout")]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct CtState(u16);
+pub struct TimeoutState(u16);
 
 macro_rules! states {
     ($($doc:literal [$protocol:ident] { $($constant:ident = $number:literal, $word:literal $(, $default:literal)?;)* })*) => {
-        impl CtState {
+        impl TimeoutState {
             $($(
                 #[doc = concat!($doc, ": `", $word, "`.")]
                 pub const $constant: Self = Self($number);
@@ -115,7 +115,7 @@ states! {
     }
 }
 
-impl CtState {
+impl TimeoutState {
     /// All other protocols: `timeout`.
     pub const GENERIC_TIMEOUT: Self = Self(1);
 
@@ -134,10 +134,10 @@ impl CtState {
 ///
 /// ```
 /// use std::time::Duration;
-/// use nftlink::{Batch, Table, datum::L4Proto, object::{CtState, CtTimeout}};
+/// use nftlink::{Batch, Table, datum::L4Proto, object::{TimeoutState, CtTimeout}};
 ///
 /// let fw = Table::inet("fw");
-/// let short = CtTimeout::new(L4Proto::TCP).policy(CtState::TCP_ESTABLISHED, Duration::from_secs(120));
+/// let short = CtTimeout::new(L4Proto::TCP).policy(TimeoutState::TCP_ESTABLISHED, Duration::from_secs(120));
 /// let mut batch = Batch::new();
 /// batch.add(&fw).add(&short.named(&fw, "short"));
 /// ```
@@ -151,7 +151,7 @@ pub struct CtTimeout {
     pub protocol: L4Proto,
     /// The timeouts, in seconds: a part of one is rounded up. The kernel tells those of all states; a state
     /// that is not here has the timeout of the network namespace.
-    pub policies: BTreeMap<CtState, Duration>,
+    pub policies: BTreeMap<TimeoutState, Duration>,
 }
 
 impl CtTimeout {
@@ -173,7 +173,7 @@ impl CtTimeout {
 
     /// Sets the timeout of a state of the protocol. The kernel keeps seconds, 42,949,672 at most, where
     /// it has 1,000 ticks in each 4,294,967: it cuts off what is more.
-    pub fn policy(mut self, state: CtState, timeout: Duration) -> Self {
+    pub fn policy(mut self, state: TimeoutState, timeout: Duration) -> Self {
         self.policies.insert(state, timeout);
         self
     }
@@ -221,7 +221,7 @@ impl Wire for CtTimeout {
                 (NFTA_CT_TIMEOUT_DATA, v) => {
                     for policy in v.nested()? {
                         let (state, v) = policy?;
-                        timeout.policies.insert(CtState(state), Duration::from_secs(v.u32()?.into()));
+                        timeout.policies.insert(TimeoutState(state), Duration::from_secs(v.u32()?.into()));
                     }
                 }
                 (other, _) => attrs.note_unknown(other),
@@ -235,11 +235,13 @@ impl Wire for CtTimeout {
         let secs = Duration::from_secs;
         vec![
             (
-                Self::new(L4Proto::UDP).policy(CtState::UDP_UNREPLIED, secs(19)).policy(CtState::UDP_REPLIED, secs(14)),
+                Self::new(L4Proto::UDP)
+                    .policy(TimeoutState::UDP_UNREPLIED, secs(19))
+                    .policy(TimeoutState::UDP_REPLIED, secs(14)),
                 b"\x05\0\x02\0\x11\0\0\0\x14\0\x03\x80\x08\0\x01\0\0\0\0\x13\x08\0\x02\0\0\0\0\x0e",
             ),
             (
-                Self::new(L4Proto::TCP).l3proto(L3Proto::IP).policy(CtState::TCP_CLOSE_WAIT, secs(10)),
+                Self::new(L4Proto::TCP).l3proto(L3Proto::IP).policy(TimeoutState::TCP_CLOSE_WAIT, secs(10)),
                 b"\x06\0\x01\0\0\x02\0\0\x05\0\x02\0\x06\0\0\0\x0c\0\x03\x80\x08\0\x05\0\0\0\0\x0a",
             ),
             (Self::generic(), b"\x05\0\x02\0\xff\0\0\0\x04\0\x03\x80"),
@@ -275,28 +277,28 @@ mod tests {
 
     #[test]
     fn states_have_the_words_of_their_protocol() {
-        let established = CtState::TCP_ESTABLISHED;
+        let established = TimeoutState::TCP_ESTABLISHED;
         assert_eq!(established.word(L4Proto::TCP), Some("established"));
         assert_eq!(established.word(L4Proto::SCTP), Some("cookie_echoed"));
         assert_eq!(established.word(L4Proto::UDP), None);
-        assert_eq!(CtState::GENERIC_TIMEOUT.word(L4Proto::from_raw(GENERIC)), Some("timeout"));
-        assert_eq!(CtState::from_raw(12).word(L4Proto::TCP), None);
+        assert_eq!(TimeoutState::GENERIC_TIMEOUT.word(L4Proto::from_raw(GENERIC)), Some("timeout"));
+        assert_eq!(TimeoutState::from_raw(12).word(L4Proto::TCP), None);
     }
 
     #[test]
     fn policies_are_shown_as_libnftnl_shows_them() {
         let secs = Duration::from_secs;
-        let tcp = CtTimeout::new(L4Proto::TCP).l3proto(L3Proto::IP).policy(CtState::TCP_SYN_SENT, secs(120));
-        let tcp = tcp.policy(CtState::TCP_ESTABLISHED, secs(120)).policy(CtState::TCP_CLOSE_WAIT, secs(10));
+        let tcp = CtTimeout::new(L4Proto::TCP).l3proto(L3Proto::IP).policy(TimeoutState::TCP_SYN_SENT, secs(120));
+        let tcp = tcp.policy(TimeoutState::TCP_ESTABLISHED, secs(120)).policy(TimeoutState::TCP_CLOSE_WAIT, secs(10));
         let shown = "ct_timeout family 2 protocol 6 policy = {ESTABLISHED = 120,CLOSE_WAIT = 10,}";
         assert_eq!(tcp.to_string(), shown);
-        let unknown = CtTimeout::new(L4Proto::UDP).policy(CtState::from_raw(7), secs(1));
+        let unknown = CtTimeout::new(L4Proto::UDP).policy(TimeoutState::from_raw(7), secs(1));
         assert_eq!(unknown.to_string(), "ct_timeout protocol 17 policy = {7 = 1,}");
     }
 
     #[test]
     fn timeouts_are_rounded_up_to_seconds_and_no_longer_than_the_kernel_keeps() {
-        let with = |timeout| CtTimeout::new(L4Proto::UDP).policy(CtState::UDP_REPLIED, timeout);
+        let with = |timeout| CtTimeout::new(L4Proto::UDP).policy(TimeoutState::UDP_REPLIED, timeout);
         let seconds = |secs| crate::expr::golden::encode(&with(Duration::from_secs(secs)));
         assert_eq!(crate::expr::golden::encode(&with(Duration::from_millis(1001))), seconds(2));
         assert_eq!(mistake(&with(Duration::from_secs(42_949_672))), None);

@@ -23,7 +23,7 @@ use std::sync::Arc;
 
 pub use ct_expect::CtExpect;
 pub use ct_helper::CtHelper;
-pub use ct_timeout::{CtState, CtTimeout};
+pub use ct_timeout::{CtTimeout, TimeoutState};
 pub use secmark::Secmark;
 pub use tunnel::{GeneveOption, Tunnel, TunnelEnds, TunnelFlags, TunnelOptions};
 
