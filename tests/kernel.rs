@@ -134,6 +134,7 @@ fn main() -> ExitCode {
         test!(objects::each_kind_is_read_as_written_and_put_back),
         test!(objects::what_is_left_out_the_kernel_fills_in),
         test!(objects::numbers_up_to_their_bounds_are_kept_and_others_refused_before),
+        test!(objects::tables_of_other_families_refuse_objects),
         test!(objects::absent_helper_and_security_context_are_named),
         test!(objects::values_are_read_as_their_kind_and_listed_by_kind),
         test!(objects::objects_are_reset_with_what_they_had_counted),

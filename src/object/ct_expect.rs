@@ -18,12 +18,16 @@ const NFTA_CT_EXPECT_SIZE: u16 = 5;
 
 /// Expects another connection, which then counts as related to this one (`ct expectation`; Linux 5.3).
 ///
-/// It comes from this connection's server, to this connection's client and a port that is given.
+/// It stands where the connection is new: behind conntrack, at prerouting or output. The kernel takes the
+/// protocols TCP, UDP, UDP-Lite, SCTP and DCCP.
+///
+/// The expected connection comes from this connection's server, to this connection's client and a port that is given.
 #[doc(alias = "nft_ct_expect_obj")]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct CtExpect {
-    /// The network protocol of the connection; without it, that of the table's family.
+    /// The network protocol of the connection; without it, that of the table's family. In a table that sees
+    /// IPv4 and IPv6 newer kernels want one of them (`EAFNOSUPPORT`).
     pub l3proto: Option<L3Proto>,
     /// The transport protocol of the connection.
     pub protocol: L4Proto,

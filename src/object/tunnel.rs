@@ -139,7 +139,8 @@ pub enum TunnelOptions {
 
 /// Gives packets to a tunnel: a device that takes its metadata from them sends them so (`tunnel`; Linux 4.19).
 ///
-/// nft has no syntax for it before 1.1.
+/// Newer kernels have it in tables of family netdev only (in others `ENOENT`). nft has no syntax for it
+/// before 1.1.
 ///
 /// ```
 /// use nftlink::{Batch, Table, object::Tunnel};

@@ -5,15 +5,24 @@ use std::time::Duration;
 use nftlink::datum::L4Proto;
 use nftlink::object::{
     Connlimit, Counter, CtExpect, CtHelper, CtTimeout, GeneveOption, L3Proto, Limit, Named, Object, ObjectInfo,
-    ObjectKind, Quota, QuotaFlags, Secmark, Synproxy, TimeoutState, Tunnel, TunnelEnds, TunnelFlags, TunnelOptions,
-    Value,
+    ObjectKind, Quota, Secmark, Synproxy, TimeoutState, Tunnel, TunnelEnds, TunnelFlags, TunnelOptions, Value,
 };
 use nftlink::{Batch, Conn, Family, Hook, Priority, Rule, Table};
 
 use crate::{commit, conn, fw, refused};
 
+/// Tunnels are of this family alone.
+fn dev() -> Table {
+    Table::netdev("dev")
+}
+
+fn table_of(kind: ObjectKind) -> Table {
+    if kind == ObjectKind::TUNNEL { dev() } else { fw() }
+}
+
 fn named(name: &str, value: impl Into<Value>) -> Named<Value> {
-    Named::new(fw(), name, value.into())
+    let value = value.into();
+    Named::new(table_of(value.kind()), name, value)
 }
 
 fn v4(options: TunnelOptions) -> Tunnel {
@@ -75,14 +84,14 @@ fn of_each_kind() -> Vec<Named<Value>> {
 }
 
 fn add_all<'a, T: nftlink::object::Content>(batch: &'a mut Batch, objects: &[Named<T>]) -> &'a mut Batch {
-    objects.iter().fold(batch.add(&fw()), |batch, object| batch.add(object))
+    objects.iter().fold(batch.add(&fw()).add(&dev()), |batch, object| batch.add(object))
 }
 
 pub(crate) fn each_kind_is_read_as_written_and_put_back() {
     let mut conn = conn();
     let written = of_each_kind();
     commit(&mut conn, |batch| add_all(batch, &written));
-    let read = conn.objects(&fw()).unwrap();
+    let read = conn.objects(..).unwrap();
     assert_eq!(read.len(), written.len());
     for object in &written {
         let info = conn.object(object).unwrap();
@@ -95,22 +104,20 @@ pub(crate) fn each_kind_is_read_as_written_and_put_back() {
 
     // As they were read, and from their values alone: the kernel then tells the same again, handles too.
     let again: Vec<_> = read.iter().map(|info| Named::<Value>::try_from(info).unwrap()).collect();
-    commit(&mut conn, |batch| read.iter().fold(batch.delete(&fw()).add(&fw()), Batch::add));
-    assert_eq!(conn.objects(&fw()).unwrap(), read);
-    commit(&mut conn, |batch| add_all(batch.delete(&fw()), &again));
-    assert_eq!(conn.objects(&fw()).unwrap(), read);
+    commit(&mut conn, |batch| read.iter().fold(batch.delete(&fw()).delete(&dev()).add(&fw()).add(&dev()), Batch::add));
+    assert_eq!(conn.objects(..).unwrap(), read);
+    commit(&mut conn, |batch| add_all(batch.delete(&fw()).delete(&dev()), &again));
+    assert_eq!(conn.objects(..).unwrap(), read);
 }
 
 pub(crate) fn what_is_left_out_the_kernel_fills_in() {
     let mut conn = conn();
     let (helper, synproxy) = (CtHelper::new("ftp", L4Proto::TCP), Synproxy::new().timestamp());
     let udp = CtTimeout::new(L4Proto::UDP).policy(TimeoutState::UDP_REPLIED, secs(7));
-    let expect = CtExpect::new(L4Proto::TCP, 1, secs(1), 1);
     let objects = [
         named("helper", helper.clone()),
         named("udp", udp.clone()),
         named("none", CtTimeout::new(L4Proto::TCP)),
-        named("expect", expect),
         named("synproxy", synproxy),
         named("limit", Limit::packets(1, 1).burst(0)),
     ];
@@ -121,18 +128,22 @@ pub(crate) fn what_is_left_out_the_kernel_fills_in() {
     assert_eq!(filled.policies[&TimeoutState::UDP_REPLIED], secs(7));
     let filled: CtTimeout = conn.object_value(&objects[2]).unwrap();
     assert!(filled.policies.keys().copied().eq((1..=11).map(TimeoutState::from_raw)), "{filled:?}");
-    assert_eq!(conn.object_value::<CtExpect>(&objects[3]).unwrap(), expect.l3proto(L3Proto::INET));
     let mut sent = [Value::from(synproxy), Limit::packets(1, 1).burst(0).into()];
     sent.iter_mut().for_each(Value::normalize);
-    for (sent, object) in sent.iter().zip(&objects[4..]) {
+    let (ip, expect) = (Table::ip("ip"), CtExpect::new(L4Proto::TCP, 1, secs(1), 1));
+    let expected = expect.named(&ip, "expect");
+    commit(&mut conn, |batch| batch.add(&ip).add(&expected));
+    assert_eq!(conn.object_value::<CtExpect>(&expected).unwrap(), expect.l3proto(L3Proto::IP));
+    for (sent, object) in sent.iter().zip(&objects[3..]) {
         assert_eq!(conn.object(object).unwrap().any_value().unwrap(), *sent);
     }
 }
 
 /// Commits the object alone, and returns what the kernel then tells of it.
 fn kept<T: Object>(conn: &mut Conn, value: T) -> T {
-    let object = Named::new(fw(), "x", value);
-    commit(conn, |batch| batch.add(&fw()).delete(&fw()).add(&fw()).add(&object));
+    let table = table_of(T::KIND);
+    let object = Named::new(&table, "x", value);
+    commit(conn, |batch| batch.reset(&table).add(&object));
     conn.object_value(&object).unwrap()
 }
 
@@ -146,8 +157,11 @@ fn refused_before<T: Object>(conn: &mut Conn, value: T) -> String {
 
 pub(crate) fn numbers_up_to_their_bounds_are_kept_and_others_refused_before() {
     let mut conn = conn();
-    let expect = |millis| CtExpect::new(L4Proto::TCP, u16::MAX, Duration::from_millis(millis), u8::MAX);
-    let longest = expect(u32::MAX.into()).l3proto(L3Proto::IP);
+    let expect = |millis| {
+        let expect = CtExpect::new(L4Proto::TCP, u16::MAX, Duration::from_millis(millis), u8::MAX);
+        expect.l3proto(L3Proto::IP)
+    };
+    let longest = expect(u32::MAX.into());
     assert_eq!(kept(&mut conn, longest), longest);
     assert!(
         refused_before(&mut conn, expect(1 << 32))
@@ -186,9 +200,27 @@ pub(crate) fn numbers_up_to_their_bounds_are_kept_and_others_refused_before() {
         commit(&mut conn, |batch| batch.delete(&fw()).add(&fw()).add(&object));
         assert_eq!(conn.counter(&object).unwrap(), counter);
     }
-    // Half of 64 bits: the kernel takes no more of a quota.
-    let largest = Quota::new(i64::MAX as u64);
-    assert_eq!(kept(&mut conn, largest), largest);
+    let used = |bytes, consumed| {
+        let mut quota = Quota::new(bytes);
+        quota.consumed = consumed;
+        quota
+    };
+    let largest = i64::MAX as u64;
+    for quota in [used(largest, largest), used(0, 0)] {
+        assert_eq!(kept(&mut conn, quota), quota);
+    }
+    refused_before(&mut conn, used(largest + 1, 0));
+    refused_before(&mut conn, used(1, 2));
+}
+
+pub(crate) fn tables_of_other_families_refuse_objects() {
+    let mut conn = conn();
+    let any = "::".parse().unwrap();
+    let error = refused(&mut conn, |batch| batch.add(&fw()).add(&Tunnel::v6(1, any, any).named(fw(), "x")));
+    assert!(error.is_not_found(), "{error}");
+    let expect = CtExpect::new(L4Proto::TCP, 1, secs(1), 1).named(fw(), "x");
+    let error = refused(&mut conn, |batch| batch.add(&fw()).add(&expect));
+    assert_eq!(error.errno(), Some(nftlink::Errno::EAFNOSUPPORT), "{error}");
 }
 
 pub(crate) fn absent_helper_and_security_context_are_named() {
@@ -271,15 +303,14 @@ pub(crate) fn objects_are_reset_with_what_they_had_counted() {
 pub(crate) fn quota_that_is_used_up_is_put_back() {
     let mut conn = conn();
     let mut quota = Quota::new(10);
-    quota.consumed = 11;
+    quota.consumed = 10;
     let object = quota.named(fw(), "quota");
     commit(&mut conn, |batch| batch.add(&fw()).add(&object));
     let read = conn.object(&object).unwrap();
     let value = read.value::<Quota>().unwrap().unwrap();
-    assert_eq!((value.bytes, value.consumed), (10, 11));
+    assert_eq!((value.bytes, value.consumed), (10, 10));
     commit(&mut conn, |batch| batch.delete(&fw()).add(&fw()).add(&read));
     assert_eq!(conn.object(&object).unwrap(), read);
-    assert!(QuotaFlags::DEPLETED.intersects(QuotaFlags::all()));
 }
 
 pub(crate) fn quota_is_changed_by_adding_it_again_and_others_are_not() {
@@ -298,7 +329,7 @@ pub(crate) fn quota_is_changed_by_adding_it_again_and_others_are_not() {
 pub(crate) fn objects_are_deleted_by_handle_whatever_has_their_name() {
     let mut conn = conn();
     commit(&mut conn, |batch| add_all(batch, &of_each_kind()));
-    let read = conn.objects(&fw()).unwrap();
+    let read = conn.objects(..).unwrap();
     let counter = conn.object(Counter::named(fw(), "counter")).unwrap();
     // Another one has the name now.
     commit(&mut conn, |batch| batch.delete(&counter).add(&counter));
@@ -306,10 +337,10 @@ pub(crate) fn objects_are_deleted_by_handle_whatever_has_their_name() {
     batch.delete_by_handle(&counter);
     assert_eq!(batch.to_string(), format!("delete counter inet fw handle {}\n", counter.handle()));
     assert!(conn.commit(&batch).unwrap_err().is_not_found());
-    let now = conn.objects(&fw()).unwrap();
+    let now = conn.objects(..).unwrap();
     assert_eq!(now.len(), read.len());
     commit(&mut conn, |batch| now.iter().fold(batch, Batch::delete_by_handle));
-    assert_eq!(conn.objects(&fw()).unwrap(), []);
+    assert_eq!(conn.objects(..).unwrap(), []);
 }
 
 pub(crate) fn rules_refer_to_objects_of_each_kind() {
@@ -319,10 +350,15 @@ pub(crate) fn rules_refer_to_objects_of_each_kind() {
     // forwarded or received; a tunnel is told to a device.
     let pre = fw().chain("pre").filter(Hook::PREROUTING, Priority::MANGLE);
     let input = fw().chain("input").filter(Hook::INPUT, Priority::FILTER);
+    let ingress = dev().chain("ingress").filter(Hook::INGRESS, Priority::FILTER).device("lo");
     commit(&mut conn, |batch| {
-        add_all(batch, &objects).add(&pre).add(&input);
+        add_all(batch, &objects).add(&pre).add(&input).add(&ingress);
         objects.iter().fold(batch, |batch, object| {
-            let chain = if object.at().kind() == ObjectKind::SYNPROXY { &input } else { &pre };
+            let chain = match object.at().kind() {
+                ObjectKind::SYNPROXY => &input,
+                ObjectKind::TUNNEL => &ingress,
+                _ => &pre,
+            };
             batch.append(chain, Rule::new().object(object))
         })
     });
