@@ -7,7 +7,7 @@ use super::chains::GUARDED;
 use crate::chain::{self, Device, NFTA_CHAIN_HANDLE, NFTA_CHAIN_HOOK, NFTA_CHAIN_NAME, changed_devices};
 use crate::datum::DataType;
 use crate::error::Op;
-use crate::object::{self, NFTA_OBJ_HANDLE, NFTA_OBJ_NAME, NFTA_OBJ_TYPE, ObjectKind};
+use crate::object::{self, NFTA_OBJ_HANDLE, NFTA_OBJ_NAME, NFTA_OBJ_TYPE, ObjectInfo, ObjectKind};
 use crate::rule::{self, Bytecode, NFTA_RULE_CHAIN, NFTA_RULE_EXPRESSIONS, NFTA_RULE_HANDLE, NFTA_RULE_POSITION};
 use crate::set::{
     self, NFTA_SET_ELEM_LIST_ELEMENTS, NFTA_SET_FLAGS, NFTA_SET_KEY_TYPE, NFTA_SET_NAME, SetFlags, first_entries,
@@ -155,6 +155,12 @@ impl<'a> Part<'a> {
         if self.is_rule() {
             let code = self.attr(NFTA_RULE_EXPRESSIONS, |list| Bytecode(list.bytes()).to_string()).unwrap_or_default();
             code.lines().try_for_each(|line| write!(f, " {}", line.trim()))?;
+        }
+        if self.kind == object::NFT_MSG_NEWOBJ {
+            let info = ObjectInfo::decode(self.family, self.attrs).ok();
+            if let Some(body) = info.and_then(|info| info.nft_body()) {
+                write!(f, " {{ {body} }}")?;
+            }
         }
         if self.is_elements() {
             // An interval has two entries.

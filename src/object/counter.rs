@@ -1,5 +1,7 @@
 //! The counter object: as an expression it counts for its rule, as an object for all that name it.
 
+use std::fmt;
+
 use super::{Counter, Kind, Named, ObjectKind};
 use crate::table::TableRef;
 use crate::wire::{AttrWriter, Name};
@@ -17,5 +19,12 @@ impl Kind for Counter {
     fn encode_object(&self, w: &mut AttrWriter) {
         // nft sends the zeros of an object, unlike those of an expression.
         self.encode_whole(w);
+    }
+
+    fn fmt_nft(&self, f: &mut dyn fmt::Write) -> fmt::Result {
+        if *self == Self::default() {
+            return Ok(());
+        }
+        write!(f, "packets {} bytes {}", self.packets, self.bytes)
     }
 }

@@ -33,7 +33,10 @@ pub struct CtExpect {
     pub protocol: L4Proto,
     /// The port that the connection goes to.
     pub dport: u16,
-    /// How long it is expected, in milliseconds: a part of one is rounded up.
+    /// How long it is expected. The request has milliseconds, as nft's; a part of one is rounded up.
+    ///
+    /// Kernels up to 6.18 at least take the number for *seconds* when they set the timer, though not when
+    /// they tell of the object: two minutes last 33 hours.
     pub timeout: Duration,
     /// How many connections are expected at most.
     pub size: u8,
@@ -58,6 +61,15 @@ impl CtExpect {
 
 impl Kind for CtExpect {
     const KIND: ObjectKind = ObjectKind::CT_EXPECT;
+
+    fn fmt_nft(&self, f: &mut dyn fmt::Write) -> fmt::Result {
+        let (protocol, millis) = (self.protocol, self.millis());
+        write!(f, "protocol {protocol}; dport {}; timeout {millis}ms; size {};", self.dport, self.size)?;
+        if let Some(l3proto) = self.l3proto {
+            write!(f, " l3proto {l3proto};")?;
+        }
+        Ok(())
+    }
 }
 
 impl Wire for CtExpect {

@@ -55,6 +55,14 @@ impl CtHelper {
 
 impl Kind for CtHelper {
     const KIND: ObjectKind = ObjectKind::CT_HELPER;
+
+    fn fmt_nft(&self, f: &mut dyn fmt::Write) -> fmt::Result {
+        write!(f, "type \"{}\" protocol {};", self.helper, self.protocol)?;
+        if let Some(l3proto) = self.l3proto {
+            write!(f, " l3proto {l3proto};")?;
+        }
+        Ok(())
+    }
 }
 
 impl Wire for CtHelper {

@@ -186,6 +186,21 @@ fn seconds(timeout: Duration) -> u64 {
 
 impl Kind for CtTimeout {
     const KIND: ObjectKind = ObjectKind::CT_TIMEOUT;
+
+    fn fmt_nft(&self, f: &mut dyn fmt::Write) -> fmt::Result {
+        write!(f, "protocol {};", self.protocol)?;
+        if let Some(l3proto) = self.l3proto {
+            write!(f, " l3proto {l3proto};")?;
+        }
+        if self.policies.is_empty() {
+            return Ok(());
+        }
+        let policies = self.policies.iter().map(|(state, timeout)| match state.word(self.protocol) {
+            Some(word) => format!("{word} : {}", seconds(*timeout)),
+            None => format!("{} : {}", state.get(), seconds(*timeout)),
+        });
+        write!(f, " policy = {{ {} }};", policies.collect::<Vec<_>>().join(", "))
+    }
 }
 
 impl Wire for CtTimeout {

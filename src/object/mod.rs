@@ -90,6 +90,25 @@ pub(crate) trait Kind: Wire {
     fn fmt_object(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.fmt(f)
     }
+
+    /// Writes what nft has between the braces of the object, without the comment; nothing where it has no
+    /// syntax, or where that says no more than the name.
+    fn fmt_nft(&self, _f: &mut dyn fmt::Write) -> fmt::Result {
+        Ok(())
+    }
+}
+
+/// A number of bytes in the largest of nft's units that divides it: `10 mbytes`.
+struct Bytes(u64);
+
+impl fmt::Display for Bytes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            n if n != 0 && n % (1 << 20) == 0 => write!(f, "{} mbytes", n >> 20),
+            n if n != 0 && n % (1 << 10) == 0 => write!(f, "{} kbytes", n >> 10),
+            n => write!(f, "{n} bytes"),
+        }
+    }
 }
 
 /// What a [`Named`] object can hold: a value of one kind, or a [`Value`] of any.
@@ -188,6 +207,14 @@ macro_rules! objects {
                 match self {
                     $(Self::$variant(value) => Wire::normalize(value),)*
                     Self::Unknown { .. } => {}
+                }
+            }
+
+            /// What nft has between the object's braces.
+            fn fmt_nft(&self, f: &mut dyn fmt::Write) -> fmt::Result {
+                match self {
+                    $(Self::$variant(value) => value.fmt_nft(f),)*
+                    Self::Unknown { .. } => Ok(()),
                 }
             }
 
@@ -564,6 +591,13 @@ impl ObjectInfo {
             Err(error) => format!("{} ({error})", self.at.kind),
         };
         format!("table {} name {} use {} [ {value} ]", self.at.table.name, self.at.name, self.uses)
+    }
+
+    /// What nft has between the object's braces, if it says something.
+    pub(crate) fn nft_body(&self) -> Option<String> {
+        let mut text = String::new();
+        self.any_value().ok()?.fmt_nft(&mut text).ok()?;
+        Some(text).filter(|text| !text.is_empty())
     }
 
     /// Names it by its number, which no other object of its table ever has.

@@ -34,6 +34,10 @@ impl Secmark {
 
 impl Kind for Secmark {
     const KIND: ObjectKind = ObjectKind::SECMARK;
+
+    fn fmt_nft(&self, f: &mut dyn fmt::Write) -> fmt::Result {
+        write!(f, "\"{}\"", self.context)
+    }
 }
 
 impl Wire for Secmark {

@@ -5,7 +5,8 @@ use std::time::Duration;
 use nftlink::datum::L4Proto;
 use nftlink::object::{
     Connlimit, Counter, CtExpect, CtHelper, CtTimeout, GeneveOption, L3Proto, Limit, Named, Object, ObjectInfo,
-    ObjectKind, Quota, Secmark, Synproxy, TimeoutState, Tunnel, TunnelEnds, TunnelFlags, TunnelOptions, Value,
+    ObjectKind, Quota, QuotaFlags, Secmark, Synproxy, TimeoutState, Tunnel, TunnelEnds, TunnelFlags, TunnelOptions,
+    Value,
 };
 use nftlink::{Batch, Conn, Family, Hook, Priority, Rule, Table};
 
@@ -100,7 +101,7 @@ pub(crate) fn each_kind_is_read_as_written_and_put_back() {
         let wants = if info.name() == "counter" { Some("requests") } else { None };
         assert_eq!(info.comment(), wants);
     }
-    assert_eq!(conn.object(&named("quota_over", Quota::new(0))).unwrap().userdata(), b"\x40\x01x");
+    assert_eq!(conn.object(named("quota_over", Quota::new(0))).unwrap().userdata(), b"\x40\x01x");
 
     // As they were read, and from their values alone: the kernel then tells the same again, handles too.
     let again: Vec<_> = read.iter().map(|info| Named::<Value>::try_from(info).unwrap()).collect();
@@ -206,8 +207,13 @@ pub(crate) fn numbers_up_to_their_bounds_are_kept_and_others_refused_before() {
         quota
     };
     let largest = i64::MAX as u64;
-    for quota in [used(largest, largest), used(0, 0)] {
-        assert_eq!(kept(&mut conn, quota), quota);
+    for (quota, flags) in [
+        (used(largest, largest), QuotaFlags::DEPLETED),
+        (used(largest, largest - 1), QuotaFlags::empty()),
+        (used(0, 0), QuotaFlags::DEPLETED),
+    ] {
+        let kept = kept(&mut conn, quota);
+        assert_eq!((kept.bytes, kept.consumed, kept.flags), (quota.bytes, quota.consumed, flags));
     }
     refused_before(&mut conn, used(largest + 1, 0));
     refused_before(&mut conn, used(1, 2));
@@ -308,7 +314,7 @@ pub(crate) fn quota_that_is_used_up_is_put_back() {
     commit(&mut conn, |batch| batch.add(&fw()).add(&object));
     let read = conn.object(&object).unwrap();
     let value = read.value::<Quota>().unwrap().unwrap();
-    assert_eq!((value.bytes, value.consumed), (10, 10));
+    assert_eq!((value.bytes, value.consumed, value.flags), (10, 10, QuotaFlags::DEPLETED));
     commit(&mut conn, |batch| batch.delete(&fw()).add(&fw()).add(&read));
     assert_eq!(conn.object(&object).unwrap(), read);
 }
