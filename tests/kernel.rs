@@ -142,6 +142,7 @@ fn main() -> ExitCode {
         test!(objects::quota_is_changed_by_adding_it_again_and_others_are_not),
         test!(objects::objects_are_deleted_by_handle_whatever_has_their_name),
         test!(objects::rules_refer_to_objects_of_each_kind),
+        test!(objects::synproxy_stands_at_input_and_forward).requires(support::linux_6_18),
         test!(objects::mistake_in_an_objects_data_is_named),
         test!(own_sets::they_come_and_go_with_their_rule),
         test!(own_sets::rules_that_have_them_go_before_after_and_instead_of_others),

@@ -109,7 +109,7 @@ fn unknown_attributes_hide_nothing_and_are_not_lost_unnoticed() {
 
 #[test]
 fn what_the_kernel_only_tells_is_not_written_back() {
-    let used_up = Quota { flags: QuotaFlags::DEPLETED, consumed: 7, ..Quota::new(5) };
+    let used_up = Quota { flags: QuotaFlags::DEPLETED, consumed: 5, ..Quota::new(5) };
     let info = told(
         ObjectKind::QUOTA,
         |w| {

@@ -378,6 +378,28 @@ pub(crate) fn rules_refer_to_objects_of_each_kind() {
     assert!(shown.contains("[ objref type 10 name synproxy ]"), "{shown}");
 }
 
+pub(crate) fn synproxy_stands_at_input_and_forward() {
+    let mut conn = conn();
+    let proxy = Synproxy::new().mss(1460).wscale(7).named(fw(), "proxy");
+    let with = |hook| {
+        let (chain, proxy) = (fw().chain("chain").filter(hook, Priority::FILTER), proxy.clone());
+        move |batch: &mut Batch| {
+            batch.reset(&fw()).add(&proxy).add(&chain).append(&chain, Rule::new().object(&proxy));
+        }
+    };
+    for hook in [Hook::INPUT, Hook::FORWARD] {
+        commit(&mut conn, |batch| {
+            with(hook)(batch);
+            batch
+        });
+    }
+    let error = refused(&mut conn, |batch| {
+        with(Hook::OUTPUT)(batch);
+        batch
+    });
+    assert_eq!(error.errno(), Some(nftlink::Errno::EOPNOTSUPP), "{error}");
+}
+
 pub(crate) fn mistake_in_an_objects_data_is_named() {
     let mut conn = conn();
     let absent = CtHelper::new("ftp", L4Proto::TCP).l3proto(L3Proto::from_raw(99));
