@@ -21,7 +21,7 @@ const CTX_MAX: u64 = 4096;
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct Secmark {
-    /// The security context, one to 4096 bytes (before Linux 6.5: 256): `system_u:object_r:ssh_server_packet_t:s0`.
+    /// The security context, one to 4096 bytes (of older kernels 256): `system_u:object_r:ssh_server_packet_t:s0`.
     pub context: Name,
 }
 
