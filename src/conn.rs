@@ -5,6 +5,7 @@ mod merged;
 mod options;
 mod queries;
 mod resets;
+mod ruleset;
 mod socket;
 
 use std::fmt;
@@ -16,6 +17,7 @@ pub use queries::{ElementSource, ElementsOf, RuleScope, TableScope};
 use crate::batch::Batch;
 use crate::engine::{Applied, Link, Query, commit};
 use crate::error::Error;
+use crate::ruleset::Generation;
 use socket::NetlinkSocket;
 
 /// A connection to the nf_tables of one network namespace.
@@ -36,28 +38,6 @@ use socket::NetlinkSocket;
 /// ```
 pub struct Conn {
     link: Link<NetlinkSocket>,
-}
-
-/// The number of a state of the ruleset: each commit of anybody makes the next.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Generation(u32);
-
-impl Generation {
-    /// Wraps a number that a program stored earlier.
-    pub const fn from_raw(raw: u32) -> Self {
-        Self(raw)
-    }
-
-    /// Returns the kernel's number.
-    pub const fn get(self) -> u32 {
-        self.0
-    }
-}
-
-impl fmt::Display for Generation {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
-    }
 }
 
 impl Conn {
@@ -112,7 +92,7 @@ impl Conn {
     ///
     /// [`Error::Stale`] if it is not, and those of [`commit`](Self::commit).
     pub fn commit_at(&mut self, generation: Generation, batch: &Batch) -> Result<(), Error> {
-        let generation = Some(generation.0);
+        let generation = Some(generation.get());
         self.link.commit(batch, commit::Options { generation, ..Default::default() }).map(drop)
     }
 
@@ -134,7 +114,7 @@ impl Conn {
     ///
     /// [`Error::Query`] if the kernel does not tell.
     pub fn generation(&mut self) -> Result<Generation, Error> {
-        self.link.generation().map(Generation)
+        self.link.generation().map(Generation::from_raw)
     }
 }
 

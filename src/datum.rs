@@ -56,6 +56,10 @@ impl ByteOrder {
             Self::Network => 2,
         }
     }
+
+    pub(crate) fn from_number(number: u32) -> Option<Self> {
+        [Self::None, Self::Host, Self::Network].into_iter().find(|order| order.number() == number)
+    }
 }
 
 /// A value of an nft data type, as the kernel's registers and sets have it.

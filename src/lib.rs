@@ -88,6 +88,7 @@
 //! | [`field`] | what a rule compares: `ip::saddr()`, `tcp::dport()`, `ct::state()` … |
 //! | [`object`] | named stateful objects: counters, quotas, limits, conntrack helpers and timeouts, tunnels … |
 //! | [`datum`] | nft's data types: ports, marks, interface names, ICMP types, TCP flags, intervals … |
+//! | [`ruleset`] | the whole ruleset as a value: to be looked at, kept in a file, and written back |
 //! | [`expr`] | the kernel's own expressions, below the typed language |
 //! | [`error`](mod@error) | what can go wrong |
 //!
@@ -115,6 +116,7 @@ pub mod field;
 pub mod guide;
 pub mod object;
 mod rule;
+pub mod ruleset;
 mod set;
 mod table;
 #[cfg(test)]
@@ -126,7 +128,7 @@ pub use batch::{Batch, Declare, Delete, DeleteByHandle, Flush, Position, Rename}
 pub use chain::{
     Chain, ChainFlags, ChainHandle, ChainInfo, ChainKind, ChainRef, Device, Hook, Hooked, Policy, Priority, Regular,
 };
-pub use conn::{Conn, ConnOptions, ElementSource, ElementsOf, Generation, RuleLike, RuleScope, TableScope};
+pub use conn::{Conn, ConnOptions, ElementSource, ElementsOf, RuleLike, RuleScope, TableScope};
 pub use datum::Interval;
 pub use engine::{Applied, Handle};
 pub use error::{Errno, Error, Op};
@@ -134,9 +136,10 @@ pub use rule::{
     AsRule, DynamicElement, IntoStep, NatTarget, NormalizedRule, PortTarget, RejectWith, Rule, RuleBuilder, RuleHandle,
     RuleInfo,
 };
+pub use ruleset::{Generation, Ruleset};
 pub use set::{
-    Element, ElementInfo, IntoElement, Key, KeyFor, KeyPart, Map, MapValue, Mapped, Set, SetFlags, SetHandle, SetInfo,
-    SetPolicy, SetRef,
+    Element, ElementFlags, ElementInfo, Entry, IntoElement, Key, KeyFor, KeyPart, Map, MapValue, Mapped, Set, SetFlags,
+    SetHandle, SetInfo, SetPolicy, SetRef, UntypedSet,
 };
 pub use table::{Table, TableFlags, TableHandle, TableInfo, TableRef};
 pub use wire::{Family, Name};

@@ -332,6 +332,24 @@ pub(crate) fn merges(userdata: &[u8]) -> bool {
     entries.any(|(_, value)| value.iter().any(|&byte| byte != 0))
 }
 
+/// Returns the order of a set's keys.
+pub(crate) fn key_order(userdata: &[u8]) -> Option<ByteOrder> {
+    byte_order(userdata, NFTNL_UDATA_SET_KEYBYTEORDER)
+}
+
+/// Returns the order of a map's values.
+pub(crate) fn data_order(userdata: &[u8]) -> Option<ByteOrder> {
+    byte_order(userdata, NFTNL_UDATA_SET_DATABYTEORDER)
+}
+
+fn byte_order(userdata: &[u8], number: u8) -> Option<ByteOrder> {
+    ByteOrder::from_number(u32_of(entries(userdata).find(|(n, _)| *n == number)?.1)?)
+}
+
+fn u32_of(value: &[u8]) -> Option<u32> {
+    value.try_into().ok().map(order::from_host_u32)
+}
+
 fn text(userdata: &[u8], number: u8) -> Option<&str> {
     let value = entries(userdata).find(|(n, _)| *n == number)?.1;
     std::str::from_utf8(value.split(|&byte| byte == 0).next()?).ok()

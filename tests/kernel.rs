@@ -26,6 +26,8 @@ mod connections;
 mod elements;
 #[path = "kernel/exprs.rs"]
 mod exprs;
+#[path = "kernel/exprs_load.rs"]
+mod exprs_load;
 #[path = "kernel/find.rs"]
 mod find;
 #[path = "kernel/limits.rs"]
@@ -167,6 +169,17 @@ fn main() -> ExitCode {
         test!(exprs::what_is_written_comes_back).requires(support::linux_5_14),
         test!(exprs::registers_are_combined).requires(linux_6_13),
         test!(exprs::what_the_kernel_could_not_take_is_refused_before),
+        test!(exprs_load::headers_and_options_come_back),
+        test!(exprs_load::newer_headers_and_options_come_back).requires(support::linux_5_18),
+        test!(exprs_load::routes_come_back),
+        test!(exprs_load::interfaces_of_routes_are_asked_for_after_routing_too)
+            .requires(support::kernel_asks_for_routes_after_routing),
+        test!(exprs_load::sockets_senders_and_ipsec_come_back),
+        test!(exprs_load::cgroups_of_sockets_come_back).requires(support::kernel_knows_cgroups_of_sockets),
+        test!(exprs_load::tunnels_come_back),
+        test!(exprs_load::numbers_and_hashes_come_back),
+        test!(exprs_load::numbers_that_the_kernel_cannot_take_are_refused_before),
+        test!(exprs_load::what_the_kernel_refuses_names_the_expression),
         test!(limits::ten_thousand_operations_fit_one_commit),
         test!(limits::five_thousand_elements_arrive),
         test!(limits::seventy_thousand_elements_of_one_call_arrive),

@@ -9,6 +9,8 @@ mod support;
 
 #[path = "kernel_nft/chains.rs"]
 mod chains;
+#[path = "kernel_nft/exprs.rs"]
+mod exprs;
 #[path = "kernel_nft/language.rs"]
 mod language;
 #[path = "kernel_nft/objects.rs"]
@@ -44,6 +46,7 @@ fn main() -> ExitCode {
         test!(chains::priorities_have_nfts_names).needs_nft(),
         test!(chains::renamed_chains_are_what_nft_makes_of_them).needs_nft(),
         test!(chains::added_devices_are_what_nft_makes_of_them).needs_nft().requires(support::linux_6_4),
+        test!(exprs::expressions_that_load).needs_nft().requires(support::linux_5_18),
         test!(language::matches::header_fields).needs_nft(),
         test!(language::matches::fields_of_frames_and_arp).needs_nft(),
         test!(language::matches::what_the_kernel_knows).needs_nft(),
@@ -74,7 +77,7 @@ fn main() -> ExitCode {
         test!(read::listing_says_what_nfts_says).needs_nft(),
         test!(read::elements_are_typed).needs_nft(),
         test!(read::maps_and_unknown_objects_are_listed_too).needs_nft(),
-        test!(read::bytecode_is_nfts_with_unknown_expressions_named).needs_nft(),
+        test!(read::bytecode_is_nfts).needs_nft(),
         test!(read::rules_that_were_read_are_written_into_another_chain).needs_nft(),
         test!(read::ruleset_that_was_read_can_be_put_back).needs_nft(),
         test!(read::ruleset_with_unknown_parts_can_be_put_back).needs_nft(),

@@ -23,6 +23,8 @@ mod support;
 mod conntrack;
 #[path = "kernel_packets/control.rs"]
 mod control;
+#[path = "kernel_packets/exprs.rs"]
+mod exprs;
 #[path = "kernel_packets/frames.rs"]
 mod frames;
 #[path = "kernel_packets/matches.rs"]
@@ -50,6 +52,11 @@ fn main() -> ExitCode {
         test!(matches::interfaces_match_by_name_and_by_beginning),
         test!(matches::protocols_match_by_layer),
         test!(matches::marks_match_as_numbers),
+        test!(exprs::numbers_follow_each_other_and_hashes_spread_flows),
+        test!(exprs::routing_tables_tell_the_type_of_an_address),
+        test!(exprs::tcp_options_are_read_written_and_stripped).requires(support::linux_5_18),
+        test!(exprs::extension_headers_are_found),
+        test!(exprs::sockets_tell_their_mark_and_address),
         test!(policy_drops_what_no_rule_accepts),
         test!(jump_comes_back_and_goto_does_not),
         test!(return_in_a_base_chain_leaves_it_to_the_policy),

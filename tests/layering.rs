@@ -14,6 +14,7 @@ const ORDER: &[&[&str]] = &[
     &["chain", "object", "set"],
     &["field"],
     &["rule"],
+    &["ruleset"],
     &["batch"],
     &["engine"],
     &["conn"],

@@ -1,7 +1,9 @@
 //! A transaction as a value: nft's verbs become netlink messages in one buffer.
 
 mod chains;
+mod entries;
 mod explain;
+mod ruleset;
 mod show;
 mod verbs;
 
@@ -62,6 +64,8 @@ pub struct Batch {
     messages: u32,
     /// For each rule, after each of its steps, how many expressions it has.
     steps: Vec<u8>,
+    /// The number of the set that was added last.
+    last_set: Option<u32>,
     mistake: Option<BuildError>,
 }
 
@@ -87,7 +91,7 @@ fn detail_of<K: Key>() -> u32 {
 impl Batch {
     /// An empty batch.
     pub const fn new() -> Self {
-        Self { w: AttrWriter::new(), ops: Vec::new(), messages: 0, steps: Vec::new(), mistake: None }
+        Self { w: AttrWriter::new(), ops: Vec::new(), messages: 0, steps: Vec::new(), last_set: None, mistake: None }
     }
 
     /// Forgets all operations and keeps the memory.
@@ -96,6 +100,7 @@ impl Batch {
         self.ops.clear();
         self.messages = 0;
         self.steps.clear();
+        self.last_set = None;
         self.mistake = None;
     }
 
@@ -143,6 +148,9 @@ impl Batch {
         self.op(0, |batch| {
             // A set needs a number of its own in the batch, whether anything refers to it or not.
             let id = batch.messages + 1;
+            if kind == NFT_MSG_NEWSET {
+                batch.last_set = Some(id);
+            }
             batch.message(kind, flags, family, |w| what.write_new(id, w));
         })
     }

@@ -328,7 +328,8 @@ fn a_refused_device_is_named_by_its_place() {
 fn batches_show_objects_in_nfts_syntax() {
     use crate::datum::L4Proto;
     use crate::object::{
-        CtExpect, CtHelper, CtTimeout, L3Proto, Limit, Named, Quota, Secmark, Synproxy, TimeoutState, Tunnel, Value,
+        CtExpect, CtHelper, CtTimeout, L3Proto, Limit, Named, Quota, Secmark, Synproxy, SynproxyFlags, TimeoutState,
+        Tunnel, Value,
     };
     let fw = Table::inet("fw");
     let secs = std::time::Duration::from_secs;
@@ -351,7 +352,10 @@ fn batches_show_objects_in_nfts_syntax() {
             expect.into(),
             "ct expectation inet fw x { protocol udp; dport 9876; timeout 120000ms; size 12; l3proto ip; }",
         ),
-        (Synproxy::new().mss(1460).sack_perm().into(), "synproxy inet fw x { mss 1460; sack-perm; }"),
+        (
+            Synproxy::new().mss(1460).flags(SynproxyFlags::SACK_PERM).into(),
+            "synproxy inet fw x { mss 1460; sack-perm; }",
+        ),
         (Secmark::new("a:b").into(), "secmark inet fw x { \"a:b\" }"),
         (tunnel.into(), "tunnel inet fw x"),
     ];

@@ -6,6 +6,7 @@ use crate::object::{self, Content, NFT_MSG_DELOBJ, NFT_MSG_DESTROYOBJ, NFT_MSG_N
 use crate::rule::{NFT_MSG_DELRULE, NFT_MSG_DESTROYRULE, NFTA_RULE_CHAIN, NFTA_RULE_HANDLE, RuleHandle, RuleInfo};
 use crate::set::{
     Key, Mapped, NFT_MSG_DELSET, NFT_MSG_DELSETELEM, NFT_MSG_DESTROYSET, NFT_MSG_NEWSET, Set, SetInfo, SetRef,
+    UntypedSet,
 };
 use crate::table::{NFT_MSG_DELTABLE, NFT_MSG_DESTROYTABLE, NFT_MSG_NEWTABLE, Table, TableInfo, TableRef};
 use crate::wire::{AttrWriter, Family};
@@ -71,6 +72,7 @@ declare! {
     [] ChainInfo: NFT_MSG_NEWCHAIN, |this| this.table().family, |_id, w| this.encode(w);
     [K: Key, V: Mapped] Set<K, V>: NFT_MSG_NEWSET, |this| this.at().table.family, |id, w| this.encode(id, w);
     [] SetInfo: NFT_MSG_NEWSET, |this| this.table().family, |id, w| this.encode(id, w);
+    [] UntypedSet: NFT_MSG_NEWSET, |this| this.at.table.family, |id, w| this.encode(id, w);
     [T: Content] object::Named<T>: NFT_MSG_NEWOBJ, |this| this.at().table.family, |_id, w| this.encode(w);
     [] ObjectInfo: NFT_MSG_NEWOBJ, |this| this.table().family, |_id, w| this.encode(w);
 }
@@ -148,6 +150,7 @@ named! {
     [] SetRef as SetRef, NFT_MSG_DELSET, NFT_MSG_DESTROYSET;
     [K, V] Set<K, V> as SetRef, NFT_MSG_DELSET, NFT_MSG_DESTROYSET;
     [] SetInfo as SetRef, NFT_MSG_DELSET, NFT_MSG_DESTROYSET;
+    [] UntypedSet as SetRef, NFT_MSG_DELSET, NFT_MSG_DESTROYSET;
     [] ObjectRef as ObjectRef, NFT_MSG_DELOBJ, NFT_MSG_DESTROYOBJ;
     [T] object::Named<T> as ObjectRef, NFT_MSG_DELOBJ, NFT_MSG_DESTROYOBJ;
     [] ObjectInfo as ObjectRef, NFT_MSG_DELOBJ, NFT_MSG_DESTROYOBJ;
@@ -230,6 +233,7 @@ flush! {
     [] SetRef as SetRef, NFT_MSG_DELSETELEM, SetRef::write;
     [K, V] Set<K, V> as SetRef, NFT_MSG_DELSETELEM, SetRef::write;
     [] SetInfo as SetRef, NFT_MSG_DELSETELEM, SetRef::write;
+    [] UntypedSet as SetRef, NFT_MSG_DELSETELEM, SetRef::write;
 }
 
 /// Writes table and chain as attributes of a rule's message.

@@ -1,10 +1,11 @@
 //! Elements of sets of intervals, merged with what is there.
 
-use super::{Conn, Generation};
+use super::Conn;
 use crate::batch::Batch;
 use crate::datum::{Interval, Ordered};
 use crate::engine::ATTEMPTS;
 use crate::error::{Errno, Error, Rejection};
+use crate::ruleset::Generation;
 use crate::set::{Changes, Element, IntoElement, Set, SetInfo, cut_out, merge_into};
 
 /// # Merging

@@ -3,10 +3,10 @@
 use std::ops::RangeFull;
 use std::time::Instant;
 
-use super::Conn;
+use super::{Conn, NetlinkSocket};
 use crate::chain::Chain;
 use crate::chain::{ChainInfo, ChainRef, NFT_MSG_GETCHAIN, NFT_MSG_NEWCHAIN};
-use crate::engine::{GENERATION, Query};
+use crate::engine::{GENERATION, Link, Query};
 use crate::error::{BuildError, DecodeError, Errno, Error, Op, QueryError, TypeError};
 use crate::expr::Data;
 use crate::object::{
@@ -23,21 +23,21 @@ use crate::wire::{AttrWriter, Family};
 
 /// Which tables a query looks into: `..` for all, a [`Family`], or a table.
 #[derive(Debug, Clone, Copy)]
-pub struct TableScope<'a>(Scope<'a>);
+pub struct TableScope<'a>(pub(super) Scope<'a>);
 
 /// Which rules a query asks for: `..` for all, those of a [`Family`], a table or a chain.
 #[derive(Debug, Clone, Copy)]
 pub struct RuleScope<'a>(Scope<'a>);
 
 #[derive(Debug, Clone, Copy)]
-enum Scope<'a> {
+pub(super) enum Scope<'a> {
     Family(Family),
     Table(&'a TableRef),
     Chain(&'a ChainRef),
 }
 
 impl Scope<'_> {
-    fn family(&self) -> Family {
+    pub(super) fn family(&self) -> Family {
         match self {
             Self::Family(family) => *family,
             Self::Table(table) => table.family,
@@ -45,7 +45,7 @@ impl Scope<'_> {
         }
     }
 
-    fn write(&self, w: &mut AttrWriter) {
+    pub(super) fn write(&self, w: &mut AttrWriter) {
         match self {
             Self::Family(_) => {}
             Self::Table(table) => table.write(w),
@@ -53,9 +53,18 @@ impl Scope<'_> {
         }
     }
 
+    /// Whether it includes a table.
+    pub(super) fn has(&self, other: &TableRef) -> bool {
+        match self {
+            Self::Family(family) => *family == Family::UNSPEC || *family == other.family,
+            Self::Table(table) => *table == other,
+            Self::Chain(chain) => chain.table == *other,
+        }
+    }
+
     /// What asks for the table or chain by name, and what it asks for: of an absent one some
     /// listings are empty.
-    fn container(&self) -> Option<(Query, String)> {
+    pub(super) fn container(&self) -> Option<(Query, String)> {
         match self {
             Self::Family(_) => None,
             Self::Table(table) => Some((
@@ -69,7 +78,7 @@ impl Scope<'_> {
         }
     }
 
-    fn describe(&self, what: &str) -> String {
+    pub(super) fn describe(&self, what: &str) -> String {
         match self {
             Self::Family(Family::UNSPEC) => format!("{what} of the ruleset"),
             Self::Family(family) => format!("{what} of family {family}"),
@@ -295,9 +304,6 @@ impl Conn {
         let at = set.set_ref();
         let what = || format!("elements of set {at}");
         let of = set_query(at);
-        let mut elements = Query::new(NFT_MSG_GETSETELEM, NFT_MSG_NEWSETELEM, at.table.family, true, |w| at.write(w));
-        // The kernel ends the elements with an answer that has none, in a datagram of its own.
-        elements.is_empty = |attrs| first_entries(attrs, 1).is_empty();
         let reading = self.link.consistent(|link, strict| {
             let mut info = None;
             let mut whole = link.query(&of, &|| format!("set {at}"), &mut |family, attrs| {
@@ -305,17 +311,8 @@ impl Conn {
                 Ok(())
             })?;
             info.as_ref().map_or(Ok(()), |info| set.check(info))?;
-            let begin = Instant::now();
-            let mut entries = Vec::new();
-            whole &= link.query(&elements, &what, &mut |_, attrs| Ok(read_element_list(attrs, &mut entries)?))?;
-            if strict && link.parts() > 1 {
-                // Between two datagrams the kernel may rebuild its hash table, remove what has
-                // expired, or take back a batch that it refused: each moves entries, and none
-                // makes a generation. What two readings agree on was not moved.
-                let first = std::mem::take(&mut entries);
-                whole &= link.query(&elements, &what, &mut |_, attrs| Ok(read_element_list(attrs, &mut entries)?))?;
-                whole &= agree(&first, &entries, begin.elapsed());
-            }
+            let (entries, unmoved) = read_entries(link, at, strict)?;
+            whole &= unmoved;
             Ok(((info, entries), whole))
         });
         let ((info, entries), generation) = reading.map_err(|error| about(error, &what))?;
@@ -554,8 +551,36 @@ impl Conn {
     }
 }
 
+/// Reads the entries of a set, and tells whether none was moved meanwhile.
+pub(super) fn read_entries(
+    link: &mut Link<NetlinkSocket>,
+    at: &SetRef,
+    strict: bool,
+) -> Result<(Vec<ElementInfo>, bool), Error> {
+    let what = || format!("elements of set {at}");
+    let mut query = Query::new(NFT_MSG_GETSETELEM, NFT_MSG_NEWSETELEM, at.table.family, true, |w| at.write(w));
+    // The kernel ends the elements with an answer that has none, in a datagram of its own.
+    query.is_empty = |attrs| first_entries(attrs, 1).is_empty();
+    let begin = Instant::now();
+    let mut read = || {
+        let mut entries = Vec::new();
+        let whole = link.query(&query, &what, &mut |_, attrs| Ok(read_element_list(attrs, &mut entries)?))?;
+        Ok::<_, Error>((entries, whole, link.parts()))
+    };
+    let (mut entries, mut whole, parts) = read()?;
+    if strict && parts > 1 {
+        // Between two datagrams the kernel may rebuild its hash table, remove what has
+        // expired, or take back a batch that it refused: each moves entries, and none
+        // makes a generation. What two readings agree on was not moved.
+        let (again, unbroken, _) = read()?;
+        whole &= unbroken && agree(&entries, &again, begin.elapsed());
+        entries = again;
+    }
+    Ok((entries, whole))
+}
+
 /// Says what was asked for, where it was the generation that could not be read.
-fn about(error: Error, what: &dyn Fn() -> String) -> Error {
+pub(super) fn about(error: Error, what: &dyn Fn() -> String) -> Error {
     match error {
         Error::Query(error) if &*error.what == GENERATION => {
             Error::Query(Box::new(QueryError { what: what().into(), ..*error }))

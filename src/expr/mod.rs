@@ -18,6 +18,9 @@ mod counter;
 mod ct;
 mod data;
 mod dynset;
+mod exthdr;
+mod fib;
+mod hash;
 mod immediate;
 mod last;
 mod limit;
@@ -27,7 +30,9 @@ mod masq;
 mod meta;
 mod nat;
 mod notrack;
+mod numgen;
 mod objref;
+mod osf;
 mod payload;
 mod queue;
 mod quota;
@@ -35,8 +40,12 @@ mod range;
 mod redir;
 mod reg;
 mod reject;
+mod rt;
+mod socket;
 mod synproxy;
+mod tunnel;
 mod unknown;
+mod xfrm;
 
 use std::fmt;
 
@@ -49,6 +58,9 @@ pub use ct::{Ct, CtDirection, CtKey};
 pub(crate) use data::DATA_SCHEMA;
 pub use data::{Data, Value, Verdict, VerdictCode};
 pub use dynset::{Dynset, DynsetFlags, DynsetOp};
+pub use exthdr::{Exthdr, ExthdrFlags, ExthdrOp};
+pub use fib::{Fib, FibFlags, FibResult};
+pub use hash::{Hash, HashKind};
 pub use immediate::Immediate;
 pub use last::Last;
 pub use limit::{Limit, LimitFlags, LimitKind};
@@ -58,7 +70,9 @@ pub use masq::Masq;
 pub use meta::{Meta, MetaKey};
 pub use nat::{Nat, NatFlags, NatKind};
 pub use notrack::Notrack;
+pub use numgen::{Numgen, NumgenKind};
 pub use objref::{ObjectKind, Objref};
+pub use osf::{Osf, OsfFlags, OsfTtl};
 pub use payload::{Base, Payload};
 pub use queue::{Queue, QueueFlags};
 pub use quota::{Quota, QuotaFlags};
@@ -66,8 +80,12 @@ pub use range::{Range, RangeOp};
 pub use redir::Redir;
 pub use reg::Reg;
 pub use reject::{Reject, RejectKind};
+pub use rt::{Rt, RtKey};
+pub use socket::{Socket, SocketKey};
 pub use synproxy::{Synproxy, SynproxyFlags};
+pub use tunnel::{Tunnel, TunnelKey, TunnelMode};
 pub use unknown::Unknown;
+pub use xfrm::{Xfrm, XfrmDirection, XfrmKey};
 
 use crate::error::{BuildErrorKind, DecodeError};
 use crate::wire::path::{AttrName, Schema};
@@ -215,6 +233,12 @@ expressions! {
     Ct,
     /// Adds an element to a set, or deletes it.
     Dynset,
+    /// Loads bytes of an extension header or option, or changes a TCP option.
+    Exthdr,
+    /// Asks the routing tables about an address.
+    Fib,
+    /// Hashes registers, or the packet's flow.
+    Hash,
     /// Puts a value into a register, or gives a verdict.
     Immediate,
     /// Remembers when the last packet came.
@@ -233,8 +257,12 @@ expressions! {
     Nat,
     /// Keeps the packet out of connection tracking.
     Notrack,
+    /// Makes numbers, one after the other or at random.
+    Numgen,
     /// Hands the packet to a named object.
     Objref,
+    /// Loads the name of the sending system.
+    Osf,
     /// Loads bytes of the packet.
     Payload,
     /// Hands the packet to a program.
@@ -247,6 +275,14 @@ expressions! {
     Redir,
     /// Drops the packet and tells its sender.
     Reject,
+    /// Loads what the packet's route has.
+    Rt,
+    /// Loads what the packet's socket has.
+    Socket,
+    /// Loads what the packet's tunnel has.
+    Tunnel,
+    /// Loads what IPsec does to the packet.
+    Xfrm,
 }
 
 /// What stands for one expression in a rule of the kernel's level: an [`Expr`], one of the types
@@ -507,6 +543,18 @@ pub(crate) mod golden {
         expr.encode(&mut w);
         assert_eq!(w.take_error(), None);
         w.bytes_written().to_vec()
+    }
+
+    /// Why an expression is not written.
+    pub(crate) fn mistake<E: Wire>(expr: &E) -> Option<BuildErrorKind> {
+        let mut w = AttrWriter::new();
+        expr.encode(&mut w);
+        w.take_error()
+    }
+
+    /// What [`mistake`] says of a number out of range.
+    pub(crate) fn out_of_range(what: &'static str, value: u64, min: u64, max: u64) -> Option<BuildErrorKind> {
+        Some(BuildErrorKind::OutOfRange { what, value, min, max })
     }
 
     pub(crate) fn check<E: Wire + PartialEq + fmt::Debug>() {

@@ -13,6 +13,11 @@ pub struct Unknown {
 }
 
 impl Unknown {
+    /// The expression as a value that loses nothing: of one with attributes that are not known, its bytes.
+    pub(crate) fn or_known(info: &ExprInfo) -> Expr {
+        info.comparable()
+    }
+
     pub(super) fn new(name: &[u8], attributes: &[u8]) -> Self {
         Self { name: name.into(), attributes: attributes.into() }
     }

@@ -501,13 +501,16 @@ impl ObjectInfo {
     /// Writes what it takes to make the object again: the kernel refuses some of what it tells. What is
     /// not known is written as it came.
     pub(crate) fn encode(&self, w: &mut AttrWriter) {
-        match self.read_value() {
-            Ok((value, false)) => {
+        if let Ok((value, false)) = self.read_value() {
+            let mut data = AttrWriter::new();
+            value.write_content(&mut data);
+            // What we hold for wrong this kernel has: it knows better.
+            if data.take_error().is_none() {
                 w.copy(&self.raw, |number| !OUTPUT.contains(&number) && number != NFTA_OBJ_DATA);
-                w.nest(NFTA_OBJ_DATA, |w| value.write_content(w));
+                return w.nest(NFTA_OBJ_DATA, |w| w.raw(data.bytes_written()));
             }
-            _ => w.copy(&self.raw, |number| !OUTPUT.contains(&number)),
         }
+        w.copy(&self.raw, |number| !OUTPUT.contains(&number));
     }
 
     /// Returns the table, kind and name.

@@ -9,11 +9,11 @@ impl Kind for Synproxy {
 
     fn fmt_nft(&self, f: &mut dyn fmt::Write) -> fmt::Result {
         let mut parts = Vec::new();
-        if let Some(mss) = self.mss.filter(|_| self.flags.contains(SynproxyFlags::MSS)) {
-            parts.push(format!("mss {mss};"));
+        if self.flags.contains(SynproxyFlags::MSS) {
+            parts.push(format!("mss {};", self.mss));
         }
-        if let Some(wscale) = self.wscale.filter(|_| self.flags.contains(SynproxyFlags::WSCALE)) {
-            parts.push(format!("wscale {wscale};"));
+        if self.flags.contains(SynproxyFlags::WSCALE) {
+            parts.push(format!("wscale {};", self.wscale));
         }
         let timestamp = self.flags.contains(SynproxyFlags::TIMESTAMP).then_some("timestamp");
         let sack_perm = self.flags.contains(SynproxyFlags::SACK_PERM).then_some("sack-perm");

@@ -129,6 +129,21 @@ fn what_the_kernel_only_tells_is_not_written_back() {
 }
 
 #[test]
+fn numbers_that_a_kernel_has_are_written_back_even_if_they_are_held_for_wrong() {
+    let info = told(
+        ObjectKind::SYNPROXY,
+        |w| {
+            w.u16(1, 1460);
+            w.u8(2, 15);
+            w.u32(3, 3);
+        },
+        |_| {},
+    );
+    assert_eq!(info.value::<Synproxy>().unwrap(), Some(Synproxy::new().mss(1460).wscale(15)));
+    assert_eq!(written(|w| info.encode(w)), info.raw());
+}
+
+#[test]
 fn broken_data_is_an_error_of_its_own() {
     let info = told(ObjectKind::COUNTER, |w| w.bytes(1, &[1]), |_| {});
     assert!(info.any_value().is_err() && info.value::<Counter>().is_err());

@@ -117,6 +117,11 @@ impl RuleInfo {
         self.part(&self.userdata)
     }
 
+    /// The expressions as bytes.
+    pub(crate) fn expressions(&self) -> &[u8] {
+        self.part(&self.exprs)
+    }
+
     /// Returns the expressions in libnftnl's notation, one per line, as
     /// `nft --debug=netlink list ruleset` does.
     pub fn bytecode(&self) -> String {

@@ -2,12 +2,14 @@
 
 use std::sync::Arc;
 
-use super::element::{Element, ElementInfo, read_entries, write_bare, write_end};
+use super::element::{Element, write_bare, write_end};
+use super::element_info::ElementInfo;
 use super::info::SetInfo;
 use super::key::{Key, Part};
+use super::list::read_entries;
 use super::merge;
 use super::value::{Mapped, Shape};
-use super::{NFTA_SET_NAME, NFTA_SET_USERDATA, SetFlags, write_desc, write_types};
+use super::{NFTA_SET_NAME, NFTA_SET_USERDATA, SetFlags, field_lens, write_desc, write_types};
 use crate::datum::{ByteOrder, DataType, successor};
 use crate::error::BuildErrorKind;
 use crate::expr::{Data, Expr, ExprInfo, Value};
@@ -113,8 +115,7 @@ impl Anonymous {
         flags.set(SetFlags::CONCAT, self.intervals && self.is_concatenation());
         flags.set(SetFlags::MAP, self.shape.is_some());
         write_types(flags, (self.kind, self.len), self.shape, id, w);
-        let fields = if flags.contains(SetFlags::CONCAT) { self.fields } else { &[] };
-        write_desc(Some(self.size()), fields, w);
+        write_desc(Some(self.size()), field_lens(flags, self.fields), &[], w);
         let verdicts = self.shape.is_some_and(|shape| shape.kind == DataType::SET_VERDICT);
         let tells = match self.is_concatenation() {
             true => !(0..self.fields.len()).any(|part| self.swaps(part)),

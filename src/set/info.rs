@@ -3,17 +3,15 @@
 use std::time::Duration;
 
 use super::*;
-use crate::datum::DataType;
+use crate::datum::{ByteOrder, DataType};
 use crate::error::DecodeError;
+use crate::expr::{ExprInfo, Exprs};
 use crate::object::ObjectKind;
 use crate::wire::reader::Notes;
 use crate::wire::{Attr, AttrReader, Family};
 
-/// What the kernel tells of a set and takes from nobody.
-const OUTPUT: &[u16] = &[NFTA_SET_HANDLE, NFTA_SET_TYPE, NFTA_SET_COUNT, NFTA_SET_PAD, NFTA_SET_ID];
-
 /// A set or map as the kernel has it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct SetInfo {
     at: SetRef,
     handle: Option<SetHandle>,
@@ -27,10 +25,23 @@ pub struct SetInfo {
     size: Option<u32>,
     timeout: Option<Duration>,
     gc_interval: Option<Duration>,
-    comment: Option<Box<str>>,
-    auto_merge: bool,
+    fields: Box<[u32]>,
+    userdata: Box<[u8]>,
+    exprs: Box<[ExprInfo]>,
+    set_type: Option<Box<str>>,
+    count: Option<u32>,
+    unknown_desc: Box<[u8]>,
     raw: Box<[u8]>,
 }
+
+impl PartialEq for SetInfo {
+    /// Compares all that the kernel told.
+    fn eq(&self, other: &Self) -> bool {
+        self.at == other.at && self.raw == other.raw
+    }
+}
+
+impl Eq for SetInfo {}
 
 impl SetInfo {
     pub(crate) fn decode(family: Family, raw: &[u8]) -> Result<Self, DecodeError> {
@@ -48,8 +59,12 @@ impl SetInfo {
             size: None,
             timeout: None,
             gc_interval: None,
-            comment: None,
-            auto_merge: false,
+            fields: Box::default(),
+            userdata: Box::default(),
+            exprs: Box::default(),
+            set_type: None,
+            count: None,
+            unknown_desc: Box::default(),
             raw: raw.into(),
         };
         for attr in AttrReader::new(raw, &notes) {
@@ -64,23 +79,49 @@ impl SetInfo {
                 (NFTA_SET_DATA_LEN, v) => info.data_len = Some(v.u32()?),
                 (NFTA_SET_OBJ_TYPE, v) => info.object_kind = Some(ObjectKind::from_raw(v.u32()?)),
                 (NFTA_SET_POLICY, v) => info.policy = SetPolicy::from_raw(v.u32()?),
-                (NFTA_SET_DESC, v) => info.size = read_size(v)?,
+                (NFTA_SET_DESC, v) => info.read_desc(v)?,
                 (NFTA_SET_TIMEOUT, v) => info.timeout = Some(Duration::from_millis(v.u64()?)),
                 (NFTA_SET_GC_INTERVAL, v) => info.gc_interval = Some(Duration::from_millis(v.u32()?.into())),
-                (NFTA_SET_USERDATA, v) => {
-                    info.comment = userdata::set_comment(v.bytes()).map(Into::into);
-                    info.auto_merge = userdata::merges(v.bytes());
-                }
+                (NFTA_SET_USERDATA, v) => info.userdata = v.bytes().into(),
+                (NFTA_SET_EXPR, v) => info.exprs = Box::new([ExprInfo::read(v)?]),
+                (NFTA_SET_EXPRESSIONS, v) => info.exprs = Exprs::new(v.bytes()).collect::<Result<_, _>>()?,
+                (NFTA_SET_TYPE, v) => info.set_type = Some(String::from_utf8_lossy(v.str_bytes()).into()),
+                (NFTA_SET_COUNT, v) => info.count = Some(v.u32()?),
+                (NFTA_SET_PAD | NFTA_SET_ID, _) => {}
                 _ => {}
             }
         }
         Ok(info)
     }
 
+    fn read_desc(&mut self, attr: Attr<'_>) -> Result<(), DecodeError> {
+        let mut fields = Vec::new();
+        for part in attr.nested()? {
+            match part? {
+                (NFTA_SET_DESC_SIZE, v) => self.size = Some(v.u32()?),
+                (NFTA_SET_DESC_CONCAT, list) => {
+                    for field in list.nested()? {
+                        for attr in field?.1.nested()? {
+                            if let (NFTA_SET_FIELD_LEN, v) = attr? {
+                                fields.push(v.u32()?);
+                            }
+                        }
+                    }
+                }
+                _ => {
+                    let mut unknown = AttrWriter::new();
+                    unknown.copy(attr.bytes(), |number| number > NFTA_SET_DESC_CONCAT);
+                    self.unknown_desc = unknown.bytes_written().into();
+                }
+            }
+        }
+        self.fields = fields.into();
+        Ok(())
+    }
+
     /// Writes what it takes to make the set again, attributes unknown here included.
     pub(crate) fn encode(&self, id: u32, w: &mut AttrWriter) {
-        w.copy(&self.raw, |number| !OUTPUT.contains(&number));
-        w.u32(NFTA_SET_ID, id);
+        UntypedSet::from(self).encode(id, w);
     }
 
     /// Returns the set with its Rust type, if its keys are of that type, and so are intervals; a
@@ -110,8 +151,8 @@ impl SetInfo {
             gc_interval: self.gc_interval,
             size: self.size,
             policy: self.policy,
-            auto_merge: self.auto_merge,
-            comment: self.comment.as_deref().map(Comment::kept),
+            auto_merge: self.auto_merge(),
+            comment: self.comment().map(Comment::kept),
             ..Set::known(self.at.clone(), self.flags)
         })
     }
@@ -193,12 +234,53 @@ impl SetInfo {
 
     /// Whether nft merges intervals that are added, by its own note in the set's userdata.
     pub fn auto_merge(&self) -> bool {
-        self.auto_merge
+        userdata::merges(&self.userdata)
     }
 
     /// Returns the comment, if there is one that is text.
     pub fn comment(&self) -> Option<&str> {
-        self.comment.as_deref()
+        userdata::set_comment(&self.userdata)
+    }
+
+    /// Returns the userdata: what nft keeps with the set, as byte orders and comment.
+    pub fn userdata(&self) -> &[u8] {
+        &self.userdata
+    }
+
+    /// Returns the order of the bytes of keys, where nft noted one; of a concatenation each field has its own.
+    pub fn key_order(&self) -> Option<ByteOrder> {
+        userdata::key_order(&self.userdata)
+    }
+
+    /// Returns the order of the bytes of values, of a map where nft noted one.
+    pub fn data_order(&self) -> Option<ByteOrder> {
+        userdata::data_order(&self.userdata)
+    }
+
+    /// Returns the lengths of a concatenation's fields in bytes, without padding, of a set with
+    /// [`SetFlags::CONCAT`].
+    pub fn fields(&self) -> &[u32] {
+        &self.fields
+    }
+
+    /// Returns the stateful expressions that each element gets.
+    pub fn stateful(&self) -> &[ExprInfo] {
+        &self.exprs
+    }
+
+    /// Returns the kernel's name for how it keeps the elements (Linux 6.16): some text, which
+    /// depends on how the kernel was built.
+    pub fn set_type(&self) -> Option<&str> {
+        self.set_type.as_deref()
+    }
+
+    /// Returns how many entries the kernel counts in it (Linux 6.16).
+    pub fn count(&self) -> Option<u32> {
+        self.count
+    }
+
+    pub(super) fn unknown_desc(&self) -> &[u8] {
+        &self.unknown_desc
     }
 
     /// Returns the attributes as the kernel sent them.
@@ -219,16 +301,6 @@ pub(crate) fn describe(flags: SetFlags, key_type: DataType, data_type: Option<Da
 pub(crate) fn describe_type<K: Key, V: Mapped>() -> String {
     let map = if V::SHAPE.is_some() { SetFlags::MAP } else { SetFlags::empty() };
     describe(K::FLAGS | map, K::TYPE, V::SHAPE.map(|shape| shape.kind))
-}
-
-fn read_size(attr: Attr<'_>) -> Result<Option<u32>, DecodeError> {
-    let mut size = None;
-    for attr in attr.nested()? {
-        if let (NFTA_SET_DESC_SIZE, v) = attr? {
-            size = Some(v.u32()?);
-        }
-    }
-    Ok(size)
 }
 
 impl AsRef<SetRef> for SetInfo {

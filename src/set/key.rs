@@ -130,7 +130,7 @@ impl<P: KeyPart> Key for P {
 }
 
 /// The most bytes that a key may have (`NFT_DATA_VALUE_MAXLEN`).
-const KEY_MAX: usize = 64;
+pub(super) const KEY_MAX: usize = 64;
 
 /// Bytes of a concatenation.
 pub(crate) const fn concatenated(parts: &[Part]) -> usize {

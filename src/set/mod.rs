@@ -2,9 +2,13 @@
 
 mod anonymous;
 mod element;
+mod element_info;
+mod entry;
 mod info;
 mod key;
+mod list;
 mod merge;
+mod untyped;
 mod value;
 
 use std::fmt;
@@ -13,12 +17,22 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub(crate) use anonymous::{Anonymous, Contents};
-pub use element::{Element, ElementInfo};
+pub use element::{Element, ElementFlags};
+pub(crate) use element::{LIST_SCHEMA, NFTA_SET_ELEM_LIST_ELEMENTS, WhatOfElement};
+pub use element_info::ElementInfo;
+pub(crate) use element_info::{Lookup, assemble, write_lookup};
+pub use entry::Entry;
+pub(crate) use entry::sort_entries;
 pub use info::SetInfo;
 pub(crate) use info::describe_type;
+use key::KEY_MAX;
 pub(crate) use key::Part;
 pub use key::{IntoElement, Key, KeyFor, KeyPart};
+pub(crate) use list::{
+    SplitEntries, agree, first_entries, open_end_overlaps, read_element_list, show_entries, write_set_id,
+};
 pub(crate) use merge::{Changes, cut_out, merge, merge_into};
+pub use untyped::UntypedSet;
 use value::Shape;
 pub use value::{MapValue, Mapped};
 
@@ -66,6 +80,11 @@ const NFTA_SET_DESC_CONCAT: u16 = 2;
 const NFTA_LIST_ELEM: u16 = 1;
 const NFTA_SET_FIELD_LEN: u16 = 1;
 
+/// The most stateful expressions of a set (`NFT_SET_EXPR_MAX`).
+const EXPRS_MAX: u64 = 2;
+/// The most fields of a concatenation (`NFT_REG32_COUNT`).
+const FIELDS_MAX: u64 = 16;
+
 const FIELD_SCHEMA: Schema = Schema(&[AttrName::value(NFTA_SET_FIELD_LEN, "len")]);
 const DESC_SCHEMA: Schema = Schema(&[
     AttrName::value(NFTA_SET_DESC_SIZE, "size"),
@@ -92,10 +111,6 @@ pub(crate) const SCHEMA: Schema = Schema(&[
     AttrName::value(NFTA_SET_TYPE, "type"),
     AttrName::value(NFTA_SET_COUNT, "count"),
 ]);
-pub(crate) use element::{
-    LIST_SCHEMA, Lookup, NFTA_SET_ELEM_LIST_ELEMENTS, SplitEntries, WhatOfElement, agree, assemble, first_entries,
-    open_end_overlaps, read_element_list, show_entries, write_lookup, write_set_id,
-};
 
 bitflags::bitflags! {
     /// Flags of a set (`enum nft_set_flags`).
@@ -359,18 +374,8 @@ impl<K: Key, V: Mapped> Set<K, V> {
         if self.policy != SetPolicy::PERFORMANCE {
             w.u32(NFTA_SET_POLICY, self.policy.get());
         }
-        write_desc(self.size, if K::FLAGS.contains(SetFlags::CONCAT) { K::FIELDS } else { &[] }, w);
-        if let Some(timeout) = self.timeout {
-            let timeout = millis(timeout, w);
-            w.u64(NFTA_SET_TIMEOUT, timeout);
-        }
-        if let Some(interval) = self.gc_interval {
-            let millis = millis(interval, w);
-            match u32::try_from(millis) {
-                Ok(millis) => w.u32(NFTA_SET_GC_INTERVAL, millis),
-                Err(_) => w.fail(BuildErrorKind::DurationTooLong { millis: millis.into() }),
-            }
-        }
+        write_desc(self.size, field_lens(self.flags, K::FIELDS), &[], w);
+        write_times(self.timeout, self.gc_interval, w);
         let data = match V::SHAPE {
             Some(shape) if shape.is_concatenation => OfData::Concatenation,
             _ => OfData::Plain,
@@ -429,22 +434,50 @@ fn write_types(flags: SetFlags, key: (DataType, usize), shape: Option<Shape>, id
     w.u32(NFTA_SET_ID, id);
 }
 
-/// Writes what the kernel may know of the elements: how many there are, and the parts of keys.
-fn write_desc(size: Option<u32>, fields: &[Part], w: &mut AttrWriter) {
-    if size.is_none() && fields.is_empty() {
+/// The lengths of a concatenation's fields, as far as a set with those flags tells them.
+fn field_lens(flags: SetFlags, fields: &[Part]) -> impl ExactSizeIterator<Item = u32> {
+    let fields = if flags.contains(SetFlags::CONCAT) { fields } else { &[] };
+    fields.iter().map(|field| field.len as u32)
+}
+
+/// Writes what the kernel may know of the elements: how many there are, and the lengths of the fields
+/// of keys.
+fn write_desc(size: Option<u32>, fields: impl ExactSizeIterator<Item = u32>, unknown: &[u8], w: &mut AttrWriter) {
+    if size.is_none() && fields.len() == 0 && unknown.is_empty() {
         return;
     }
     w.nest(NFTA_SET_DESC, |w| {
         if let Some(size) = size {
             w.u32(NFTA_SET_DESC_SIZE, size);
         }
-        if !fields.is_empty() {
+        if fields.len() > 0 {
+            w.in_range("the fields of a concatenation", fields.len() as u64, 1..=FIELDS_MAX);
             w.nest(NFTA_SET_DESC_CONCAT, |w| {
-                let field = |field: &Part| w.nest(NFTA_LIST_ELEM, |w| w.u32(NFTA_SET_FIELD_LEN, field.len as u32));
-                fields.iter().for_each(field);
+                fields.for_each(|len| w.nest(NFTA_LIST_ELEM, |w| w.u32(NFTA_SET_FIELD_LEN, len)));
             });
         }
+        w.raw(unknown);
     });
+}
+
+/// Writes the timeout for all, and how often the kernel looks for what is over.
+fn write_times(timeout: Option<Duration>, gc_interval: Option<Duration>, w: &mut AttrWriter) {
+    if let Some(timeout) = timeout {
+        let timeout = millis(timeout, w);
+        w.u64(NFTA_SET_TIMEOUT, timeout);
+    }
+    if let Some(interval) = gc_interval {
+        let millis = millis(interval, w);
+        match u32::try_from(millis) {
+            Ok(millis) => w.u32(NFTA_SET_GC_INTERVAL, millis),
+            Err(_) => w.fail(BuildErrorKind::DurationTooLong { millis: millis.into() }),
+        }
+    }
+}
+
+/// Refuses more stateful expressions than a set or element may have.
+fn check_stateful(count: usize, w: &mut AttrWriter) {
+    w.in_range("the number of stateful expressions", count as u64, 0..=EXPRS_MAX);
 }
 
 /// A duration in the kernel's milliseconds, a part of one rounded up.
@@ -473,6 +506,9 @@ impl<K, V> AsRef<SetRef> for Set<K, V> {
         &self.at
     }
 }
+
+#[cfg(test)]
+mod corpus;
 
 #[cfg(test)]
 mod tests {

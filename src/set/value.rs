@@ -4,6 +4,7 @@ use crate::datum::{ByteOrder, DataType, Datum, IntoKey, concatenations};
 use crate::error::BuildErrorKind;
 use crate::expr::{Data, Value, Verdict};
 use crate::set::key::{KeyPart, Part, concatenated, push_part, split_part, type_of};
+use crate::wire::Name;
 
 /// What the elements of a set or map have beside their keys: nothing, `()`, or a [`MapValue`].
 pub trait Mapped: Clone {
@@ -15,7 +16,12 @@ pub trait Mapped: Clone {
     fn value(&self) -> Result<Option<Value>, BuildErrorKind>;
 
     #[doc(hidden)]
-    fn read(value: Option<&Value>) -> Option<Self>;
+    fn object(&self) -> Option<&Name> {
+        None
+    }
+
+    #[doc(hidden)]
+    fn read(value: Option<&Value>, object: Option<&Name>) -> Option<Self>;
 }
 
 /// What a map has for values: a data type, a tuple of those, or a [`Verdict`].
@@ -43,7 +49,7 @@ impl Mapped for () {
         Ok(None)
     }
 
-    fn read(value: Option<&Value>) -> Option<Self> {
+    fn read(value: Option<&Value>, _object: Option<&Name>) -> Option<Self> {
         value.is_none().then_some(())
     }
 }
@@ -55,7 +61,7 @@ impl<V: Datum> Mapped for V {
         self.to_data().map(|data| Some(Value::Data(data)))
     }
 
-    fn read(value: Option<&Value>) -> Option<Self> {
+    fn read(value: Option<&Value>, _object: Option<&Name>) -> Option<Self> {
         match value {
             Some(Value::Data(data)) => V::from_data(data.as_bytes()),
             _ => None,
@@ -73,7 +79,7 @@ impl Mapped for Verdict {
         Ok(Some(Value::Verdict(self.clone())))
     }
 
-    fn read(value: Option<&Value>) -> Option<Self> {
+    fn read(value: Option<&Value>, _object: Option<&Name>) -> Option<Self> {
         match value {
             Some(Value::Verdict(verdict)) => Some(verdict.clone()),
             _ => None,
@@ -103,7 +109,7 @@ macro_rules! concatenated_values {
                 Ok(Some(Value::Data(Data::new(&bytes))))
             }
 
-            fn read(value: Option<&Value>) -> Option<Self> {
+            fn read(value: Option<&Value>, _object: Option<&Name>) -> Option<Self> {
                 let Some(Value::Data(data)) = value else { return None };
                 let mut bytes = data.as_bytes();
                 let read = ($($Part::from_data(split_part(&mut bytes, <$Part as KeyPart>::PART)?)?,)*);

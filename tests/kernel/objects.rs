@@ -5,8 +5,8 @@ use std::time::Duration;
 use nftlink::datum::L4Proto;
 use nftlink::object::{
     Connlimit, Counter, CtExpect, CtHelper, CtTimeout, GeneveOption, L3Proto, Limit, Named, Object, ObjectInfo,
-    ObjectKind, Quota, QuotaFlags, Secmark, Synproxy, TimeoutState, Tunnel, TunnelEnds, TunnelFlags, TunnelOptions,
-    Value,
+    ObjectKind, Quota, QuotaFlags, Secmark, Synproxy, SynproxyFlags, TimeoutState, Tunnel, TunnelEnds, TunnelFlags,
+    TunnelOptions, Value,
 };
 use nftlink::{Batch, Conn, Family, Hook, Priority, Rule, Table};
 
@@ -79,7 +79,10 @@ fn of_each_kind() -> Vec<Named<Value>> {
         named("icmpv6", icmpv6),
         named("generic", generic),
         named("expect", expect.l3proto(L3Proto::IP)),
-        named("synproxy", Synproxy::new().mss(1460).wscale(14).sack_perm().timestamp()),
+        named(
+            "synproxy",
+            Synproxy::new().mss(1460).wscale(14).flags(SynproxyFlags::SACK_PERM | SynproxyFlags::TIMESTAMP),
+        ),
     ];
     all_objects.into()
 }
@@ -113,7 +116,7 @@ pub(crate) fn each_kind_is_read_as_written_and_put_back() {
 
 pub(crate) fn what_is_left_out_the_kernel_fills_in() {
     let mut conn = conn();
-    let (helper, synproxy) = (CtHelper::new("ftp", L4Proto::TCP), Synproxy::new().timestamp());
+    let (helper, synproxy) = (CtHelper::new("ftp", L4Proto::TCP), Synproxy::new().flags(SynproxyFlags::TIMESTAMP));
     let udp = CtTimeout::new(L4Proto::UDP).policy(TimeoutState::UDP_REPLIED, secs(7));
     let objects = [
         named("helper", helper.clone()),
@@ -177,10 +180,10 @@ pub(crate) fn numbers_up_to_their_bounds_are_kept_and_others_refused_before() {
     refused_before(&mut conn, udp(42_949_673));
 
     for wscale in [0, 14] {
-        assert_eq!(kept(&mut conn, Synproxy::new().mss(u16::MAX).wscale(wscale)).wscale, Some(wscale));
+        assert_eq!(kept(&mut conn, Synproxy::new().mss(u16::MAX).wscale(wscale)).wscale, wscale);
     }
     let refusal = refused_before(&mut conn, Synproxy::new().wscale(15));
-    assert!(refusal.ends_with("a window scale of 15: the kernel takes 0 to 14"), "{refusal}");
+    assert!(refusal.ends_with("a synproxy's wscale of 15: the kernel takes 0 to 14"), "{refusal}");
     refused_before(&mut conn, CtHelper::new("sixteen--letters", L4Proto::TCP));
     refused_before(&mut conn, CtHelper::new("ftp", L4Proto::from_raw(0)));
     refused_before(&mut conn, v4(TunnelOptions::Erspan2 { hwid: 64, direction: 0 }));

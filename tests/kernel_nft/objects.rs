@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use nftlink::datum::L4Proto;
 use nftlink::object::{
-    Counter, CtExpect, CtHelper, CtTimeout, L3Proto, Limit, Named, ObjectKind, Quota, Synproxy, TimeoutState, Value,
+    Counter, CtExpect, CtHelper, CtTimeout, L3Proto, Limit, Named, ObjectKind, Quota, Synproxy, SynproxyFlags,
+    TimeoutState, Value,
 };
 use nftlink::{Batch, Hook, Priority, Rule, Table};
 
@@ -51,7 +52,7 @@ fn objects() -> Vec<Named<Value>> {
         named("answers", udp.policy(TimeoutState::UDP_REPLIED, secs(20)).into()),
         named("back", CtExpect::new(L4Proto::UDP, 9876, secs(120), 12).l3proto(L3Proto::IP).into())
             .comment("an expectation"),
-        named("shield", shield.sack_perm().timestamp().into()).comment("a proxy"),
+        named("shield", shield.flags(SynproxyFlags::SACK_PERM | SynproxyFlags::TIMESTAMP).into()).comment("a proxy"),
         named("plain", shield.into()),
     ]
 }

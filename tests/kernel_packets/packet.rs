@@ -67,7 +67,7 @@ impl Packet {
     }
 
     /// Puts the checksum of the transport layer at that offset of the body.
-    fn with_checksum(mut self, at: usize) -> Self {
+    pub(crate) fn with_checksum(mut self, at: usize) -> Self {
         let mut covered = Vec::new();
         match (self.from, self.to) {
             (IpAddr::V4(from), IpAddr::V4(to)) => covered.extend([from.octets(), to.octets()].concat()),

@@ -328,6 +328,11 @@ pub fn linux_5_13() -> Result<(), String> {
     since((5, 13), "catch-all elements")
 }
 
+/// For the cgroups of sockets.
+pub fn kernel_knows_cgroups_of_sockets() -> Result<(), String> {
+    since((5, 13), "cgroup of a socket")
+}
+
 /// For the expression last.
 pub fn linux_5_14() -> Result<(), String> {
     since((5, 14), "expression last")
@@ -336,6 +341,16 @@ pub fn linux_5_14() -> Result<(), String> {
 /// For chains at egress.
 pub fn linux_5_16() -> Result<(), String> {
     since((5, 16), "egress")
+}
+
+/// For TCP options that are taken out.
+pub fn linux_5_18() -> Result<(), String> {
+    since((5, 18), "TCP options that are taken out")
+}
+
+/// For a route's interface at the hooks that come after routing.
+pub fn kernel_asks_for_routes_after_routing() -> Result<(), String> {
+    since((5, 18), "interface of a route at input and forward")
 }
 
 /// For other devices of a chain.

@@ -24,7 +24,8 @@ guest() {
     # The kernel would load these one by one, and nf_tables starts its batch again after
     # each: in an emulated machine that takes seconds a time.
     modprobe -qa nf_tables nft_ct nft_nat nft_masq nft_redir nft_chain_nat nft_objref nft_limit \
-        nft_log nf_log_syslog nft_quota nft_reject_inet nft_fib_inet nft_hash nft_numgen veth bridge
+        nft_log nf_log_syslog nft_quota nft_reject_inet nft_fib_inet nft_fib_netdev nft_hash nft_numgen \
+        nft_osf nft_socket nft_tunnel nft_xfrm veth bridge
     for executable in "${executables[@]}"; do
         echo "== Linux $(uname -r): ${executable##*/}"
         "$executable" "${arguments[@]}" || failed+=("${executable##*/}")

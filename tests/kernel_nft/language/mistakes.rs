@@ -118,7 +118,7 @@ pub(in super::super) fn what_makes_no_sense_is_refused() {
     inet(Rule::new().set(ip::ttl(), ip::ttl()), "ip ttl can only be set to a constant");
     let overlapping = [(Interval::<Port>::range(1..=10), Verdict::DROP), (Interval::range(5..=20), Verdict::ACCEPT)];
     inet(Rule::new().vmap(tcp::dport(), overlapping), "two of the elements overlap");
-    inet(when(meta::mark().shl(32).eq(0)), "a shift by 32 bits: 31 is the most that the kernel takes");
+    inet(when(meta::mark().shl(32).eq(0)), "a shift of 32: the kernel takes 0 to 31");
     inet(when(meta::hour().eq(Hour::new(24, 0))), "\"24:00\" is no time of the day: the day ends at 23:59:59");
 }
 

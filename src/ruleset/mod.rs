@@ -1,0 +1,313 @@
+//! The whole ruleset, or some tables of it, as a value.
+
+mod show;
+#[cfg(test)]
+mod tests;
+
+use std::collections::HashMap;
+use std::fmt;
+
+pub use show::Listing;
+
+use crate::chain::{ChainInfo, ChainRef, NFT_MSG_NEWCHAIN};
+use crate::error::DecodeError;
+use crate::object::{NFT_MSG_NEWOBJ, ObjectInfo};
+use crate::rule::{NFT_MSG_NEWRULE, RuleInfo};
+use crate::set::{
+    ElementInfo, Entry, NFT_MSG_NEWSET, NFT_MSG_NEWSETELEM, SetInfo, SetRef, SplitEntries, WhatOfElement,
+    read_element_list,
+};
+use crate::table::{NFT_MSG_NEWTABLE, TableInfo, TableRef};
+use crate::wire::message::{Content, Messages, header, message, patch_length};
+use crate::wire::reader::Notes;
+use crate::wire::{AttrReader, AttrWriter, Family};
+
+pub(crate) const NFT_MSG_NEWGEN: u16 = 15;
+pub(crate) const NFTA_GEN_ID: u16 = 1;
+
+/// The number of a state of the ruleset: each commit of anybody makes the next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Generation(u32);
+
+impl Generation {
+    /// Wraps a number that a program stored earlier.
+    pub const fn from_raw(raw: u32) -> Self {
+        Self(raw)
+    }
+
+    /// Returns the kernel's number.
+    pub const fn get(self) -> u32 {
+        self.0
+    }
+}
+
+impl fmt::Display for Generation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// Tables with all that is in them, at one generation.
+///
+/// [`Conn::ruleset`](crate::Conn::ruleset) reads one, and
+/// [`Batch::add_ruleset`](crate::Batch::add_ruleset) writes it: what is read then is the same, but
+/// for handles. [`to_bytes`](Self::to_bytes) and [`from_bytes`](Self::from_bytes) keep it in a file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ruleset {
+    generation: Generation,
+    tables: Vec<TableContents>,
+}
+
+/// A table with all that is in it, each kind in the kernel's order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TableContents {
+    info: TableInfo,
+    chains: Vec<ChainInfo>,
+    rules: Vec<RuleInfo>,
+    sets: Vec<SetContents>,
+    objects: Vec<ObjectInfo>,
+}
+
+/// A set with its elements as the kernel keeps them: an interval may be two entries.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SetContents {
+    info: SetInfo,
+    entries: Vec<ElementInfo>,
+}
+
+impl Ruleset {
+    /// Returns the generation at which it was read.
+    pub fn generation(&self) -> Generation {
+        self.generation
+    }
+
+    /// Returns the tables.
+    pub fn tables(&self) -> &[TableContents] {
+        &self.tables
+    }
+
+    /// Returns a table.
+    pub fn table(&self, table: impl AsRef<TableRef>) -> Option<&TableContents> {
+        self.tables.iter().find(|contents| contents.info.at() == table.as_ref())
+    }
+
+    /// Keeps the tables for which `keep` says so.
+    pub fn retain(&mut self, keep: impl FnMut(&TableContents) -> bool) {
+        self.tables.retain(keep);
+    }
+
+    /// Returns sets, elements and rules in libnftnl's notation, as `nft --debug=netlink list ruleset`
+    /// writes them before the listing itself: `{}` as libnftnl 1.2.4 does, `{:#}` as 1.3.
+    pub fn bytecode(&self) -> Listing<'_> {
+        Listing(self)
+    }
+
+    /// Returns the ruleset as the kernel's messages, those that a dump has: for a file that
+    /// [`from_bytes`](Self::from_bytes) reads. Numbers in it are in network order, but for what xtables' extensions keep.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        let mut w = AttrWriter::new();
+        message(&mut w, NFT_MSG_NEWGEN, 0, 0, Family::UNSPEC, |w| w.u32(NFTA_GEN_ID, self.generation.0));
+        for TableContents { info, chains, rules, sets, objects } in &self.tables {
+            let mut put = |kind, attrs| message(&mut w, kind, 0, 0, info.family(), |w| w.raw(attrs));
+            put(NFT_MSG_NEWTABLE, info.raw());
+            chains.iter().for_each(|chain| put(NFT_MSG_NEWCHAIN, chain.raw()));
+            rules.iter().for_each(|rule| put(NFT_MSG_NEWRULE, rule.raw()));
+            sets.iter().for_each(|set| put(NFT_MSG_NEWSET, set.info.raw()));
+            objects.iter().for_each(|object| put(NFT_MSG_NEWOBJ, object.raw()));
+            sets.iter().for_each(|set| set.write_entries(&mut w));
+        }
+        w.bytes_written().to_vec()
+    }
+
+    /// Reads a ruleset from the kernel's messages: those of [`to_bytes`](Self::to_bytes), or a dump
+    /// by another program, tables first and sets before their elements. Messages of other kinds are passed over.
+    ///
+    /// # Errors
+    ///
+    /// [`DecodeError`] if the bytes are no whole messages, if a message makes no sense, or
+    /// something is in a table or set that is not there.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, DecodeError> {
+        let mut reading = Reading::default();
+        for message in Messages::new(bytes) {
+            if let Content::Nft { kind, family, attrs, .. } = message?.content()? {
+                reading.take(kind, family, attrs)?;
+            }
+        }
+        Ok(reading.ruleset)
+    }
+}
+
+impl TableContents {
+    /// Returns the table itself.
+    pub fn info(&self) -> &TableInfo {
+        &self.info
+    }
+
+    /// Returns the chains.
+    pub fn chains(&self) -> &[ChainInfo] {
+        &self.chains
+    }
+
+    /// Returns the rules, chain by chain.
+    pub fn rules(&self) -> &[RuleInfo] {
+        &self.rules
+    }
+
+    /// Iterates over the rules of a chain.
+    pub fn rules_of(&self, chain: impl AsRef<ChainRef>) -> impl Iterator<Item = &RuleInfo> {
+        let chain = chain.as_ref().clone();
+        self.rules.iter().filter(move |rule| *rule.chain() == chain)
+    }
+
+    /// Returns the sets and maps, those that a rule has to itself included.
+    pub fn sets(&self) -> &[SetContents] {
+        &self.sets
+    }
+
+    /// Returns the stateful objects.
+    pub fn objects(&self) -> &[ObjectInfo] {
+        &self.objects
+    }
+}
+
+impl SetContents {
+    /// Returns the set itself.
+    pub fn info(&self) -> &SetInfo {
+        &self.info
+    }
+
+    /// Returns its elements as the kernel keeps them.
+    pub fn entries(&self) -> &[ElementInfo] {
+        &self.entries
+    }
+}
+
+impl SetContents {
+    /// Writes the entries as messages of a dump.
+    fn write_entries(&self, w: &mut AttrWriter) {
+        let at = self.info.at();
+        let begin = |w: &mut AttrWriter| {
+            let start = w.len();
+            w.buffer().extend_from_slice(&header(NFT_MSG_NEWSETELEM, 0, 0, at.table.family));
+            at.write(w);
+            start
+        };
+        let mut lists = SplitEntries::new(begin, |w, start| patch_length(w.buffer(), start), w);
+        for entry in &self.entries {
+            lists.write(|w| Entry::from(entry).encode(WhatOfElement::Full, w));
+        }
+        lists.finish();
+    }
+}
+
+/// A ruleset that is being read.
+#[derive(Debug, Default)]
+pub(crate) struct Reading {
+    pub(crate) ruleset: Ruleset,
+    /// Where each table is.
+    tables: HashMap<TableRef, usize>,
+    /// Where each set is in its table.
+    sets: HashMap<SetRef, usize>,
+    last_chain: Option<ChainRef>,
+}
+
+impl Default for Ruleset {
+    fn default() -> Self {
+        Self { generation: Generation(0), tables: Vec::new() }
+    }
+}
+
+impl Reading {
+    pub(crate) fn finish(self, generation: u32) -> Ruleset {
+        Ruleset { generation: Generation(generation), ..self.ruleset }
+    }
+
+    /// Takes a message of a dump.
+    pub(crate) fn take(&mut self, kind: u16, family: Family, attrs: &[u8]) -> Result<(), DecodeError> {
+        match kind {
+            NFT_MSG_NEWGEN => self.ruleset.generation = read_generation(attrs)?,
+            NFT_MSG_NEWTABLE => {
+                let info = TableInfo::decode(family, attrs)?;
+                let at = self.ruleset.tables.len();
+                if self.tables.insert(info.at().clone(), at).is_some() {
+                    return Err(DecodeError::new("ruleset", "a table is there twice"));
+                }
+                let (chains, rules, sets, objects) = Default::default();
+                self.ruleset.tables.push(TableContents { info, chains, rules, sets, objects });
+            }
+            NFT_MSG_NEWCHAIN => {
+                let info = ChainInfo::decode(family, attrs)?;
+                self.table(info.table())?.chains.push(info);
+            }
+            NFT_MSG_NEWRULE => {
+                let info = RuleInfo::decode(family, attrs, &mut self.last_chain)?;
+                self.table(info.chain().table())?.rules.push(info);
+            }
+            NFT_MSG_NEWSET => {
+                let info = SetInfo::decode(family, attrs)?;
+                let sets = &mut self.table(info.table())?.sets;
+                let at = sets.len();
+                let name = info.at().clone();
+                sets.push(SetContents { info, entries: Vec::new() });
+                if self.sets.insert(name, at).is_some() {
+                    return Err(DecodeError::new("ruleset", "a set is there twice"));
+                }
+            }
+            NFT_MSG_NEWSETELEM => {
+                let at = read_set_ref(family, attrs)?;
+                read_element_list(attrs, self.entries(&at)?)?;
+            }
+            NFT_MSG_NEWOBJ => {
+                let info = ObjectInfo::decode(family, attrs)?;
+                self.table(info.table())?.objects.push(info);
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn table(&mut self, at: &TableRef) -> Result<&mut TableContents, DecodeError> {
+        let absent = DecodeError::new("ruleset", "something is in a table that is not there");
+        let at = *self.tables.get(at).ok_or(absent.clone())?;
+        self.ruleset.tables.get_mut(at).ok_or(absent)
+    }
+
+    /// The entries of a set so far.
+    pub(crate) fn entries(&mut self, at: &SetRef) -> Result<&mut Vec<ElementInfo>, DecodeError> {
+        let absent = DecodeError::new("ruleset", "an element is in a set that is not there");
+        let n = *self.sets.get(at).ok_or(absent.clone())?;
+        let set = self.table(at.table())?.sets.get_mut(n).ok_or(absent)?;
+        Ok(&mut set.entries)
+    }
+
+    /// The sets so far.
+    pub(crate) fn sets(&self) -> impl Iterator<Item = &SetInfo> {
+        self.ruleset.tables.iter().flat_map(|table| &table.sets).map(|set| &set.info)
+    }
+}
+
+fn read_generation(attrs: &[u8]) -> Result<Generation, DecodeError> {
+    let notes = Notes::default();
+    for attr in AttrReader::new(attrs, &notes) {
+        if let (NFTA_GEN_ID, value) = attr? {
+            return value.u32().map(Generation);
+        }
+    }
+    Ok(Generation(0))
+}
+
+/// Which set a message's elements are in.
+fn read_set_ref(family: Family, attrs: &[u8]) -> Result<SetRef, DecodeError> {
+    const NFTA_SET_ELEM_LIST_TABLE: u16 = 1;
+    const NFTA_SET_ELEM_LIST_SET: u16 = 2;
+    let notes = Notes::default();
+    let mut at = SetRef::new(TableRef::new(family, ""), "");
+    for attr in AttrReader::new(attrs, &notes) {
+        match attr? {
+            (NFTA_SET_ELEM_LIST_TABLE, v) => at.table.name = v.name(),
+            (NFTA_SET_ELEM_LIST_SET, v) => at.name = v.name(),
+            _ => {}
+        }
+    }
+    Ok(at)
+}

@@ -1,0 +1,299 @@
+//! Elements as the kernel has them.
+
+use std::time::Duration;
+
+use super::element::*;
+use super::key::{Key, Part};
+use super::{IntoElement, Mapped, SetFlags};
+use crate::datum::{predecessor, successor};
+use crate::error::{BuildErrorKind, DecodeError};
+use crate::expr::{Counter, Data, Expr, ExprInfo, Exprs, Value};
+use crate::userdata::{self, Comment};
+use crate::wire::{Attr, AttrWriter, Name};
+
+/// An element as the kernel has it.
+///
+/// With a data type for `K` it is an element of a [`Set`](super::Set), or with a `V` of a map.
+/// Without, it is an entry of any set just as the kernel keeps it: in a set of intervals each one
+/// is two entries.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ElementInfo<K = Data, V = ()> {
+    pub(super) key: Option<K>,
+    pub(super) value: V,
+    pub(super) flags: ElementFlags,
+    pub(super) timeout: Option<u64>,
+    pub(super) expires: Option<u64>,
+    pub(super) more: Option<Box<More>>,
+}
+
+/// An element that was read can be put back: with its timeout, what was left of that, its comment
+/// and its stateful expressions. A batch refuses one that has more.
+impl<K: Key, V: Mapped> IntoElement<K, V> for ElementInfo<K, V> {
+    fn into_element(self) -> Element<K, V> {
+        // To the kernel nothing left would mean all of it.
+        let expires = self.expires().map(|left| left.max(Duration::from_millis(1)));
+        let (timeout, comment) = (self.timeout(), self.comment().map(Comment::kept));
+        let exprs = self.stateful().iter().map(|expr| expr.get().clone()).collect();
+        let lost = |more: &More| !more.raw.is_empty() || more.exprs.iter().any(ExprInfo::has_unknown);
+        let incomplete = self.more.as_deref().is_some_and(lost);
+        Element { key: self.key, value: self.value, timeout, expires, comment, exprs, incomplete }
+    }
+}
+
+/// What few elements have.
+#[derive(Debug, Clone, Default)]
+pub(super) struct More {
+    pub(super) key_end: Option<Data>,
+    pub(super) data: Option<Value>,
+    pub(super) object: Option<Name>,
+    pub(super) userdata: Box<[u8]>,
+    pub(super) exprs: Vec<ExprInfo>,
+    /// All attributes, where there are some that have no place above.
+    pub(super) raw: Box<[u8]>,
+}
+
+impl PartialEq for More {
+    fn eq(&self, other: &Self) -> bool {
+        let exprs = |more: &Self| more.exprs.iter().map(|expr| expr.raw().to_vec()).collect::<Vec<_>>();
+        (&self.key_end, &self.data, &self.object, &self.userdata, &self.raw)
+            == (&other.key_end, &other.data, &other.object, &other.userdata, &other.raw)
+            && exprs(self) == exprs(other)
+    }
+}
+
+impl Eq for More {}
+
+impl ElementInfo {
+    pub(super) fn decode(entry: Attr<'_>) -> Result<Self, DecodeError> {
+        let mut info =
+            Self { key: None, value: (), flags: ElementFlags::empty(), timeout: None, expires: None, more: None };
+        for attr in entry.nested()? {
+            match attr? {
+                (NFTA_SET_ELEM_KEY, v) => info.key = Some(Data::read(v)?),
+                (NFTA_SET_ELEM_FLAGS, v) => info.flags = ElementFlags::from_bits_retain(v.u32()?),
+                (NFTA_SET_ELEM_TIMEOUT, v) => info.timeout = Some(v.u64()?),
+                (NFTA_SET_ELEM_EXPIRATION, v) => info.expires = Some(v.u64()?),
+                (NFTA_SET_ELEM_USERDATA, v) => info.more().userdata = v.bytes().into(),
+                (NFTA_SET_ELEM_KEY_END, v) => info.more().key_end = Some(Data::read(v)?),
+                (NFTA_SET_ELEM_DATA, v) => info.more().data = Some(Value::read(v)?),
+                (NFTA_SET_ELEM_EXPR, v) => info.more().exprs = vec![ExprInfo::read(v)?],
+                (NFTA_SET_ELEM_EXPRESSIONS, v) => {
+                    info.more().exprs = Exprs::new(v.bytes()).collect::<Result<_, _>>()?
+                }
+                (NFTA_SET_ELEM_OBJREF, v) => info.more().object = Some(v.name()),
+                (NFTA_SET_ELEM_PAD, _) => {}
+                _ => info.more().raw = entry.bytes().into(),
+            }
+        }
+        Ok(info)
+    }
+
+    fn more(&mut self) -> &mut More {
+        self.more.get_or_insert_default()
+    }
+
+    /// Gives the entry a typed key, and what a map has, its value.
+    fn typed<K, V: Mapped>(self, key: Option<K>) -> Result<ElementInfo<K, V>, DecodeError> {
+        let wrong = DecodeError::new("element", "the value has another type than the map");
+        let value = V::read(self.data(), self.object()).ok_or(wrong)?;
+        let Self { flags, timeout, expires, mut more, .. } = self;
+        if let Some(more) = &mut more {
+            (more.key_end, more.data, more.object) = (None, None, None);
+        }
+        let more = more.filter(|more| **more != More::default());
+        Ok(ElementInfo { key, value, flags, timeout, expires, more })
+    }
+
+    /// Only what is compared: without an end that is the key, what nft notes for itself, and the
+    /// stateful expressions, which are compared in a form of their own.
+    pub(super) fn bare(self) -> Self {
+        let key_end = self.key_end().filter(|end| Some(*end) != self.key.as_ref()).cloned();
+        let raw = self.raw().unwrap_or_default().into();
+        let more = More { key_end, data: self.data().cloned(), object: self.object().cloned(), raw, ..More::default() };
+        let more = (more != More::default()).then(|| Box::new(more));
+        Self { key: self.key, value: (), flags: self.flags, timeout: self.timeout, expires: None, more }
+    }
+
+    /// An entry that ends an interval before `key`.
+    pub(crate) fn end_at(key: Data) -> Self {
+        let flags = ElementFlags::INTERVAL_END;
+        Self { key: Some(key), value: (), flags, timeout: None, expires: None, more: None }
+    }
+
+    /// Whether this is the first value after an interval.
+    pub fn is_interval_end(&self) -> bool {
+        self.flags.contains(ElementFlags::INTERVAL_END)
+    }
+
+    /// Returns the highest key of an entry that has two: of a concatenation with intervals.
+    pub fn key_end(&self) -> Option<&Data> {
+        self.more.as_ref()?.key_end.as_ref()
+    }
+
+    /// Returns the value of an entry of a map.
+    pub fn data(&self) -> Option<&Value> {
+        self.more.as_ref()?.data.as_ref()
+    }
+
+    /// Returns the name of the object that an entry of an object map has for a value.
+    pub fn object(&self) -> Option<&Name> {
+        self.more.as_ref()?.object.as_ref()
+    }
+
+    /// Returns all attributes as the kernel sent them, of an entry that has some which this
+    /// library does not know.
+    pub fn raw(&self) -> Option<&[u8]> {
+        self.more.as_ref().map(|more| &*more.raw).filter(|raw| !raw.is_empty())
+    }
+}
+
+impl<K, V> ElementInfo<K, V> {
+    /// Returns the key; the catch-all element has none.
+    pub fn key(&self) -> Option<&K> {
+        self.key.as_ref()
+    }
+
+    /// Returns the value, of a map with a type for it.
+    pub fn value(&self) -> &V {
+        &self.value
+    }
+
+    /// Returns the flags.
+    pub fn flags(&self) -> ElementFlags {
+        self.flags
+    }
+
+    /// Returns the timeout of its own, in the kernel's milliseconds; zero means never.
+    pub fn timeout(&self) -> Option<Duration> {
+        self.timeout.map(Duration::from_millis)
+    }
+
+    /// Returns what is left of the timeout.
+    pub fn expires(&self) -> Option<Duration> {
+        self.expires.map(Duration::from_millis)
+    }
+
+    /// Returns the comment, if there is one that is text.
+    pub fn comment(&self) -> Option<&str> {
+        userdata::comment(&self.more.as_ref()?.userdata)
+    }
+
+    /// Returns the userdata: what nft keeps with the element, as its comment.
+    pub fn userdata(&self) -> &[u8] {
+        self.more.as_ref().map_or(&[], |more| &more.userdata)
+    }
+
+    /// Returns the stateful expressions that it has: counters, limits and the like.
+    pub fn stateful(&self) -> &[ExprInfo] {
+        self.more.as_ref().map_or(&[], |more| &more.exprs)
+    }
+
+    /// Returns what its counter has counted, if it has one.
+    pub fn counter(&self) -> Option<Counter> {
+        self.stateful().iter().find_map(|expr| match expr.get() {
+            Expr::Counter(counter) => Some(*counter),
+            _ => None,
+        })
+    }
+}
+
+/// Reads the kernel's entries of a whole set.
+pub(crate) fn assemble<K: Key, V: Mapped>(entries: Vec<ElementInfo>) -> Result<Vec<ElementInfo<K, V>>, DecodeError> {
+    if K::FLAGS.has_ends() {
+        return assemble_intervals(entries);
+    }
+    let sorted = K::FLAGS.contains(SetFlags::INTERVAL);
+    entries
+        .into_iter()
+        .map(|entry| {
+            let Some(start) = entry.key.clone() else { return entry.typed(None) };
+            let end = entry.key_end().unwrap_or(&start);
+            let key = K::from_bounds(start.as_bytes(), end.as_bytes(), sorted).ok_or_else(wrong_key)?;
+            entry.typed(Some(key))
+        })
+        .collect()
+}
+
+fn wrong_key() -> DecodeError {
+    DecodeError::new("element", "the key is none of its type")
+}
+
+/// Kernels differ in the order of a dump. In ascending order, with an interval's end before the
+/// start of the next at the same place, each start ends at the entry after it, whatever that is:
+/// so does the kernel's own lookup.
+fn assemble_intervals<K: Key, V: Mapped>(mut entries: Vec<ElementInfo>) -> Result<Vec<ElementInfo<K, V>>, DecodeError> {
+    entries.sort_by(|a, b| a.key.cmp(&b.key).then(b.is_interval_end().cmp(&a.is_interval_end())));
+    let mut intervals: Vec<ElementInfo<K, V>> = Vec::with_capacity(entries.len().div_ceil(2));
+    let mut open: Option<(ElementInfo, Data)> = None;
+    let mut close = |(start, from): (ElementInfo, Data), last: &Data| {
+        let key = K::from_bounds(from.as_bytes(), last.as_bytes(), true).ok_or_else(wrong_key)?;
+        intervals.push(start.typed(Some(key))?);
+        Ok(())
+    };
+    let mut catch_all = Vec::new();
+    for entry in entries {
+        let Some(key) = entry.key.clone() else {
+            catch_all.push(entry.typed(None)?);
+            continue;
+        };
+        if let Some(start) = open.take() {
+            close(start, &predecessor(key.as_bytes()).ok_or_else(wrong_key)?)?;
+        }
+        if !entry.is_interval_end() {
+            open = Some((entry, key));
+        }
+    }
+    if let Some(start) = open {
+        close(start, &Data::new(&vec![u8::MAX; K::LEN]))?;
+    }
+    intervals.extend(catch_all);
+    Ok(intervals)
+}
+
+/// Writes what asks for an entry: the one that holds a key or, without one, the catch-all element.
+pub(crate) fn write_lookup(key: Option<&Data>, is_end: bool, w: &mut AttrWriter) {
+    w.nest(NFTA_SET_ELEM_LIST_ELEMENTS, |w| match key.filter(|_| is_end) {
+        Some(after) => write_end(after, w),
+        None => write_bare(key, None, None, false, w),
+    });
+}
+
+/// Asks for the element that holds a key.
+pub(crate) struct Lookup {
+    /// The lowest and the highest key; the catch-all element has none.
+    bounds: Option<(Data, Data)>,
+    fields: &'static [Part],
+    flags: SetFlags,
+}
+
+impl Lookup {
+    pub(crate) fn new<K: Key>(element: &Element<K>) -> Result<Self, BuildErrorKind> {
+        let flags = K::FLAGS;
+        let bounds = element.entry(flags.contains(SetFlags::INTERVAL))?.key;
+        Ok(Self { bounds, fields: K::FIELDS, flags })
+    }
+
+    /// The lowest key.
+    pub(crate) fn start(&self) -> Option<&Data> {
+        self.bounds.as_ref().map(|(start, _)| start)
+    }
+
+    /// The key after the lowest, of a set that has a second entry for the end of each element.
+    pub(crate) fn after(&self) -> Option<Data> {
+        let pairs = self.flags.has_ends();
+        successor(self.start().filter(|_| pairs)?.as_bytes())
+    }
+
+    /// Whether all that was asked for is in `key`.
+    pub(crate) fn is_within<K: Key>(&self, key: &K) -> bool {
+        let found = key.bounds(self.flags.contains(SetFlags::INTERVAL)).ok();
+        let Some(((low, high), (start, end))) = found.as_ref().zip(self.bounds.as_ref()) else { return false };
+        let mut at = 0;
+        self.fields.iter().all(|field| {
+            let of = |data: &Data| data.as_bytes().get(at..at + field.len).map(<[u8]>::to_vec);
+            let within = of(low) <= of(start) && of(end) <= of(high);
+            at += field.padded();
+            within
+        })
+    }
+}

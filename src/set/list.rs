@@ -1,0 +1,170 @@
+//! Lists of elements, as messages have them.
+
+use std::fmt::Write;
+use std::time::Duration;
+
+use super::element::{NFTA_SET_ELEM_LIST_ELEMENTS, NFTA_SET_ELEM_LIST_SET_ID};
+use super::element_info::ElementInfo;
+use crate::datum::{DataType, predecessor, show_interval, unsorted};
+use crate::error::DecodeError;
+use crate::expr::{Data, Value};
+use crate::wire::reader::Notes;
+use crate::wire::writer::Open;
+use crate::wire::{AttrReader, AttrWriter};
+
+/// Writes elements as the lists of as many messages as they need.
+pub(crate) struct SplitEntries<'a, B, E> {
+    /// Begins a message.
+    begin: B,
+    /// Ends the message that begins at an offset.
+    end: E,
+    w: &'a mut AttrWriter,
+    start: usize,
+    list: Open,
+}
+
+/// The most bytes that a list may hold: its length, header included, has 16 bits.
+const LIST_MAX: usize = u16::MAX as usize - 4;
+
+impl<'a, B: FnMut(&mut AttrWriter) -> usize, E: FnMut(&mut AttrWriter, usize)> SplitEntries<'a, B, E> {
+    /// Begins the first message.
+    pub(crate) fn new(mut begin: B, end: E, w: &'a mut AttrWriter) -> Self {
+        let start = begin(w);
+        let list = w.open(NFTA_SET_ELEM_LIST_ELEMENTS);
+        Self { begin, end, w, start, list }
+    }
+
+    /// Writes what `encode` does, in the next message if this one has no room.
+    pub(crate) fn write(&mut self, encode: impl FnOnce(&mut AttrWriter)) {
+        let before = self.w.len();
+        encode(self.w);
+        if self.w.nested_len(&self.list) > LIST_MAX {
+            let entries = self.w.buffer().split_off(before);
+            self.w.close(self.list);
+            (self.end)(self.w, self.start);
+            self.start = (self.begin)(self.w);
+            self.list = self.w.open(NFTA_SET_ELEM_LIST_ELEMENTS);
+            self.w.raw(&entries);
+        }
+    }
+
+    /// Ends the last message.
+    pub(crate) fn finish(mut self) {
+        self.w.close(self.list);
+        (self.end)(self.w, self.start);
+    }
+}
+
+/// Writes the number of a set that its batch adds.
+pub(crate) fn write_set_id(id: Option<u32>, w: &mut AttrWriter) {
+    if let Some(id) = id {
+        w.u32(NFTA_SET_ELEM_LIST_SET_ID, id);
+    }
+}
+
+/// Reads the element list of a message: all entries go to `out`.
+pub(crate) fn read_element_list(attrs: &[u8], out: &mut Vec<ElementInfo>) -> Result<(), DecodeError> {
+    let notes = Notes::default();
+    for attr in AttrReader::new(attrs, &notes) {
+        if let (NFTA_SET_ELEM_LIST_ELEMENTS, list) = attr? {
+            for entry in list.nested()? {
+                out.push(ElementInfo::decode(entry?.1)?);
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Reads the entries of a list that was written here.
+pub(super) fn read_entries(list: &[u8]) -> Vec<ElementInfo> {
+    let notes = Notes::default();
+    let entries = AttrReader::new(list, &notes).map_while(Result::ok);
+    entries.filter_map(|(_, entry)| ElementInfo::decode(entry).ok()).collect()
+}
+
+/// Whether an interval that ends with the highest value overlaps another one of the entries. The
+/// kernel does not notice: such an interval has no entry for its end.
+pub(crate) fn open_end_overlaps(entries: &[ElementInfo]) -> bool {
+    let mut opens = Vec::new();
+    let mut last: Option<&Data> = None;
+    let mut rest = entries;
+    while let [entry, after @ ..] = rest {
+        rest = after;
+        let ends = after.first().is_some_and(ElementInfo::is_interval_end);
+        match &entry.key {
+            Some(key) if !entry.is_interval_end() && !ends => opens.push(key),
+            // The first value after an interval.
+            Some(key) if entry.is_interval_end() => last = last.max(Some(key)),
+            _ => {}
+        }
+    }
+    opens.sort();
+    let Some(lowest) = opens.first() else { return false };
+    last.is_some_and(|after| after > *lowest) || opens.iter().any(|open| open != lowest)
+}
+
+/// The first few entries of a message's list, for a person to read.
+pub(crate) fn first_entries(attrs: &[u8], count: usize) -> Vec<ElementInfo> {
+    let notes = Notes::default();
+    AttrReader::new(attrs, &notes)
+        .map_while(Result::ok)
+        .filter(|(number, _)| *number == NFTA_SET_ELEM_LIST_ELEMENTS)
+        .filter_map(|(_, list)| list.nested().ok())
+        .flat_map(|list| list.map_while(Result::ok).filter_map(|(_, entry)| ElementInfo::decode(entry).ok()))
+        .take(count)
+        .collect()
+}
+
+/// How long before its end an element may be missing without anybody's doing.
+const ABOUT_TO_EXPIRE: Duration = Duration::from_secs(1);
+
+/// Whether two readings of a set, `apart` from the beginning of the first to the end of the
+/// second, are of the same entries, but for those whose time was up.
+pub(crate) fn agree(first: &[ElementInfo], second: &[ElementInfo], apart: Duration) -> bool {
+    let mut second = second.iter().peekable();
+    let stays = |entry: &ElementInfo| entry.expires().is_none_or(|left| left > apart + ABOUT_TO_EXPIRE);
+    let all_found = first.iter().all(|entry| {
+        let found = second.next_if(|other| entry.key == other.key && entry.flags == other.flags).is_some();
+        found || !stays(entry)
+    });
+    all_found && second.next().is_none()
+}
+
+/// The elements that the entries of a list stand for, each as nft would write it, with how many
+/// entries it has.
+pub(crate) fn show_entries(entries: &[ElementInfo], kind: DataType, intervals: bool) -> Vec<(String, usize)> {
+    let mut shown = Vec::new();
+    let mut rest = entries;
+    while let [entry, after @ ..] = rest {
+        rest = after;
+        // nft writes an end at the lowest value.
+        if entry.is_interval_end() && entry.key.as_ref().is_some_and(|key| key.as_bytes().iter().all(|&b| b == 0)) {
+            continue;
+        }
+        let mut text = String::new();
+        let mut count = 1;
+        // What is written to a string does not fail.
+        let _ = match (&entry.key, after) {
+            (None, _) => text.write_str("*"),
+            (Some(key), _) if entry.key_end().is_some() => {
+                let end = entry.key_end().unwrap_or(key);
+                show_interval(kind, unsorted(kind, key).as_bytes(), unsorted(kind, end).as_bytes(), &mut text)
+            }
+            (Some(key), [end, others @ ..]) if intervals && !entry.is_interval_end() && end.is_interval_end() => {
+                (rest, count) = (others, 2);
+                let last = end.key.as_ref().and_then(|key| predecessor(key.as_bytes())).unwrap_or_else(|| key.clone());
+                show_interval(kind, unsorted(kind, key).as_bytes(), unsorted(kind, &last).as_bytes(), &mut text)
+            }
+            (Some(key), _) if intervals => kind.show(unsorted(kind, key).as_bytes(), &mut text),
+            (Some(key), _) => kind.show(key.as_bytes(), &mut text),
+        };
+        if let Some(value) = entry.data() {
+            let _ = match value {
+                Value::Data(data) => write!(text, " : {data:#}"),
+                Value::Verdict(verdict) => write!(text, " : {verdict}"),
+            };
+        }
+        shown.push((text, count));
+    }
+    shown
+}
