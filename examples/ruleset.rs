@@ -96,6 +96,13 @@ fn backup(conn: &mut Conn, path: &Path) -> Result<(), Box<dyn Error>> {
 fn restore(conn: &mut Conn, path: &Path, check: bool) -> Result<(), Box<dyn Error>> {
     let backup = file::read(path).map_err(|error| format!("{}: {error}", path.display()))?;
     let mut ruleset = backup.ruleset;
+    let age = backup.written.elapsed().unwrap_or_default().as_secs();
+    println!(
+        "{} was written {} ago, under Linux {}",
+        path.display(),
+        show::duration(Duration::from_secs(age)),
+        backup.kernel
+    );
     if backup.machine != Machine::this() {
         return Err(format!("it was made on a machine of {}, this one has {}", backup.machine, Machine::this()).into());
     }

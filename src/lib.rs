@@ -86,7 +86,7 @@
 //! | [`guide`] | whole programs for whole tasks, which the tests run with real packets: begin here |
 //! | the root | [`Conn`], [`Batch`], and what is put into one: [`Table`], [`Chain`], [`Set`], [`Map`], [`Element`], [`Flowtable`], [`Rule`] |
 //! | [`field`] | what a rule compares: `ip::saddr()`, `tcp::dport()`, `ct::state()` … |
-//! | [`object`] | named stateful objects: counters |
+//! | [`object`] | named stateful objects: counters, quotas, limits, conntrack helpers and timeouts, tunnels … |
 //! | [`datum`] | nft's data types: ports, marks, interface names, ICMP types, TCP flags, intervals … |
 //! | [`ruleset`] | the whole ruleset as a value: to be looked at, kept in a file, and written back |
 //! | [`expr`] | the kernel's own expressions, below the typed language |

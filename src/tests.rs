@@ -7,10 +7,12 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::chain::{ChainInfo, NFT_MSG_NEWCHAIN};
-use crate::datum::Port;
+use crate::datum::{L4Proto, Port};
 use crate::expr::Verdict;
 use crate::field::{ip, tcp};
-use crate::object::{Counter, NFT_MSG_NEWOBJ, ObjectInfo};
+use crate::object::{
+    Counter, CtTimeout, GeneveOption, NFT_MSG_NEWOBJ, Named, ObjectInfo, TimeoutState, Tunnel, TunnelOptions, Value,
+};
 use crate::rule::{NFT_MSG_NEWRULE, RuleInfo};
 use crate::set::{NFT_MSG_NEWSET, NFT_MSG_NEWSETELEM, assemble, read_element_list};
 use crate::table::{NFT_MSG_NEWTABLE, TableInfo};
@@ -57,8 +59,11 @@ fn read(bytes: &[u8]) -> usize {
                 entries.len()
             }),
             NFT_MSG_NEWOBJ => ObjectInfo::decode(family, attrs).map(|info| {
-                Batch::new().add(&info);
-                info.value::<Counter>().map_or(0, |_| 1)
+                Batch::new().add(&info).delete_by_handle(&info).to_string();
+                if let Ok(named) = Named::<Value>::try_from(&info) {
+                    Batch::new().add(&named.forget_unknown()).to_string();
+                }
+                info.bytecode().len() + info.value::<Counter>().map_or(0, |_| 1)
             }),
             _ => Ok(0),
         };
@@ -75,6 +80,10 @@ fn messages() -> Vec<u8> {
     let mut batch = Batch::new();
     let wan = Table::netdev("fw").chain("wan").filter(Hook::INGRESS, 0).devices(["eth0", "eth1"]).counters();
     batch.add(&wan).add(&fw).add(&input).add(&blocked).add(&Counter::named(&fw, "web"));
+    let geneve = TunnelOptions::Geneve(vec![GeneveOption::new(1, 2, *b"data"), GeneveOption::new(3, 4, [])]);
+    let tunnel = Tunnel::v4(1, Ipv4Addr::LOCALHOST, Ipv4Addr::BROADCAST).options(geneve);
+    let timeout = CtTimeout::new(L4Proto::TCP).policy(TimeoutState::TCP_CLOSE, Duration::from_secs(1));
+    batch.add(&tunnel.named(&fw, "tunnel")).add(&timeout.named(&fw, "timeout"));
     batch.append(
         &input,
         Rule::new().when(ip::saddr().in_set(&blocked)).when(tcp::dport().eq(1)).dnat(Ipv4Addr::LOCALHOST),
@@ -115,13 +124,13 @@ impl Dice {
 #[test]
 fn spoiled_messages_are_read_to_a_value_or_an_error() {
     let good = messages();
-    assert_eq!(read(&good), 8);
+    assert_eq!(read(&good), 10);
     let mut dice = Dice(0x9e37_79b9_7f4a_7c15);
     let mut spoiled = 0;
     for _ in 0..5_000 {
         let mut bytes = good.clone();
         dice.spoil(&mut bytes);
-        spoiled += usize::from(read(&bytes) < 8);
+        spoiled += usize::from(read(&bytes) < 10);
     }
     assert!(spoiled > 500, "most of the damage is noticed, some cannot be: {spoiled}");
     for cut in 0..good.len() {

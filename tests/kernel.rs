@@ -40,6 +40,8 @@ mod limits;
 mod maps;
 #[path = "kernel/merging.rs"]
 mod merging;
+#[path = "kernel/objects.rs"]
+mod objects;
 #[path = "kernel/own_chains.rs"]
 mod own_chains;
 #[path = "kernel/own_sets.rs"]
@@ -150,6 +152,19 @@ fn main() -> ExitCode {
         test!(find::elements_that_do_more_make_another_rule).needs_nft(),
         test!(merging::overlap_that_the_kernel_does_not_notice_is_refused_before),
         test!(maps::value_is_replaced_by_its_key),
+        test!(objects::each_kind_is_read_as_written_and_put_back),
+        test!(objects::what_is_left_out_the_kernel_fills_in),
+        test!(objects::numbers_up_to_their_bounds_are_kept_and_others_refused_before),
+        test!(objects::tables_of_other_families_refuse_objects),
+        test!(objects::absent_helper_and_security_context_are_named),
+        test!(objects::values_are_read_as_their_kind_and_listed_by_kind),
+        test!(objects::objects_are_reset_with_what_they_had_counted),
+        test!(objects::quota_that_is_used_up_is_put_back),
+        test!(objects::quota_is_changed_by_adding_it_again_and_others_are_not),
+        test!(objects::objects_are_deleted_by_handle_whatever_has_their_name),
+        test!(objects::rules_refer_to_objects_of_each_kind),
+        test!(objects::synproxy_stands_at_input_and_forward).requires(support::linux_6_18),
+        test!(objects::mistake_in_an_objects_data_is_named),
         test!(own_sets::they_come_and_go_with_their_rule),
         test!(own_sets::rules_that_have_them_go_before_after_and_instead_of_others),
         test!(own_sets::several_of_one_rule_stay_apart),

@@ -13,6 +13,8 @@ mod chains;
 mod exprs;
 #[path = "kernel_nft/language.rs"]
 mod language;
+#[path = "kernel_nft/objects.rs"]
+mod objects;
 #[path = "kernel_nft/read.rs"]
 mod read;
 #[path = "kernel_nft/set_notes.rs"]
@@ -68,6 +70,8 @@ fn main() -> ExitCode {
         test!(language::statements::what_this_kernel_lacks_is_sent_as_nft_does).needs_nft(),
         test!(language::mistakes::what_makes_no_sense_is_refused),
         test!(language::mistakes::the_pairs_use_all_of_the_language),
+        test!(objects::listed_as_a_person_would_write_them).needs_nft(),
+        test!(objects::what_nft_wrote_is_read_as_values_and_put_back).needs_nft(),
         test!(sets::options_of_sets).needs_nft().requires(support::linux_5_13),
         test!(sets::maps).needs_nft().requires(support::linux_5_13),
         test!(sets::concatenations).needs_nft().requires(support::linux_5_13),

@@ -33,6 +33,8 @@ mod frames;
 mod matches;
 #[path = "kernel_packets/nat.rs"]
 mod nat;
+#[path = "kernel_packets/objects.rs"]
+mod objects;
 #[path = "kernel_packets/packet.rs"]
 mod packet;
 #[path = "kernel_packets/sets.rs"]
@@ -83,6 +85,10 @@ fn main() -> ExitCode {
         test!(nat::snat_of_packets_for_this_machine),
         test!(nat::masquerade_takes_the_address_of_the_way_out),
         test!(nat::redirect_leads_to_this_machine),
+        test!(objects::quota_is_used_up_by_all_rules_that_name_it),
+        test!(objects::limit_is_of_all_rules_that_name_it),
+        test!(objects::timeout_is_the_connections_that_it_is_given),
+        test!(objects::expected_connection_is_related),
         test!(conntrack::states_are_told_apart),
         test!(conntrack::direction_and_status_follow_the_connection),
         test!(conntrack::marks_go_from_packet_to_connection_and_back),

@@ -13,6 +13,8 @@
 //! …      the messages: `Ruleset::to_bytes`
 //! ```
 
+#![allow(unreachable_pub, reason = "a module of a program, written as the small library it is")]
+
 use std::fmt;
 use std::fs;
 use std::io::{self, Write as _};
@@ -32,7 +34,9 @@ const HEAD: usize = 24;
 #[derive(Debug)]
 pub struct Backup {
     pub ruleset: Ruleset,
+    /// When it was written.
     pub written: SystemTime,
+    /// The kernel whose ruleset it is.
     pub kernel: String,
     pub machine: Machine,
 }

@@ -134,7 +134,9 @@ fn path(part: &Part<'_>, extended: &ExtAck) -> Option<AttrPath> {
         flowtable::NFT_MSG_NEWFLOWTABLE | flowtable::NFT_MSG_DELFLOWTABLE | flowtable::NFT_MSG_DESTROYFLOWTABLE => {
             &flowtable::SCHEMA
         }
-        object::NFT_MSG_NEWOBJ | object::NFT_MSG_DELOBJ | object::NFT_MSG_DESTROYOBJ => &object::SCHEMA,
+        object::NFT_MSG_NEWOBJ | object::NFT_MSG_DELOBJ | object::NFT_MSG_DESTROYOBJ => {
+            object::schema_of(part.object_kind().unwrap_or(object::ObjectKind::from_raw(0)))
+        }
         _ if part.is_elements() => &set::LIST_SCHEMA,
         _ => return None,
     };

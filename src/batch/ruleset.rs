@@ -39,6 +39,7 @@ impl Batch {
 
     fn add_contents(&mut self, table: &TableContents) {
         self.add(table.info());
+        table.flowtables().iter().for_each(|flowtable| _ = self.add(flowtable));
         table.objects().iter().for_each(|object| _ = self.add(object));
         table.sets().iter().for_each(|set| _ = self.add(set.info()));
         table.chains().iter().for_each(|chain| _ = self.add(chain));

@@ -8,7 +8,7 @@ use crate::chain::{self, Device, NFTA_CHAIN_HANDLE, NFTA_CHAIN_HOOK, NFTA_CHAIN_
 use crate::datum::DataType;
 use crate::error::Op;
 use crate::flowtable::{self, NFTA_FLOWTABLE_HANDLE, NFTA_FLOWTABLE_HOOK, NFTA_FLOWTABLE_NAME, changed_flow_devices};
-use crate::object::{self, NFTA_OBJ_NAME, NFTA_OBJ_TYPE, ObjectKind};
+use crate::object::{self, NFTA_OBJ_HANDLE, NFTA_OBJ_NAME, NFTA_OBJ_TYPE, ObjectInfo, ObjectKind};
 use crate::rule::{
     self, Bytecode, NFTA_RULE_CHAIN, NFTA_RULE_CHAIN_ID, NFTA_RULE_EXPRESSIONS, NFTA_RULE_HANDLE, NFTA_RULE_POSITION,
 };
@@ -100,8 +100,7 @@ impl<'a> Part<'a> {
             other => return format!("message {other}"),
         };
         let mut text = format!("{verb} ");
-        let kind = self.attr(NFTA_OBJ_TYPE, |value| value.u32()).and_then(Result::ok).map(ObjectKind::from_raw);
-        let _ = match kind.filter(|_| what == "object") {
+        let _ = match self.object_kind().filter(|_| what == "object") {
             Some(kind) => write!(text, "{kind} {}", self.family),
             None => write!(text, "{what} {}", self.family),
         };
@@ -130,12 +129,18 @@ impl<'a> Part<'a> {
         text
     }
 
+    /// The kind of an object, in messages on objects.
+    pub(super) fn object_kind(&self) -> Option<ObjectKind> {
+        self.attr(NFTA_OBJ_TYPE, |value| value.u32()).and_then(Result::ok).map(ObjectKind::from_raw)
+    }
+
     /// The handle by which something else than a rule is deleted.
     fn handle(&self) -> Option<u64> {
         let number = match self.kind {
             table::NFT_MSG_DELTABLE => NFTA_TABLE_HANDLE,
             chain::NFT_MSG_DELCHAIN => NFTA_CHAIN_HANDLE,
             flowtable::NFT_MSG_DELFLOWTABLE => NFTA_FLOWTABLE_HANDLE,
+            object::NFT_MSG_DELOBJ | object::NFT_MSG_DESTROYOBJ => NFTA_OBJ_HANDLE,
             _ => return None,
         };
         self.attr(number, |value| value.u64())?.ok()
@@ -188,6 +193,12 @@ impl<'a> Part<'a> {
         if self.is_rule() {
             let code = self.attr(NFTA_RULE_EXPRESSIONS, |list| Bytecode(list.bytes()).to_string()).unwrap_or_default();
             code.lines().try_for_each(|line| write!(f, " {}", line.trim()))?;
+        }
+        if self.kind == object::NFT_MSG_NEWOBJ {
+            let info = ObjectInfo::decode(self.family, self.attrs).ok();
+            if let Some(body) = info.and_then(|info| info.nft_body()) {
+                write!(f, " {{ {body} }}")?;
+            }
         }
         if self.is_elements() {
             // An interval has two entries.

@@ -362,3 +362,45 @@ fn a_rule_gives_connections_to_flowtables_of_its_own_table_and_of_families_that_
     let rule = Rule::new().flow_offload(bridge.flowtable("f", 0));
     assert_eq!(rule.exprs(bridge.chain("c")).unwrap_err().to_string(), "flow add does not exist in family bridge");
 }
+
+#[test]
+fn batches_show_objects_in_nfts_syntax() {
+    use crate::datum::L4Proto;
+    use crate::object::{
+        CtExpect, CtHelper, CtTimeout, L3Proto, Limit, Named, Quota, Secmark, Synproxy, SynproxyFlags, TimeoutState,
+        Tunnel, Value,
+    };
+    let fw = Table::inet("fw");
+    let secs = std::time::Duration::from_secs;
+    let tcp = CtTimeout::new(L4Proto::TCP).policy(TimeoutState::TCP_ESTABLISHED, secs(120)).l3proto(L3Proto::IP);
+    let mut used = Quota::new(5 << 10);
+    used.consumed = 1;
+    let helper = CtHelper::new("ftp", L4Proto::TCP);
+    let expect = CtExpect::new(L4Proto::UDP, 9876, secs(120), 12).l3proto(L3Proto::IP);
+    let tunnel = Tunnel::v4(1, [0; 4].into(), [0; 4].into());
+    let objects: [(Value, &str); 12] = [
+        (Counter::default().into(), "counter inet fw x"),
+        (Counter::new(1, 2).into(), "counter inet fw x { packets 1 bytes 2 }"),
+        (Quota::new(10 << 20).over().into(), "quota inet fw x { over 10 mbytes }"),
+        (used.into(), "quota inet fw x { 5 kbytes used 1 bytes }"),
+        (Limit::packets(1, Limit::DAY).into(), "limit inet fw x { rate 1/day burst 5 packets }"),
+        (Limit::bytes(1, 7).burst(2).over().into(), "limit inet fw x { rate over 1 bytes/7s burst 2 bytes }"),
+        (tcp.into(), "ct timeout inet fw x { protocol tcp; l3proto ip; policy = { established : 120 }; }"),
+        (helper.into(), "ct helper inet fw x { type \"ftp\" protocol tcp; }"),
+        (
+            expect.into(),
+            "ct expectation inet fw x { protocol udp; dport 9876; timeout 120000ms; size 12; l3proto ip; }",
+        ),
+        (
+            Synproxy::new().mss(1460).flags(SynproxyFlags::SACK_PERM).into(),
+            "synproxy inet fw x { mss 1460; sack-perm; }",
+        ),
+        (Secmark::new("a:b").into(), "secmark inet fw x { \"a:b\" }"),
+        (tunnel.into(), "tunnel inet fw x"),
+    ];
+    for (value, text) in objects {
+        let mut batch = Batch::new();
+        batch.add(&Named::new(&fw, "x", value));
+        assert_eq!(batch.to_string(), format!("add {text}\n"));
+    }
+}

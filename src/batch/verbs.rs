@@ -8,7 +8,7 @@ use crate::flowtable::{
     Flowtable, FlowtableInfo, FlowtableRef, NFT_MSG_DELFLOWTABLE, NFT_MSG_DESTROYFLOWTABLE, NFT_MSG_NEWFLOWTABLE,
     NFTA_FLOWTABLE_HANDLE,
 };
-use crate::object::{self, NFT_MSG_DELOBJ, NFT_MSG_DESTROYOBJ, NFT_MSG_NEWOBJ, Object, ObjectInfo, ObjectRef};
+use crate::object::{self, Content, NFT_MSG_DELOBJ, NFT_MSG_DESTROYOBJ, NFT_MSG_NEWOBJ, ObjectInfo, ObjectRef};
 use crate::rule::{
     NFT_MSG_DELRULE, NFT_MSG_DESTROYRULE, NFTA_RULE_CHAIN, NFTA_RULE_CHAIN_ID, NFTA_RULE_HANDLE, RuleHandle, RuleInfo,
 };
@@ -83,7 +83,7 @@ declare! {
     [K: Key, V: Mapped] Set<K, V>: NFT_MSG_NEWSET, |this| this.at().table.family, |id, w| this.encode(id, w);
     [] SetInfo: NFT_MSG_NEWSET, |this| this.table().family, |id, w| this.encode(id, w);
     [] UntypedSet: NFT_MSG_NEWSET, |this| this.at.table.family, |id, w| this.encode(id, w);
-    [T: Object] object::Named<T>: NFT_MSG_NEWOBJ, |this| this.at().table.family, |_id, w| this.encode(w);
+    [T: Content] object::Named<T>: NFT_MSG_NEWOBJ, |this| this.at().table.family, |_id, w| this.encode(w);
     [] ObjectInfo: NFT_MSG_NEWOBJ, |this| this.table().family, |_id, w| this.encode(w);
     [] Flowtable: NFT_MSG_NEWFLOWTABLE, |this| this.at().table.family, |_id, w| this.encode(w);
     [] FlowtableInfo: NFT_MSG_NEWFLOWTABLE, |this| this.table().family, |_id, w| this.encode(w);
@@ -210,6 +210,16 @@ impl DeleteByHandle for SetInfo {
             }
             None => self.at().write(w),
         }
+    }
+}
+
+impl DeleteByHandle for ObjectInfo {
+    fn handle_messages(&self) -> (u16, Family) {
+        (NFT_MSG_DELOBJ, self.table().family)
+    }
+
+    fn write_handle(&self, w: &mut AttrWriter) {
+        self.write_by_handle(w);
     }
 }
 

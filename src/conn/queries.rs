@@ -10,7 +10,10 @@ use crate::engine::{GENERATION, Link, Query};
 use crate::error::{BuildError, DecodeError, Errno, Error, Op, QueryError, TypeError};
 use crate::expr::Data;
 use crate::flowtable::{FlowtableInfo, FlowtableRef, NFT_MSG_GETFLOWTABLE, NFT_MSG_NEWFLOWTABLE};
-use crate::object::{Counter, NFT_MSG_GETOBJ, NFT_MSG_GETOBJ_RESET, NFT_MSG_NEWOBJ, Object, ObjectInfo, ObjectRef};
+use crate::object::{
+    Counter, NFT_MSG_GETOBJ, NFT_MSG_GETOBJ_RESET, NFT_MSG_NEWOBJ, NFTA_OBJ_TYPE, Object, ObjectInfo, ObjectKind,
+    ObjectRef,
+};
 use crate::rule::{NFT_MSG_GETRULE, NFT_MSG_NEWRULE, NFTA_RULE_HANDLE, RuleHandle, RuleInfo};
 use crate::set::{
     self, ElementInfo, IntoElement, Key, Lookup, Mapped, NFT_MSG_GETSET, NFT_MSG_GETSETELEM, NFT_MSG_NEWSET,
@@ -453,6 +456,24 @@ impl Conn {
         self.list(scope, "objects", NFT_MSG_GETOBJ, NFT_MSG_NEWOBJ, |w| scope.write(w), ObjectInfo::decode)
     }
 
+    /// Lists the stateful objects of a kind: all (`..`), those of a family, or of a table.
+    ///
+    /// # Errors
+    ///
+    /// See [Reading](#reading).
+    pub fn objects_of_kind<'a>(
+        &mut self,
+        kind: ObjectKind,
+        scope: impl Into<TableScope<'a>>,
+    ) -> Result<Vec<ObjectInfo>, Error> {
+        let scope = scope.into().0;
+        let attrs = |w: &mut AttrWriter| {
+            scope.write(w);
+            w.u32(NFTA_OBJ_TYPE, kind.get());
+        };
+        self.list(scope, "objects", NFT_MSG_GETOBJ, NFT_MSG_NEWOBJ, attrs, ObjectInfo::decode)
+    }
+
     /// Reads one object.
     ///
     /// # Errors
@@ -464,6 +485,30 @@ impl Conn {
         self.one(&query, &|| format!("{} {object}", object.kind), ObjectInfo::decode)
     }
 
+    /// Reads what a named object of a kind holds.
+    ///
+    /// ```no_run
+    /// # fn main() -> Result<(), nftlink::Error> {
+    /// use nftlink::object::Quota;
+    /// use nftlink::{Conn, Table};
+    ///
+    /// let monthly = Quota::new(10 << 30).named(Table::inet("fw"), "monthly");
+    /// let quota: Quota = Conn::open()?.object_value(&monthly)?;
+    /// println!("{} of {} bytes", quota.consumed, quota.bytes);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`Error::WrongType`] for the name of an object of another kind, and see
+    /// [Reading](#reading).
+    pub fn object_value<T: Object>(&mut self, object: impl AsRef<ObjectRef>) -> Result<T, Error> {
+        let at = of_kind::<T>(object.as_ref())?;
+        let info = self.object(at)?;
+        value(&info)
+    }
+
     /// Reads a named counter.
     ///
     /// # Errors
@@ -471,9 +516,7 @@ impl Conn {
     /// [`Error::WrongType`] for the name of an object of another kind, and see
     /// [Reading](#reading).
     pub fn counter(&mut self, counter: impl AsRef<ObjectRef>) -> Result<Counter, Error> {
-        let at = of_kind::<Counter>(counter.as_ref())?;
-        let info = self.object(at)?;
-        value(&info)
+        self.object_value(counter)
     }
 
     /// Reads a named counter and sets it to zero, in one step: nothing is counted twice or not at
@@ -482,15 +525,26 @@ impl Conn {
     ///
     /// # Errors
     ///
-    /// See [Reading](#reading). If the answer is lost, so is what was counted.
+    /// [`Error::WrongType`] for the name of an object of another kind, and see
+    /// [Reading](#reading). If the answer is lost, so is what was counted.
     pub fn reset_counter(&mut self, counter: impl AsRef<ObjectRef>) -> Result<Counter, Error> {
-        let at = of_kind::<Counter>(counter.as_ref())?;
+        value(&self.reset_object(of_kind::<Counter>(counter.as_ref())?)?)
+    }
+
+    /// Reads an object and sets what it has counted to zero, in one step: of a counter all, of a quota what
+    /// is consumed. What the others hold stays.
+    ///
+    /// # Errors
+    ///
+    /// See [Reading](#reading). If the answer is lost, so is what was counted.
+    pub fn reset_object(&mut self, object: impl AsRef<ObjectRef>) -> Result<ObjectInfo, Error> {
+        let at = object.as_ref();
         let query = object_query(NFT_MSG_GETOBJ_RESET, at);
         let what = || format!("{} {at}", at.kind);
         let mut found = None;
         // Not asked again: the second answer would be zero.
         self.link.query(&query, &what, &mut |family, attrs| {
-            found = Some(value(&ObjectInfo::decode(family, attrs)?)?);
+            found = Some(ObjectInfo::decode(family, attrs)?);
             Ok(())
         })?;
         found.ok_or_else(|| no_answer(&what))

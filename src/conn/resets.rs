@@ -1,9 +1,10 @@
 //! Readings that set what they read to zero.
 
-use super::queries::{ElementSource, ElementsOf, RuleScope, entry_query};
+use super::queries::{ElementSource, ElementsOf, RuleScope, TableScope, entry_query};
 use super::{Conn, Query};
 use crate::batch::Delete;
 use crate::error::{DecodeError, Errno, Error};
+use crate::object::{ObjectInfo, ObjectKind};
 use crate::rule::{NFT_MSG_GETRULE_RESET, NFT_MSG_NEWRULE, RuleInfo};
 use crate::set::{NFT_MSG_GETSETELEM_RESET, read_element_list};
 use crate::wire::Family;
@@ -61,6 +62,28 @@ impl Conn {
             })?;
         }
         Ok(set.assemble(found)?)
+    }
+
+    /// Lists objects as [`objects`](Self::objects) does, with what counters had counted and what of
+    /// quotas was consumed, and sets these to zero.
+    ///
+    /// # Errors
+    ///
+    /// See [Reading](#reading).
+    pub fn reset_objects<'a>(&mut self, scope: impl Into<TableScope<'a>>) -> Result<Vec<ObjectInfo>, Error> {
+        let mut found = Vec::new();
+        for object in self.objects(scope)? {
+            if !matches!(object.kind(), ObjectKind::COUNTER | ObjectKind::QUOTA) {
+                found.push(object);
+                continue;
+            }
+            match self.reset_object(&object) {
+                // It was deleted meanwhile.
+                Err(error) if error.is_not_found() => {}
+                reset => found.push(reset?),
+            }
+        }
+        Ok(found)
     }
 
     /// Asks once for what may be gone by now, with a message that kernels have since some version.

@@ -5,6 +5,7 @@ use super::queries::{TableScope, about, read_entries};
 use crate::chain::{ChainInfo, NFT_MSG_GETCHAIN, NFT_MSG_NEWCHAIN};
 use crate::engine::Query;
 use crate::error::Error;
+use crate::flowtable::{NFT_MSG_GETFLOWTABLE, NFT_MSG_NEWFLOWTABLE};
 use crate::object::{NFT_MSG_GETOBJ, NFT_MSG_NEWOBJ};
 use crate::rule::{NFT_MSG_GETRULE, NFT_MSG_NEWRULE};
 use crate::ruleset::{Reading, Ruleset};
@@ -12,12 +13,13 @@ use crate::set::{NFT_MSG_GETSET, NFT_MSG_NEWSET, SetRef};
 use crate::table::{NFT_MSG_GETTABLE, NFT_MSG_NEWTABLE};
 
 /// What is asked for, in an order in which each knows what it is in.
-const KINDS: [(u16, u16, &str); 5] = [
+const KINDS: [(u16, u16, &str); 6] = [
     (NFT_MSG_GETTABLE, NFT_MSG_NEWTABLE, "tables"),
     (NFT_MSG_GETCHAIN, NFT_MSG_NEWCHAIN, "chains"),
     (NFT_MSG_GETRULE, NFT_MSG_NEWRULE, "rules"),
     (NFT_MSG_GETSET, NFT_MSG_NEWSET, "sets"),
     (NFT_MSG_GETOBJ, NFT_MSG_NEWOBJ, "objects"),
+    (NFT_MSG_GETFLOWTABLE, NFT_MSG_NEWFLOWTABLE, "flowtables"),
 ];
 
 impl Conn {

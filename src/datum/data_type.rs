@@ -217,8 +217,17 @@ impl DataType {
         self != Self::SET_VERDICT && self.get() >= 1 << Self::BITS
     }
 
-    /// The types of a concatenation, or the one type.
-    pub(crate) fn parts(self) -> impl Iterator<Item = Self> {
+    /// Iterates over the types of a concatenation, or over the one type.
+    ///
+    /// nft gives each six bits, and there are five of them at most in a number.
+    ///
+    /// ```
+    /// use nftlink::datum::DataType;
+    ///
+    /// let address_and_port = DataType::from_raw(7 << 6 | 13);
+    /// assert!(address_and_port.parts().eq([DataType::IPV4_ADDR, DataType::INET_SERVICE]));
+    /// ```
+    pub fn parts(self) -> impl Iterator<Item = Self> {
         let shifts = (0..u32::BITS.div_ceil(Self::BITS)).rev().map(|n| n * Self::BITS);
         let (whole, shifts) = if self.is_concatenation() { (None, Some(shifts)) } else { (Some(self), None) };
         let parts = shifts.into_iter().flatten().map(move |shift| self.get() >> shift & ((1 << Self::BITS) - 1));

@@ -227,8 +227,12 @@ impl RuleBuilder {
         self.push(Step::Counter)
     }
 
-    /// Hands the packets that come this far to a named object of the same table
-    /// (`counter name "web"`; Linux 4.10).
+    /// Hands the packets that come this far to a named object of the same table (`counter name "web"`,
+    /// `ct helper set "ftp"`; Linux 4.10). A quota, a limit and a number of connections go on or not, as their
+    /// expressions do.
+    ///
+    /// Not every chain has every object: a synproxy stands at input or forward (elsewhere newer kernels
+    /// refuse it with `EOPNOTSUPP`), and what a connection is given behind conntrack.
     pub fn object(self, object: impl AsRef<ObjectRef>) -> Self {
         self.push(Step::Object(object.as_ref().clone()))
     }

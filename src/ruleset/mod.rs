@@ -11,6 +11,7 @@ pub use show::Listing;
 
 use crate::chain::{ChainInfo, ChainRef, NFT_MSG_NEWCHAIN};
 use crate::error::DecodeError;
+use crate::flowtable::{FlowtableInfo, NFT_MSG_NEWFLOWTABLE};
 use crate::object::{NFT_MSG_NEWOBJ, ObjectInfo};
 use crate::rule::{NFT_MSG_NEWRULE, RuleInfo};
 use crate::set::{
@@ -66,6 +67,7 @@ pub struct TableContents {
     rules: Vec<RuleInfo>,
     sets: Vec<SetContents>,
     objects: Vec<ObjectInfo>,
+    flowtables: Vec<FlowtableInfo>,
 }
 
 /// A set with its elements as the kernel keeps them: an interval may be two entries.
@@ -107,13 +109,14 @@ impl Ruleset {
     pub fn to_bytes(&self) -> Vec<u8> {
         let mut w = AttrWriter::new();
         message(&mut w, NFT_MSG_NEWGEN, 0, 0, Family::UNSPEC, |w| w.u32(NFTA_GEN_ID, self.generation.0));
-        for TableContents { info, chains, rules, sets, objects } in &self.tables {
+        for TableContents { info, chains, rules, sets, objects, flowtables } in &self.tables {
             let mut put = |kind, attrs| message(&mut w, kind, 0, 0, info.family(), |w| w.raw(attrs));
             put(NFT_MSG_NEWTABLE, info.raw());
             chains.iter().for_each(|chain| put(NFT_MSG_NEWCHAIN, chain.raw()));
             rules.iter().for_each(|rule| put(NFT_MSG_NEWRULE, rule.raw()));
             sets.iter().for_each(|set| put(NFT_MSG_NEWSET, set.info.raw()));
             objects.iter().for_each(|object| put(NFT_MSG_NEWOBJ, object.raw()));
+            flowtables.iter().for_each(|flowtable| put(NFT_MSG_NEWFLOWTABLE, flowtable.raw()));
             sets.iter().for_each(|set| set.write_entries(&mut w));
         }
         w.bytes_written().to_vec()
@@ -167,6 +170,11 @@ impl TableContents {
     /// Returns the stateful objects.
     pub fn objects(&self) -> &[ObjectInfo] {
         &self.objects
+    }
+
+    /// Returns the flowtables.
+    pub fn flowtables(&self) -> &[FlowtableInfo] {
+        &self.flowtables
     }
 }
 
@@ -232,8 +240,8 @@ impl Reading {
                 if self.tables.insert(info.at().clone(), at).is_some() {
                     return Err(DecodeError::new("ruleset", "a table is there twice"));
                 }
-                let (chains, rules, sets, objects) = Default::default();
-                self.ruleset.tables.push(TableContents { info, chains, rules, sets, objects });
+                let (chains, rules, sets, objects, flowtables) = Default::default();
+                self.ruleset.tables.push(TableContents { info, chains, rules, sets, objects, flowtables });
             }
             NFT_MSG_NEWCHAIN => {
                 let info = ChainInfo::decode(family, attrs)?;
@@ -260,6 +268,10 @@ impl Reading {
             NFT_MSG_NEWOBJ => {
                 let info = ObjectInfo::decode(family, attrs)?;
                 self.table(info.table())?.objects.push(info);
+            }
+            NFT_MSG_NEWFLOWTABLE => {
+                let info = FlowtableInfo::decode(family, attrs)?;
+                self.table(info.table())?.flowtables.push(info);
             }
             _ => {}
         }

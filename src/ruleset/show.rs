@@ -100,9 +100,7 @@ fn show_entry(entry: &ElementInfo, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(" - ")?;
         show_data(end, f)?;
     }
-    if !f.alternate() {
-        f.write_str(" : ")?;
-    } else if entry.data().is_some() {
+    if !f.alternate() || entry.data().is_some() {
         f.write_str(" : ")?;
     }
     match entry.data() {
@@ -110,6 +108,9 @@ fn show_entry(entry: &ElementInfo, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         Some(Value::Verdict(verdict)) if f.alternate() => write!(f, "{verdict}")?,
         Some(Value::Verdict(verdict)) => write!(f, "{verdict} ")?,
         None => {}
+    }
+    if let Some(object) = entry.object().filter(|_| f.alternate()) {
+        write!(f, " : {object}")?;
     }
     if !f.alternate() {
         write!(f, "{} [end]", entry.flags().bits())?;

@@ -363,6 +363,11 @@ pub fn linux_6_17() -> Result<(), String> {
     since((6, 17), "prefixes of devices")
 }
 
+/// For objects that are refused where they cannot work.
+pub fn linux_6_18() -> Result<(), String> {
+    since((6, 18), "refusal of objects at the wrong hooks")
+}
+
 /// For rules that reject frames (Linux 5.11, where it was built with them): asks the kernel for one.
 pub fn kernel_rejects_frames() -> Result<(), String> {
     let table = Table::netdev("probe");
