@@ -13,11 +13,12 @@ impl RuleBuilder {
     /// with the rule, and nothing can be added to it later.
     ///
     /// ```
+    /// use std::net::Ipv4Addr;
     /// use nftlink::Rule;
     /// use nftlink::field::{ip, tcp};
     ///
     /// let ssh = [
-    ///     Rule::new().when(ip::saddr().in_prefix([192, 168, 0, 0], 16)).accept(),
+    ///     Rule::new().when(ip::saddr().in_prefix(Ipv4Addr::new(192, 168, 0, 0), 16)).accept(),
     ///     Rule::new().counter().drop(),
     /// ];
     /// let rule = Rule::new().when(tcp::dport().eq(22)).jump_rules(ssh);
