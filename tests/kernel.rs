@@ -179,6 +179,7 @@ fn main() -> ExitCode {
         test!(own_chains::they_come_and_go_with_their_rule),
         test!(own_chains::rules_with_them_are_found_by_what_is_in_them),
         test!(own_chains::refusals_in_them_name_the_operation_and_the_step),
+        test!(own_chains::rule_that_was_read_is_made_again_with_one),
         test!(own_chains::one_that_was_read_is_put_back_under_its_name),
         test!(ownership::owned_table_is_changed_by_its_owner_alone_and_dies_with_it).requires(linux_5_12),
         test!(ownership::persistent_table_outlives_its_owner_and_is_adopted).requires(linux_6_9),

@@ -1,6 +1,8 @@
 //! Chains that a rule has to itself: they come and go with it.
 
 use super::*;
+use crate::error::DecodeError;
+use crate::expr::Value;
 use crate::wire::Name;
 
 impl RuleBuilder {
@@ -11,11 +13,12 @@ impl RuleBuilder {
     /// with the rule, and nothing can be added to it later.
     ///
     /// ```
+    /// use std::net::Ipv4Addr;
     /// use nftlink::Rule;
     /// use nftlink::field::{ip, tcp};
     ///
     /// let ssh = [
-    ///     Rule::new().when(ip::saddr().in_prefix([192, 168, 0, 0], 16)).accept(),
+    ///     Rule::new().when(ip::saddr().in_prefix(Ipv4Addr::new(192, 168, 0, 0), 16)).accept(),
     ///     Rule::new().counter().drop(),
     /// ];
     /// let rule = Rule::new().when(tcp::dport().eq(22)).jump_rules(ssh);
@@ -50,6 +53,56 @@ impl RuleBuilder {
             Some(_) => Err(BuildErrorKind::NestedOwnChain),
             None => rule.exprs(&own).map(drop),
         })
+    }
+}
+
+impl RuleInfo {
+    /// Returns the rule to be made again, with a chain of its own: that of those rules in place of the one to which
+    /// it leads, which was its own, too.
+    ///
+    /// The name which the kernel gave to that chain had better not be given again: the kernel numbers such chains on
+    /// without a look at those there are, and would one day have two of one name.
+    ///
+    /// ```
+    /// # use nftlink::{Batch, Chain, ChainRef, Conn, Rule, RuleInfo, Table};
+    /// # fn copy(conn: &mut Conn, rule: &RuleInfo, own: &ChainRef, batch: &mut Batch) -> Result<(), nftlink::Error> {
+    /// let inside: Vec<Rule> = conn.rules(own)?.iter().map(|rule| rule.to_rule()).collect::<Result<_, _>>()?;
+    /// batch.append(Table::inet("copy").chain("input"), rule.with_own_rules(inside)?);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`DecodeError`] if the kernel's bytes make no sense, or the rule leads to no chain.
+    pub fn with_own_rules(&self, rules: impl IntoIterator<Item = impl Into<Rule>>) -> Result<Rule, DecodeError> {
+        let Rule(mut rule) = self.to_rule()?;
+        let code = match rule.steps.pop() {
+            Some(Step::Kept(info)) => leads(info.get()),
+            _ => None,
+        };
+        code.map(|code| rule.own(code, rules)).ok_or(DecodeError::new("rule", "it leads to no chain"))
+    }
+
+    /// Returns the rule to be made again, perhaps changed.
+    ///
+    /// # Errors
+    ///
+    /// [`DecodeError`] if the kernel's bytes make no sense.
+    pub fn to_rule(&self) -> Result<Rule, DecodeError> {
+        let steps = self.exprs().map(|expr| expr.map(|expr| Step::Kept(Box::new(expr))));
+        let steps = steps.collect::<Result<_, _>>()?;
+        Ok(Rule(RuleBuilder { steps, userdata: Userdata::kept(self.userdata()), owner: None }))
+    }
+}
+
+/// How an expression leads to another chain, if it does.
+fn leads(expr: &Expr) -> Option<VerdictCode> {
+    match expr {
+        Expr::Immediate(Immediate { value: Value::Verdict(verdict), .. }) => {
+            matches!(verdict.code, VerdictCode::JUMP | VerdictCode::GOTO).then_some(verdict.code)
+        }
+        _ => None,
     }
 }
 

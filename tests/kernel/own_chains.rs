@@ -95,6 +95,28 @@ pub(crate) fn refusals_in_them_name_the_operation_and_the_step() {
     assert!(nested.exprs(input()).is_err());
 }
 
+pub(crate) fn rule_that_was_read_is_made_again_with_one() {
+    let mut conn = conn();
+    let own_rules = || [Rule::new().when(tcp::sport().eq(1)).drop().comment("one"), Rule::new().accept()];
+    let rule = || Rule::new().when(tcp::dport().eq(22)).counter().goto_rules(own_rules()).comment("ssh");
+    commit(&mut conn, |batch| {
+        batch.add(&fw()).add(&input()).append(input(), rule()).append(input(), Rule::new().drop())
+    });
+    let read = conn.rules(&input()).unwrap();
+    let own = own_chain(&mut conn, &read[0]);
+    let inside: Vec<Rule> = conn.rules(&own).unwrap().iter().map(|rule| rule.to_rule().unwrap()).collect();
+    let again = read[0].with_own_rules(inside).unwrap();
+    commit(&mut conn, |batch| batch.delete(&read[0]).insert(input(), &again));
+    let found = conn.find_rules(input(), &rule()).unwrap();
+    assert_eq!(found.iter().map(|rule| rule.comment()).collect::<Vec<_>>(), [Some("ssh")]);
+    let made = own_chain(&mut conn, &found[0]);
+    assert_ne!(made.name(), own.name());
+    assert_eq!(conn.rules(&made).unwrap()[0].comment(), Some("one"));
+    assert_eq!(conn.chains(&fw()).unwrap().len(), 2);
+    let error = read[1].with_own_rules(own_rules()).unwrap_err();
+    assert!(error.to_string().contains("it leads to no chain"), "{error}");
+}
+
 /// The whole of a ruleset may be written back by names: that of such a chain, too.
 pub(crate) fn one_that_was_read_is_put_back_under_its_name() {
     let mut conn = conn();
