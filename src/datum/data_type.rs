@@ -218,7 +218,7 @@ impl DataType {
     }
 
     /// The types of a concatenation, or the one type.
-    pub(crate) fn parts(self) -> impl Iterator<Item = Self> {
+    pub fn parts(self) -> impl Iterator<Item = Self> {
         let shifts = (0..u32::BITS.div_ceil(Self::BITS)).rev().map(|n| n * Self::BITS);
         let (whole, shifts) = if self.is_concatenation() { (None, Some(shifts)) } else { (Some(self), None) };
         let parts = shifts.into_iter().flatten().map(move |shift| self.get() >> shift & ((1 << Self::BITS) - 1));
