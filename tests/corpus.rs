@@ -100,10 +100,15 @@ fn varies(ruleset: &Ruleset) -> bool {
     }) || ruleset.bytecode().to_string().contains("[ last ")
 }
 
-/// A listing of bytecode without the numbers of rules.
+/// A listing of bytecode without what a ruleset gets anew: the numbers of rules, and those in the names of chains
+/// that rules have to themselves, which become `__chain`.
 fn numbers_apart(text: &str) -> String {
-    // "inet fw input 8 6": family, table and chain stay, handle and position do not.
+    let mut parts = text.split("__chain");
+    let mut text = parts.next().unwrap_or_default().to_owned();
+    parts.for_each(|part| text += &format!("__chain{}", part.trim_start_matches(|c: char| c.is_ascii_digit())));
+    // "inet fw input 8 6": family, table and chain stay, handle and position do not. And time goes on.
     let line = |line: &str| match line.starts_with([' ', '\t']) {
+        true if line.starts_with("  [ last ") && !line.contains("never") => "  [ last ]\n".to_owned(),
         true => format!("{line}\n"),
         false => line.split(' ').take(3).collect::<Vec<_>>().join(" ") + "\n",
     };
@@ -164,12 +169,7 @@ fn bytecode(ruleset: &Ruleset) -> String {
         }
         flush(&mut entries, sorted, &mut text);
         sorted = !intervals.contains(line);
-        match line.starts_with([' ', '\t']) {
-            // Time goes on.
-            true if line.starts_with("  [ last ") => text.push_str("  [ last ]"),
-            true => text.push_str(line),
-            false => text.push_str(line),
-        }
+        text += line;
         text.push('\n');
     }
     flush(&mut entries, sorted, &mut text);

@@ -92,7 +92,8 @@ impl RuleInfo {
     pub fn to_rule(&self) -> Result<Rule, DecodeError> {
         let steps = self.exprs().map(|expr| expr.map(|expr| Step::Kept(Box::new(expr))));
         let steps = steps.collect::<Result<_, _>>()?;
-        Ok(Rule(RuleBuilder { steps, userdata: Userdata::kept(self.userdata()), owner: None }))
+        let userdata = Userdata::kept(self.userdata());
+        Ok(Rule(RuleBuilder { steps, userdata, owner: None, compat: self.compat() }))
     }
 }
 
