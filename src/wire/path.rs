@@ -38,6 +38,63 @@ impl Schema {
     pub(crate) fn names(&self, number: u16) -> bool {
         self.0.iter().any(|attr| attr.number == number)
     }
+
+    /// Returns the values among attributes, at any depth, each with its path.
+    pub(crate) fn values(&self, bytes: &[u8]) -> Vec<(String, Vec<u8>)> {
+        let mut found = Vec::new();
+        collect::message(self, bytes, "", &mut found);
+        found
+    }
+
+    /// Iterates over the names of the attributes.
+    pub(crate) fn attributes(&self) -> impl Iterator<Item = &'static str> {
+        self.0.iter().map(|attr| attr.name)
+    }
+}
+
+/// All values of a message, by their paths.
+#[cfg(test)]
+mod collect {
+    use super::*;
+    use crate::wire::AttrReader;
+    use crate::wire::reader::Notes;
+
+    type Found = Vec<(String, Vec<u8>)>;
+
+    fn attrs(bytes: &[u8]) -> Vec<(u16, Vec<u8>)> {
+        let notes = Notes::default();
+        AttrReader::new(bytes, &notes).map(Result::unwrap).map(|(n, v)| (n, v.bytes().to_vec())).collect()
+    }
+
+    pub(super) fn message(schema: &Schema, bytes: &[u8], above: &str, found: &mut Found) {
+        for (number, value) in attrs(bytes) {
+            let known = schema.0.iter().find(|attr| attr.number == number);
+            let name = known.map_or(format!("#{number}"), |attr| attr.name.to_owned());
+            let path = if above.is_empty() { name } else { format!("{above}.{name}") };
+            let items = || attrs(&value).into_iter().enumerate().map(|(n, (_, item))| (format!("{path}[{n}]"), item));
+            match known.map_or(Inside::Value, |attr| attr.inside) {
+                Inside::Value => found.push((path, value)),
+                Inside::Nest(schema) => message(schema, &value, &path, found),
+                Inside::List(schema) => items().for_each(|(path, item)| message(schema, &item, &path, found)),
+                Inside::Values => found.extend(items()),
+                Inside::Expression(lookup) => expression(lookup, &value, &path, found),
+                Inside::Expressions(lookup) => {
+                    items().for_each(|(path, item)| expression(lookup, &item, &path, found));
+                }
+            }
+        }
+    }
+
+    fn expression(lookup: Lookup, bytes: &[u8], above: &str, found: &mut Found) {
+        let all = attrs(bytes);
+        let name = all.iter().find(|(number, _)| *number == NFTA_EXPR_NAME).map(|(_, name)| name.clone()).unwrap();
+        let name = name.strip_suffix(b"\0").unwrap_or(&name);
+        let (name, schema) = lookup(name).unwrap_or_else(|| panic!("{name:?} has no schema"));
+        found.push((format!("{above}.{name}"), Vec::new()));
+        for (_, data) in all.iter().filter(|(number, _)| *number == NFTA_EXPR_DATA) {
+            message(schema, data, &format!("{above}.{name}"), found);
+        }
+    }
 }
 
 impl AttrName {
