@@ -17,6 +17,7 @@ use crate::rule::{NFT_MSG_NEWRULE, RuleInfo};
 use crate::set::{NFT_MSG_NEWSET, NFT_MSG_NEWSETELEM, assemble, read_element_list};
 use crate::table::{NFT_MSG_NEWTABLE, TableInfo};
 use crate::wire::message::{Content, Messages};
+use crate::wire::path::Schema;
 use crate::*;
 
 /// Reads all messages as the queries would, and uses what comes out. Returns how many were read
@@ -161,4 +162,25 @@ fn the_corpus_is_read_without_an_error() {
     }
     println!("{count} messages in {files} files");
     assert!(files >= 200, "the corpus is there: {files} files");
+}
+
+/// The table of the README that tells what of nf_tables there is.
+#[test]
+fn the_readme_lists_every_expression_and_object() {
+    let attributes = |schema: &Schema| schema.attributes().collect::<Vec<_>>().join(", ");
+    let mut table = "| the kernel's name | type | what it has |\n|---|---|---|\n".to_owned();
+    for (name, kind, schema) in crate::expr::REGISTRY {
+        table += &format!("| expression `{name}` | `expr::{kind}` | {} |\n", attributes(schema));
+    }
+    for (name, kind, schema) in crate::object::REGISTRY {
+        table += &format!("| object `{name}` | `object::{kind}` | {} |\n", attributes(schema));
+    }
+    let readme = include_str!("../README.md");
+    assert!(readme.contains(&table), "the README has another table than this one:\n{table}");
+    let expressions = format!(
+        "all {} expressions and {} kinds of objects",
+        crate::expr::REGISTRY.len(),
+        crate::object::REGISTRY.len()
+    );
+    assert!(readme.contains(&expressions), "the README does not say: {expressions}");
 }

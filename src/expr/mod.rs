@@ -224,6 +224,11 @@ macro_rules! expressions {
             None
         }
 
+        /// Each type with its name and its attributes.
+        #[cfg(test)]
+        pub(crate) const REGISTRY: &[(&str, &str, &Schema)] =
+            &[$(($variant::NAME, stringify!($variant), &$variant::SCHEMA),)*];
+
         #[cfg(test)]
         mod registry {
             use super::*;

@@ -383,3 +383,23 @@ fn the_corpus_is_shown_as_nft_showed_it() {
     println!("expressions compared: {same:?}");
     assert!(wrong.is_empty(), "{} differ, as {:#?}", wrong.len(), &wrong);
 }
+
+/// What is read can be built again: no part of an expression is hidden.
+#[test]
+fn every_field_of_every_expression_is_public() {
+    let dir = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("src/expr");
+    let mut structs = 0;
+    for entry in fs::read_dir(dir).unwrap() {
+        let source = fs::read_to_string(entry.unwrap().path()).unwrap();
+        for (_, kind, _) in super::REGISTRY {
+            let Some((_, after)) = source.split_once(&format!("\npub struct {kind} {{\n")) else { continue };
+            let fields = after.lines().take_while(|line| *line != "}").map(str::trim);
+            let hidden: Vec<&str> =
+                fields.filter(|line| !["///", "pub ", "#["].iter().any(|w| line.starts_with(w))).collect();
+            assert!(hidden.is_empty(), "{kind}: {hidden:?}");
+            structs += 1;
+        }
+    }
+    // Of one there is nothing to tell but its name.
+    assert_eq!(structs, super::REGISTRY.len() - 1);
+}

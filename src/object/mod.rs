@@ -263,6 +263,11 @@ macro_rules! objects {
             const { &Schema(NAMES) }
         }
 
+        /// Each type with its kind and its attributes.
+        #[cfg(test)]
+        pub(crate) const REGISTRY: &[(ObjectKind, &str, &Schema)] =
+            &[$((<$variant as Kind>::KIND, stringify!($variant), &<$variant as Wire>::SCHEMA),)*];
+
         #[cfg(test)]
         mod registry {
             use super::*;
