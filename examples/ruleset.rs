@@ -229,12 +229,15 @@ fn demonstrate() -> Result<(), Box<dyn Error>> {
     if same { Ok(()) } else { Err(format!("before:\n{}after:\n{}", before.bytecode(), after.bytecode()).into()) }
 }
 
-/// The listing without the numbers of rules, which are new when a rule is.
-fn numbers_apart(ruleset: &Ruleset) -> String {
+/// The listing without the numbers of rules, which are new when a rule is, and with the elements of each set sorted: the
+/// kernel lists a hash table in a random order.
+fn numbers_apart(ruleset: &Ruleset) -> Vec<String> {
     let text = ruleset.bytecode().to_string();
     let line = |line: &str| match line.starts_with(|c: char| c.is_whitespace()) {
         true => line.to_owned(),
         false => line.split(' ').take(3).collect::<Vec<_>>().join(" "),
     };
-    text.lines().map(|l| line(l) + "\n").collect()
+    let mut lines: Vec<String> = text.lines().map(line).collect();
+    lines.chunk_by_mut(|a, b| a.starts_with('\t') && b.starts_with('\t')).for_each(<[String]>::sort);
+    lines
 }

@@ -56,10 +56,16 @@ mod queries;
 mod refusals;
 #[path = "kernel/resets.rs"]
 mod resets;
+#[path = "kernel/ruleset.rs"]
+mod ruleset;
 #[path = "kernel/untyped.rs"]
 mod untyped;
 #[path = "kernel/verbs.rs"]
 mod verbs;
+
+// How the example program keeps a ruleset.
+#[path = "../examples/ruleset/file.rs"]
+mod file;
 
 use support::linux;
 
@@ -91,6 +97,12 @@ fn main() -> ExitCode {
         test!(verbs::what_was_read_is_deleted_by_its_handle),
         test!(verbs::one_rule_is_read_by_its_handle),
         test!(verbs::table_sleeps_and_wakes),
+        test!(ruleset::all_that_is_in_a_table_is_put_back_in_one_step),
+        test!(ruleset::ruleset_that_changed_meanwhile_is_not_overwritten),
+        test!(ruleset::one_table_or_family_is_read_without_the_others),
+        test!(ruleset::table_is_put_back_beside_others),
+        test!(ruleset::file_holds_all_of_a_ruleset),
+        test!(ruleset::damaged_file_is_refused_wherever_the_damage_is),
         test!(chains::chains_at_devices_are_read_as_written),
         test!(chains::chains_at_egress_are_read_as_written).requires(support::linux_5_16),
         test!(chains::device_that_is_not_there_is_waited_for_or_refused),

@@ -13,6 +13,7 @@
 //! …      the messages: `Ruleset::to_bytes`
 //! ```
 
+#![allow(dead_code, reason = "the tests use a part of it")]
 #![allow(unreachable_pub, reason = "a module of a program, written as the small library it is")]
 
 use std::fmt;

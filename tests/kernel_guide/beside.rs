@@ -131,8 +131,8 @@ pub(crate) fn tables_of_iptables_nft_stay_as_they_are() {
     // Its extensions are read as they are.
     let mut conn = Conn::open().unwrap();
     let rules = conn.rules(&ChainRef::new(Table::ip("filter"), "FORWARD")).unwrap();
-    let unknown = |expr: &Expr| matches!(expr, Expr::Unknown(_));
-    assert!(rules.iter().any(|rule| rule.exprs().any(|expr| unknown(&expr.unwrap()))));
+    let extension = |expr: &Expr| matches!(expr, Expr::XtMatch(_) | Expr::XtTarget(_));
+    assert!(rules.iter().any(|rule| rule.exprs().any(|expr| extension(&expr.unwrap()))));
     // It can still read its own, and finds no stranger there.
     set_up(&mut conn, &[BLOCKED], 8).unwrap();
     let output = Command::new(&iptables).args(["-S", "INPUT"]).output().unwrap();

@@ -1,0 +1,161 @@
+//! The whole ruleset as a value, and the file that the example program keeps it in.
+
+use std::net::Ipv4Addr;
+use std::time::Duration;
+
+use nftlink::datum::Port;
+use nftlink::expr::{Limit, Quota, Verdict};
+use nftlink::field::{ip, tcp};
+use nftlink::object::{Counter, ObjectOf};
+use nftlink::{
+    Batch, Conn, Element, Family, Hook, Interval, Map, Policy, Priority, Rule, Ruleset, Set, SetFlags, Table,
+};
+
+use crate::{commit, conn, file, fw};
+
+/// A table with what is hard to put back: what rules have to themselves, references of every kind, what runs on.
+fn build(conn: &mut Conn) {
+    let input = fw().chain("input").filter(Hook::INPUT, Priority::FILTER).policy(Policy::ACCEPT).comment("first");
+    let other = fw().chain("other");
+    let blocked = Set::<Interval<Ipv4Addr>>::new(fw(), "blocked").timeout(Duration::from_secs(3600)).counters();
+    let to = Map::<Port, Verdict>::new(fw(), "to");
+    let web = Counter::named(fw(), "web").with(Counter::new(7, 420));
+    let quota = Quota::new(1 << 20).named(fw(), "quota");
+    let counters = Map::<Port, ObjectOf<Counter>>::new(fw(), "counters");
+    commit(conn, |batch| {
+        batch.add(&fw().comment("all of it")).add(&web).add(&quota).add(&blocked).add(&to).add(&counters);
+        batch.add(&input).add(&other);
+        let ban = Element::new(Interval::prefix(Ipv4Addr::new(10, 0, 0, 0), 8)).timeout(Duration::from_secs(600));
+        batch.add_elements(&blocked, [ban.comment("net")]);
+        batch.add_elements(&blocked, [Interval::at_least(Ipv4Addr::new(240, 0, 0, 0))]);
+        batch.add_elements(&to, [(22, Verdict::jump("other")), (23, Verdict::DROP)]);
+        batch.add_elements(&counters, [(80, &web)]);
+        batch.append(&input, Rule::new().vmap(tcp::dport(), &to));
+        batch.append(&input, Rule::new().when(ip::saddr().in_set(&blocked)).drop().comment("bans"));
+        batch.append(&input, Rule::new().when(tcp::dport().one_of([Port::new(1), Port::new(2)])).counter());
+        batch.append(&input, Rule::new().object_map(tcp::dport(), &counters));
+        batch.append(&input, Rule::new().object(&quota).limit(Limit::packets(3, Limit::MINUTE)));
+        let inside = [Rule::new().when(tcp::dport().one_of([7, 8, 9])).accept(), Rule::new().jump(&other)];
+        batch.append(&input, Rule::new().when(tcp::sport().eq(5)).jump_rules(inside));
+        batch.append(&other, Rule::new().expr(nftlink::expr::Counter::new(3, 99)).accept())
+    });
+}
+
+/// What would be written: the same batch for the same ruleset.
+fn again(ruleset: &Ruleset) -> Batch {
+    let mut batch = Batch::new();
+    batch.flush_ruleset().add_ruleset(ruleset);
+    batch
+}
+
+/// The listing without what is new when a ruleset is: numbers of rules, names of chains of a rule's own, and the random
+/// order of a hash table.
+fn shown(ruleset: &Ruleset) -> String {
+    let text = ruleset.bytecode().to_string();
+    let own = |word: &str| if word.starts_with("__chain") { "__chain".to_owned() } else { word.to_owned() };
+    let line = |line: &str| match line.starts_with([' ', '\t']) {
+        true => line.split(' ').map(own).collect::<Vec<_>>().join(" "),
+        false => line.split(' ').take(3).map(own).collect::<Vec<_>>().join(" "),
+    };
+    let mut lines: Vec<String> = text.lines().map(line).collect();
+    lines.chunk_by_mut(|a, b| a.starts_with('\t') && b.starts_with('\t')).for_each(<[String]>::sort);
+    lines.join("\n")
+}
+
+pub(crate) fn all_that_is_in_a_table_is_put_back_in_one_step() {
+    let mut conn = conn();
+    build(&mut conn);
+    let before = conn.ruleset(..).unwrap();
+    let table = before.table(fw()).unwrap();
+    assert_eq!((table.chains().len(), table.rules().len(), table.objects().len()), (3, 9, 2));
+    let own = table.sets().iter().filter(|set| set.info().flags().contains(SetFlags::ANONYMOUS));
+    assert_eq!((table.sets().len(), own.count()), (5, 2));
+    conn.commit_at(before.generation(), &again(&before)).unwrap();
+    let after = conn.ruleset(..).unwrap();
+    assert_eq!(shown(&after), shown(&before));
+    assert_ne!(after.generation(), before.generation());
+
+    // Not only the same to look at: what was counted, used up, and left is there.
+    assert_eq!(conn.object_value::<Counter>(Counter::named(fw(), "web")).unwrap(), Counter::new(7, 420));
+    let counted = conn.rules(fw().chain("other").at()).unwrap()[0].counter();
+    assert_eq!(counted, Some(nftlink::expr::Counter::new(3, 99)));
+    let blocked = Set::<Interval<Ipv4Addr>>::new(fw(), "blocked");
+    let ban = conn.element(&blocked, Ipv4Addr::new(10, 1, 2, 3)).unwrap();
+    assert_eq!((ban.comment(), ban.timeout()), (Some("net"), Some(Duration::from_secs(600))));
+    assert!(ban.expires().unwrap() <= Duration::from_secs(600));
+    // And it can be used: what a rule has to itself goes with it.
+    conn.commit(Batch::new().flush(&fw())).unwrap();
+    let left = conn.ruleset(..).unwrap();
+    let table = left.table(fw()).unwrap();
+    assert_eq!((table.chains().len(), table.sets().len()), (2, 3));
+}
+
+pub(crate) fn ruleset_that_changed_meanwhile_is_not_overwritten() {
+    let mut conn = conn();
+    build(&mut conn);
+    let before = conn.ruleset(..).unwrap();
+    commit(&mut conn, |batch| batch.add(&Table::ip("news")));
+    assert!(conn.commit_at(before.generation(), &again(&before)).unwrap_err().is_stale());
+    assert!(conn.table(Table::ip("news")).is_ok());
+}
+
+pub(crate) fn one_table_or_family_is_read_without_the_others() {
+    let mut conn = conn();
+    build(&mut conn);
+    let other = Table::ip("other");
+    commit(&mut conn, |batch| batch.add(&other).add(&other.chain("c")).add(&Set::<Port>::new(&other, "s")));
+    let tables = |ruleset: Ruleset| ruleset.tables().iter().map(|t| t.info().at().to_string()).collect::<Vec<_>>();
+    assert_eq!(tables(conn.ruleset(..).unwrap()).len(), 2);
+    assert_eq!(tables(conn.ruleset(Family::IP).unwrap()), ["ip other"]);
+    let one = conn.ruleset(&other).unwrap();
+    assert_eq!((one.tables()[0].chains().len(), one.tables()[0].sets().len()), (1, 1));
+    assert_eq!(tables(one), ["ip other"]);
+    assert!(conn.ruleset(&Table::ip("absent")).unwrap_err().is_not_found());
+    assert_eq!(tables(conn.ruleset(Family::ARP).unwrap()), [""; 0]);
+}
+
+pub(crate) fn table_is_put_back_beside_others() {
+    let mut conn = conn();
+    build(&mut conn);
+    let other = Table::ip("other");
+    commit(&mut conn, |batch| batch.add(&other));
+    let before = conn.ruleset(&fw()).unwrap();
+    commit(&mut conn, |batch| batch.delete(&fw()));
+    commit(&mut conn, |batch| batch.add_ruleset(&before));
+    assert_eq!(shown(&conn.ruleset(&fw()).unwrap()), shown(&before));
+    assert!(conn.table(&other).is_ok());
+    // It is there: sets would be there twice.
+    assert!(conn.commit(Batch::new().add_ruleset(&before)).is_err());
+}
+
+pub(crate) fn file_holds_all_of_a_ruleset() {
+    let mut conn = conn();
+    build(&mut conn);
+    let before = conn.ruleset(..).unwrap();
+    let kept = file::decode(&file::encode(&before).unwrap()).unwrap();
+    assert_eq!(again(&kept.ruleset), again(&before));
+    assert_eq!(kept.ruleset.generation(), before.generation());
+    assert_eq!(kept.machine, file::Machine::this());
+    commit(&mut conn, |batch| batch.flush_ruleset());
+    conn.check(&again(&kept.ruleset)).unwrap();
+    assert_eq!(conn.tables(..).unwrap().len(), 0, "a check changes nothing");
+    conn.commit(&again(&kept.ruleset)).unwrap();
+    assert_eq!(shown(&conn.ruleset(..).unwrap()), shown(&before));
+}
+
+pub(crate) fn damaged_file_is_refused_wherever_the_damage_is() {
+    let mut conn = conn();
+    build(&mut conn);
+    let whole = file::encode(&conn.ruleset(..).unwrap()).unwrap();
+    for at in 0..whole.len() {
+        let mut damaged = whole.clone();
+        damaged[at] ^= 1 << (at % 8);
+        assert!(file::decode(&damaged).is_err(), "byte {at}");
+        assert!(file::decode(&whole[..at]).is_err(), "cut off at {at}");
+    }
+    assert!(file::decode(&[&whole[..], b"x"].concat()).is_err());
+    let mut next = whole;
+    next[8] = 2;
+    let error = file::decode(&next).unwrap_err();
+    assert_eq!(error.to_string(), "the file has version 2 of the format: this program reads 1");
+}
