@@ -46,7 +46,7 @@ fn read(bytes: &[u8]) -> usize {
                 let exprs = info.exprs().filter_map(Result::ok);
                 exprs.for_each(|expr| _ = Batch::new().append(&info, Rule::new().expr(expr)));
                 Batch::new().append(&info, &info).to_string();
-                info.bytecode().len() + info.comment().map_or(0, str::len)
+                info.bytecode().to_string().len() + info.comment().map_or(0, str::len)
             }),
             NFT_MSG_NEWSET => SetInfo::decode(family, attrs).map(|info| {
                 Batch::new().add(&info);

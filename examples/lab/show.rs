@@ -110,7 +110,7 @@ pub fn table(conn: &mut Conn, table: &TableInfo) -> Result<(), nftlink::Error> {
 /// A rule is bytecode to the kernel: one expression per line.
 fn show_rule(rule: &RuleInfo) {
     println!("            rule {}{}", rule.handle(), quoted(rule.comment()));
-    for expression in rule.bytecode().lines() {
+    for expression in rule.bytecode().to_string().lines() {
         println!("                {}", expression.trim());
     }
 }

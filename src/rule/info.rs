@@ -122,10 +122,10 @@ impl RuleInfo {
         self.part(&self.exprs)
     }
 
-    /// Returns the expressions in libnftnl's notation, one per line, as
-    /// `nft --debug=netlink list ruleset` does.
-    pub fn bytecode(&self) -> String {
-        Bytecode(self.part(&self.exprs)).to_string()
+    /// Returns the expressions in libnftnl's notation, one per line, as `nft --debug=netlink list ruleset`
+    /// does: `{}` writes data as libnftnl 1.2.4, `{:#}` as 1.3.
+    pub fn bytecode(&self) -> impl fmt::Display + '_ {
+        Bytecode(self.expressions())
     }
 
     /// Returns what protocol the rule says it is for to the extensions of xtables in it, if it has

@@ -168,12 +168,13 @@ impl Rule {
         self.0.exprs(chain)
     }
 
-    /// Returns the expressions in libnftnl's notation, one per line.
+    /// Returns the expressions in libnftnl's notation, one per line: `{}` writes data as libnftnl 1.2.4, `{:#}` as
+    /// 1.3.
     ///
     /// # Errors
     ///
     /// The first mistake in the rule.
-    pub fn bytecode(&self, chain: impl AsRef<ChainRef>) -> Result<String, BuildErrorKind> {
+    pub fn bytecode(&self, chain: impl AsRef<ChainRef>) -> Result<impl fmt::Display, BuildErrorKind> {
         self.0.bytecode(chain)
     }
 }
@@ -354,13 +355,15 @@ impl RuleBuilder {
     }
 
     /// Returns the expressions in libnftnl's notation, one per line, without those of the rules in a chain of
-    /// its own.
+    /// its own: `{}` writes data as libnftnl 1.2.4, `{:#}` as 1.3.
     ///
     /// # Errors
     ///
     /// The first mistake in the rule.
-    pub fn bytecode(&self, chain: impl AsRef<ChainRef>) -> Result<String, BuildErrorKind> {
-        self.exprs(chain).map(|exprs| exprs.iter().map(|expr| format!("  [ {expr} ]\n")).collect())
+    pub fn bytecode(&self, chain: impl AsRef<ChainRef>) -> Result<impl fmt::Display, BuildErrorKind> {
+        let mut w = AttrWriter::new();
+        self.exprs(chain)?.iter().for_each(|expr| expr.write(&mut w));
+        Ok(Bytecode(w.bytes_written().to_vec()))
     }
 
     /// Hands the expressions to `sink`, and after those of each step the sink to `stepped`.
@@ -698,11 +701,11 @@ fn encode_list(w: &mut AttrWriter, sets: &[u32], content: impl FnOnce(&mut Encod
 }
 
 /// Writes expressions in libnftnl's notation, one per line.
-pub(crate) struct Bytecode<'a>(pub(crate) &'a [u8]);
+pub(crate) struct Bytecode<B>(pub(crate) B);
 
-impl fmt::Display for Bytecode<'_> {
+impl<B: AsRef<[u8]>> fmt::Display for Bytecode<B> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for expr in expr::Exprs::new(self.0) {
+        for expr in expr::Exprs::new(self.0.as_ref()) {
             match expr {
                 Ok(expr) if f.alternate() => writeln!(f, "  [ {expr:#} ]")?,
                 Ok(expr) => writeln!(f, "  [ {expr} ]")?,

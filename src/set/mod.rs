@@ -1,6 +1,7 @@
 //! Sets: many values that one lookup compares at once.
 
 mod anonymous;
+mod bytecode;
 mod element;
 mod element_info;
 mod entry;
@@ -18,6 +19,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub(crate) use anonymous::{Anonymous, Contents};
+pub(crate) use bytecode::show_userdata;
 pub use element::{Element, ElementFlags};
 pub(crate) use element::{LIST_SCHEMA, NFTA_SET_ELEM_LIST_ELEMENTS, WhatOfElement};
 pub use element_info::ElementInfo;

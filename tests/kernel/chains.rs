@@ -298,7 +298,7 @@ pub(crate) fn renamed_chain_is_still_led_to() {
     assert_eq!(inside, ["inside", "too"]);
     let error = conn.chain(&old).unwrap_err();
     assert!(error.is_not_found(), "{error}");
-    let leads = conn.rules(&input()).unwrap().iter().map(|rule| rule.bytecode()).collect::<String>();
+    let leads = conn.rules(&input()).unwrap().iter().map(|rule| rule.bytecode().to_string()).collect::<String>();
     assert_eq!(
         leads,
         "  [ counter pkts 0 bytes 0 ]\n  [ immediate reg 0 jump -> new ]\n  [ immediate reg 0 goto -> new ]\n"

@@ -55,7 +55,7 @@ fn is_put_back(conn: &mut Conn, chain: &Chain<Hooked>) {
     };
     commit(conn, |batch| batch.append(chain, &first).append(chain, rebuilt));
     for rule in &conn.rules(chain).unwrap()[1..] {
-        assert_eq!(rule.bytecode(), first.bytecode());
+        assert_eq!(rule.bytecode().to_string(), first.bytecode().to_string());
         assert_eq!(told(rule), told(&first), "{}", first.bytecode());
     }
 }
@@ -472,5 +472,5 @@ pub(crate) fn objects_that_a_map_names_are_put_back() {
     is_put_back(&mut conn, &chain);
     let rules = conn.rules(&chain).unwrap();
     assert_eq!(values(&rules[1])[1], Objref::map(Reg::R1, "objects").into());
-    assert!(rules[2].bytecode().ends_with("[ objref sreg 1 set objects ]\n"), "{}", rules[2].bytecode());
+    assert!(rules[2].bytecode().to_string().ends_with("[ objref sreg 1 set objects ]\n"), "{}", rules[2].bytecode());
 }

@@ -377,7 +377,7 @@ pub(crate) fn rules_refer_to_objects_of_each_kind() {
         let error = refused(&mut conn, |batch| batch.delete(object));
         assert!(error.is_busy(), "{error}");
     }
-    let shown = conn.rules(&input).unwrap()[0].bytecode();
+    let shown = conn.rules(&input).unwrap()[0].bytecode().to_string();
     assert!(shown.contains("[ objref type 10 name synproxy ]"), "{shown}");
 }
 

@@ -19,7 +19,7 @@ fn ssh() -> Rule {
 
 /// The chain that a rule's last expression leads to.
 fn own_chain(conn: &mut Conn, rule: &RuleInfo) -> ChainInfo {
-    let code = rule.bytecode();
+    let code = rule.bytecode().to_string();
     let (_, name) = code.trim_end().trim_end_matches(" ]").rsplit_once("-> ").expect("a verdict with a chain");
     conn.chain(ChainRef::new(rule.chain().table(), name)).unwrap()
 }

@@ -81,7 +81,7 @@ pub(crate) fn several_of_one_rule_stay_apart() {
     for read in &rules {
         assert_eq!(conn.normalized(read).unwrap(), rule.normalized(input()).unwrap());
     }
-    assert_ne!(rules[0].bytecode(), rules[1].bytecode(), "the sets have names of their own");
+    assert_ne!(rules[0].bytecode().to_string(), rules[1].bytecode().to_string(), "the sets have names of their own");
     let sets = conn.sets(&fw()).unwrap();
     let marks = sets.iter().filter(|set| set.typed_map::<Port, Mark>().is_some());
     assert_eq!(marks.count(), 2);

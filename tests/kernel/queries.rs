@@ -114,7 +114,7 @@ pub(crate) fn one_of_each_kind_is_read_by_name() {
     assert_eq!(object.value::<Counter>().unwrap().unwrap().packets, 3);
 
     let rule = conn.rules(&input).unwrap().remove(0);
-    assert_eq!(rule.bytecode(), "  [ objref type 1 name seen ]\n  [ immediate reg 0 drop ]\n");
+    assert_eq!(rule.bytecode().to_string(), "  [ objref type 1 name seen ]\n  [ immediate reg 0 drop ]\n");
 }
 
 pub(crate) fn elements_of_any_set_can_be_read_untyped() {

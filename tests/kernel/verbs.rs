@@ -231,7 +231,7 @@ pub(crate) fn replace_keeps_handle_and_place() {
     assert_eq!(comments(&mut conn, &input()), ["a", "new", "c"]);
     let new = conn.rules(&input()).unwrap().remove(1);
     assert_eq!(new.handle(), b);
-    assert_eq!(new.bytecode(), "  [ immediate reg 0 drop ]\n");
+    assert_eq!(new.bytecode().to_string(), "  [ immediate reg 0 drop ]\n");
 }
 
 pub(crate) fn rules_are_deleted_by_handle_by_operation_and_as_read() {

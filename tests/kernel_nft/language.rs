@@ -213,7 +213,10 @@ fn made(conn: &mut Conn, family: Family, sent: Sent) -> Made {
     Made {
         sent,
         listing: listing.lines().filter(is_rule).map(|line| line.trim_start().to_owned()).collect(),
-        rules: rules.iter().map(|rule| (rule.bytecode(), attributes(rule.raw(), RULE_HANDLE_POSITION))).collect(),
+        rules: rules
+            .iter()
+            .map(|rule| (rule.bytecode().to_string(), attributes(rule.raw(), RULE_HANDLE_POSITION)))
+            .collect(),
         others: super::as_the_kernel_has_it(conn).into_iter().filter(|(what, _)| !what.starts_with("rule")).collect(),
         elements: super::elements(conn),
     }

@@ -321,7 +321,7 @@ pub(super) fn bytecode_is_nfts() {
         let exprs: Vec<_> = rule.exprs().map(Result::unwrap).collect();
         assert!(!exprs.iter().any(|expr| matches!(expr.get(), Expr::Unknown(_))), "{name}: {}", rule.bytecode());
         assert_eq!(exprs.iter().map(|expr| format!("  [ {expr} ]")).collect::<Vec<_>>(), *lines, "{name}");
-        assert_eq!(rule.bytecode().lines().collect::<Vec<_>>(), *lines, "{name}");
+        assert_eq!(rule.bytecode().to_string().lines().collect::<Vec<_>>(), *lines, "{name}");
     }
 }
 

@@ -486,7 +486,8 @@ pub(in super::super) fn plain_numbers_are_turned_round_for_sets_of_intervals() {
     batch.add_elements(&lengths, [5..=256]);
     rules.iter().for_each(|(rule, _)| _ = batch.append(&chain, rule));
     conn.commit(&batch).unwrap();
-    let bytecode: Vec<_> = conn.rules(&chain).unwrap().iter().map(nftlink::RuleInfo::bytecode).collect();
+    let read = conn.rules(&chain).unwrap();
+    let bytecode: Vec<String> = read.iter().map(|rule| rule.bytecode().to_string()).collect();
     assert_eq!(bytecode, rules.map(|(_, bytecode)| bytecode));
 }
 
