@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::process::Command;
 use std::{env, fs};
 
 use crate::chain::{self, Chain, ChainInfo, Hooked, NFT_MSG_NEWCHAIN};
@@ -170,12 +171,14 @@ fn every_dump_of_the_corpus_is_written_again_from_public_fields() {
         return eprintln!("NFTLINK_CORPUS is not set: nothing was compared");
     };
     let (mut counts, mut wrong): (BTreeMap<String, usize>, Vec<String>) = Default::default();
-    for path in ["rulesets", "crafted"].iter().flat_map(|dir| fs::read_dir(corpus.join(dir)).unwrap()) {
+    for path in ["rulesets", "crafted", "trace-events"].iter().flat_map(|dir| fs::read_dir(corpus.join(dir)).unwrap()) {
         let path = path.unwrap().path();
-        if path.extension().is_none_or(|end| end != "nl") {
-            continue;
-        }
-        let bytes = fs::read(&path).unwrap();
+        let bytes = match path.extension().and_then(|end| end.to_str()) {
+            Some("nl") => fs::read(&path).unwrap(),
+            // What the kernel told by itself: of what is added, the same as in a dump.
+            Some("gz") => Command::new("gzip").arg("-dc").arg(&path).output().unwrap().stdout,
+            _ => continue,
+        };
         for message in Messages::new(&bytes).map(Result::unwrap) {
             let Ok(Content::Nft { kind, family, attrs, .. }) = message.content() else { continue };
             let Some(Pair { kind, schema, told, written, only_told }) = pair(kind, family, attrs) else { continue };
@@ -185,7 +188,7 @@ fn every_dump_of_the_corpus_is_written_again_from_public_fields() {
                 // Timeouts have other names with each protocol.
                 assert!(!plain.contains('#') || plain.starts_with("data.policy.#"), "{kind} {at} has no name");
                 *counts.entry(format!("{kind} {plain}")).or_default() += 1;
-                let found = again.iter().position(|(other, _)| *other == at).map(|n| again.swap_remove(n).1);
+                let found = again.iter().position(|(other, _)| *other == at).map(|n| again.remove(n).1);
                 let getter = only_told.iter().find(|(name, _)| *name == at);
                 let right = match (getter, &found) {
                     (Some((_, said)), _) => said.as_ref().is_some_and(|said| same(said, &value)),
