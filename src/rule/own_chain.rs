@@ -76,24 +76,29 @@ impl RuleInfo {
     ///
     /// [`DecodeError`] if the kernel's bytes make no sense, or the rule leads to no chain.
     pub fn with_own_rules(&self, rules: impl IntoIterator<Item = impl Into<Rule>>) -> Result<Rule, DecodeError> {
-        let Rule(mut rule) = self.to_rule()?;
-        let code = match rule.steps.pop() {
-            Some(Step::Kept(info)) => leads(info.get()),
-            _ => None,
-        };
-        code.map(|code| rule.own(code, rules)).ok_or(DecodeError::new("rule", "it leads to no chain"))
+        self.to_rule()?.leading_to(rules)
     }
 
-    /// Returns the rule to be made again, perhaps changed.
+    /// Returns the rule to be made again, perhaps changed. It refers to all sets and chains by their names; one
+    /// that has some to itself comes with them from [`TableContents::to_rule`](crate::ruleset::TableContents::to_rule).
     ///
     /// # Errors
     ///
     /// [`DecodeError`] if the kernel's bytes make no sense.
     pub fn to_rule(&self) -> Result<Rule, DecodeError> {
-        let steps = self.exprs().map(|expr| expr.map(|expr| Step::Kept(Box::new(expr))));
-        let steps = steps.collect::<Result<_, _>>()?;
-        let userdata = Userdata::kept(self.userdata());
-        Ok(Rule(RuleBuilder { steps, userdata, owner: None, compat: self.compat() }))
+        self.to_rule_with(|_| None)
+    }
+}
+
+impl Rule {
+    /// The rule with a chain of its own in place of the one to which it leads.
+    pub(crate) fn leading_to(self, rules: impl IntoIterator<Item = impl Into<Self>>) -> Result<Self, DecodeError> {
+        let Self(mut rule) = self;
+        let code = match rule.steps.pop() {
+            Some(Step::Kept(info)) => leads(info.get()),
+            _ => None,
+        };
+        code.map(|code| rule.own(code, rules)).ok_or(DecodeError::new("rule", "it leads to no chain"))
     }
 }
 
