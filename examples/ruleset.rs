@@ -19,7 +19,7 @@ use std::time::Duration;
 use clap::{Parser, Subcommand};
 use file::Machine;
 use nftlink::datum::{CtState, DataType};
-use nftlink::expr::{Expr, FibResult, MetaKey, SocketKey};
+use nftlink::expr::{Dup, Expr, FibFlags, FibResult, MetaKey, SocketKey};
 use nftlink::field::{ct, ip, tcp};
 use nftlink::object::Counter;
 use nftlink::ruleset::TableContents;
@@ -168,10 +168,10 @@ fn fragile(ruleset: &Ruleset) -> Vec<String> {
                     Expr::Meta(meta) if [MetaKey::IIF, MetaKey::OIF, MetaKey::SDIF].contains(&meta.key) => {
                         tell("compares the number of an interface, which may be another's later");
                     }
-                    Expr::Fib(fib) if fib.result == FibResult::OIF => {
+                    Expr::Fib(fib) if fib.result == FibResult::OIF && !fib.flags.contains(FibFlags::PRESENT) => {
                         tell("looks for the number of an interface, which may be another's later");
                     }
-                    Expr::Dup(_) | Expr::Fwd(_) => {
+                    Expr::Dup(Dup { dev: Some(_), .. }) | Expr::Fwd(_) => {
                         tell("sends to an interface by a number that may be another's later")
                     }
                     Expr::Socket(socket) if socket.key == SocketKey::CGROUPV2 => {

@@ -141,6 +141,10 @@ pub fn decode(file: &[u8]) -> Result<Backup, FileError> {
 
 /// Writes a backup. A file that is there stays as it is until the new one is whole.
 pub fn write(path: &Path, ruleset: &Ruleset) -> io::Result<()> {
+    // Of a device or a directory nothing may be replaced.
+    if fs::metadata(path).is_ok_and(|found| !found.is_file()) {
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is there, and no regular file"));
+    }
     let mut name = path.file_name().unwrap_or_default().to_owned();
     name.push(".part");
     let part = path.with_file_name(name);

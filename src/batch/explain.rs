@@ -95,7 +95,18 @@ fn hint(part: &Part<'_>, errno: Errno, path: Option<&AttrPath>) -> Option<&'stat
     let is_new = |kind| part.kind == kind;
     match errno {
         // Without the privilege over the namespace nothing is refused by itself.
-        Errno::EPERM if matches!(at, Some("table" | "name")) => Some("the table has another owner"),
+        Errno::EPERM if matches!(at, Some("table" | "name")) || is_new(table::NFT_MSG_NEWTABLE) => {
+            Some("the table has another owner")
+        }
+        Errno::EBUSY if is_new(rule::NFT_MSG_NEWRULE) && at.is_some_and(|at| at.ends_with(".lookup")) => {
+            Some("the set belongs to another rule: `TableContents::to_rule` copies a rule with its sets")
+        }
+        Errno::EOPNOTSUPP if is_new(rule::NFT_MSG_NEWRULE) && at.is_none() => {
+            Some("an expression may not work at this chain's hook, in its kind or in its family")
+        }
+        Errno::ENOENT if is_new(rule::NFT_MSG_NEWRULE) && at.is_some_and(is_an_expression_that_names_nothing) => {
+            Some("this kernel has no such expression, or not in this family")
+        }
         Errno::ENOENT if is_new(flowtable::NFT_MSG_NEWFLOWTABLE) && at.is_none() => {
             Some("a device is not there, or this kernel was built without flowtables (NF_FLOW_TABLE)")
         }
@@ -110,6 +121,15 @@ fn hint(part: &Part<'_>, errno: Errno, path: Option<&AttrPath>) -> Option<&'stat
         }
         _ => None,
     }
+}
+
+/// Whether it is an expression as a whole that is meant, and none that may name something absent.
+fn is_an_expression_that_names_nothing(at: &str) -> bool {
+    const NAMING: [&str; 5] = ["lookup", "immediate", "objref", "dynset", "flow_offload"];
+    let mut parts = at.split('.');
+    let is_one = parts.next().is_some_and(|list| list.starts_with("expressions["));
+    let name = parts.next().filter(|name| is_one && !NAMING.contains(name));
+    name.is_some() && parts.next().is_none()
 }
 
 impl Part<'_> {

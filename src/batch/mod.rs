@@ -457,7 +457,12 @@ impl Batch {
         let start = self.w.len();
         let open = std::cell::Cell::new(false);
         self.split(set, None, kind, flags, |write| {
-            elements.for_each(|element| write(&|w| open.set(open.get() | element.encode(what, w))));
+            elements.for_each(|element| {
+                write(&|w| {
+                    w.check(element.check_object(&set.table));
+                    open.set(open.get() | element.encode(what, w));
+                });
+            });
         });
         if open.get() && kind == NFT_MSG_NEWSETELEM && show::open_end_overlaps(&self.as_bytes()[start..]) {
             self.w.fail(BuildErrorKind::Overlap);

@@ -16,7 +16,9 @@ impl Batch {
     /// empty, as after [`flush_ruleset`](Self::flush_ruleset) or [`reset`](Self::reset).
     ///
     /// Counters go on from what they had counted, quotas from what was used up, and elements stay for
-    /// what was left of their timeout. Handles are new.
+    /// what was left of their timeout. Handles are new. A table that had an owner belongs to this connection then, and
+    /// goes when that is closed, unless it is persistent: who wants to leave such tables out has
+    /// [`Ruleset::retain`].
     ///
     /// ```no_run
     /// # fn main() -> Result<(), nftlink::Error> {
@@ -53,10 +55,10 @@ impl Batch {
             own.get_mut(rule.chain().name()).unwrap_or(&mut others).push(rule);
         }
         for rule in others {
-            let inside = if own.is_empty() { None } else { rule.target().and_then(|chain| own.get(&chain)) };
-            match inside.map(|inside| with_own_rules(rule, inside)) {
+            // One rule has the chain: what else leads there makes no sense, and is for the kernel to refuse.
+            let inside = if own.is_empty() { None } else { rule.target().and_then(|chain| own.remove(&chain)) };
+            match inside.map(|inside| with_own_rules(rule, &inside)) {
                 Some(Ok(whole)) => self.append(rule.chain(), whole),
-                // What makes no sense is for the kernel to refuse.
                 None | Some(Err(_)) => self.append(rule.chain(), rule),
             };
         }

@@ -13,8 +13,8 @@ use crate::rule::{
     self, Bytecode, NFTA_RULE_CHAIN, NFTA_RULE_CHAIN_ID, NFTA_RULE_EXPRESSIONS, NFTA_RULE_HANDLE, NFTA_RULE_POSITION,
 };
 use crate::set::{
-    self, NFTA_SET_ELEM_LIST_ELEMENTS, NFTA_SET_FLAGS, NFTA_SET_KEY_TYPE, NFTA_SET_NAME, SetFlags, first_entries,
-    show_entries,
+    self, NFTA_SET_ELEM_LIST_ELEMENTS, NFTA_SET_FLAGS, NFTA_SET_HANDLE, NFTA_SET_KEY_TYPE, NFTA_SET_NAME, SetFlags,
+    first_entries, show_entries,
 };
 use crate::table::{self, NFTA_TABLE_HANDLE};
 use crate::wire::message::{Content, Messages, NLM_F_APPEND, NLM_F_EXCL, NLM_F_REPLACE, len_and_kind};
@@ -140,6 +140,7 @@ impl<'a> Part<'a> {
             table::NFT_MSG_DELTABLE => NFTA_TABLE_HANDLE,
             chain::NFT_MSG_DELCHAIN => NFTA_CHAIN_HANDLE,
             flowtable::NFT_MSG_DELFLOWTABLE => NFTA_FLOWTABLE_HANDLE,
+            set::NFT_MSG_DELSET => NFTA_SET_HANDLE,
             object::NFT_MSG_DELOBJ | object::NFT_MSG_DESTROYOBJ => NFTA_OBJ_HANDLE,
             _ => return None,
         };

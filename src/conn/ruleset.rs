@@ -44,7 +44,7 @@ impl Conn {
     /// See [Reading](#reading).
     pub fn ruleset<'a>(&mut self, scope: impl Into<TableScope<'a>>) -> Result<Ruleset, Error> {
         let scope = scope.into().0;
-        let what = || scope.describe("ruleset");
+        let what = || scope.describe("contents");
         let reading = self.link.consistent(|link, strict| {
             let (mut reading, mut whole) = (Reading::default(), true);
             for (get, new, kinds) in KINDS {

@@ -136,6 +136,11 @@ impl<'a> Context<'a> {
 
     /// Hands the packet to the object that a map has for a field.
     pub(crate) fn lower_object_map(&mut self, key: &Source, map: &Container, sink: &mut impl Sink) {
+        if let Container::Own(map) = map {
+            if let Err(mistake) = map.check_objects(&self.chain.table) {
+                sink.fail(mistake);
+            }
+        }
         self.load_key(key, map, REG, sink);
         let (name, set_id) = sink.container(self, map);
         sink.put(Objref { set_id, ..Objref::map(REG, name) });

@@ -4,6 +4,7 @@ use std::fmt;
 use std::marker::PhantomData;
 
 use super::{Named, Object};
+use crate::table::TableRef;
 use crate::wire::Name;
 
 /// The name of an object of kind `T`: what the elements of an object map have for values.
@@ -25,30 +26,36 @@ use crate::wire::Name;
 /// ```
 pub struct ObjectOf<T> {
     name: Name,
+    /// Where the object is, if that is known: a map's elements are objects of its own table.
+    table: Option<TableRef>,
     of: PhantomData<fn() -> T>,
 }
 
 impl<T: Object> ObjectOf<T> {
     /// The object of that name.
     pub fn new(name: impl Into<Name>) -> Self {
-        Self { name: name.into(), of: PhantomData }
+        Self { name: name.into(), table: None, of: PhantomData }
     }
 
     /// Returns the name.
     pub fn name(&self) -> &Name {
         &self.name
     }
+
+    pub(crate) fn table(&self) -> Option<&TableRef> {
+        self.table.as_ref()
+    }
 }
 
 impl<T: Object> From<&Named<T>> for ObjectOf<T> {
     fn from(object: &Named<T>) -> Self {
-        Self::new(&object.at().name)
+        Self { table: Some(object.at().table.clone()), ..Self::new(&object.at().name) }
     }
 }
 
 impl<T> Clone for ObjectOf<T> {
     fn clone(&self) -> Self {
-        Self { name: self.name.clone(), of: PhantomData }
+        Self { name: self.name.clone(), table: self.table.clone(), of: PhantomData }
     }
 }
 

@@ -108,6 +108,9 @@ impl Ruleset {
 
     /// Returns the ruleset as the kernel's messages, those that a dump has: for a file that
     /// [`from_bytes`](Self::from_bytes) reads. Numbers in it are in network order, but for what xtables' extensions keep.
+    ///
+    /// The bytes do not tell whether their end is missing: a file needs a length and a checksum beside them, as the one
+    /// that the example program `ruleset` writes has. What was cut off between two messages is a smaller ruleset.
     pub fn to_bytes(&self) -> Vec<u8> {
         let mut w = AttrWriter::new();
         message(&mut w, NFT_MSG_NEWGEN, 0, 0, Family::UNSPEC, |w| w.u32(NFTA_GEN_ID, self.generation.0));

@@ -27,6 +27,8 @@ pub(crate) struct Anonymous {
     intervals: bool,
     shape: Option<Shape>,
     entries: Arc<[Entry]>,
+    /// The objects that are values, and their tables, as far as they are known.
+    objects: Option<Arc<[(Name, TableRef)]>>,
 }
 
 /// One element: its lowest and highest key, of the catch-all element none, and its value.
@@ -68,7 +70,17 @@ impl Anonymous {
             intervals,
             shape: V::SHAPE,
             entries: found.into(),
+            objects: V::SHAPE.and_then(|shape| shape.object).map(|_| {
+                let objects = elements.iter().filter_map(Element::foreign_object);
+                objects.map(|(name, table)| (name.clone(), table.clone())).collect()
+            }),
         })
+    }
+
+    /// Refuses objects of another table than the rule's.
+    pub(crate) fn check_objects(&self, table: &TableRef) -> Result<(), BuildErrorKind> {
+        let mut objects = self.objects.iter().flat_map(|objects| objects.iter());
+        objects.try_for_each(|(name, of)| table.check_same("object", name, of))
     }
 
     /// The template from which the kernel makes a name.

@@ -9,6 +9,7 @@ use super::{IntoElement, MapValue, Mapped, NFTA_LIST_ELEM, SetFlags, check_state
 use crate::datum::{IntoKey, successor};
 use crate::error::BuildErrorKind;
 use crate::expr::{self, DATA_SCHEMA, Data, Expr, Value};
+use crate::table::TableRef;
 use crate::userdata::{self, Comment};
 use crate::wire::path::{AttrName, Schema};
 use crate::wire::{AttrWriter, Name};
@@ -119,6 +120,19 @@ impl<K: Key> Element<K> {
 }
 
 impl<K: Key, V: Mapped> Element<K, V> {
+    /// Refuses an object of another table than the map's.
+    pub(crate) fn check_object(&self, table: &TableRef) -> Result<(), BuildErrorKind> {
+        match self.foreign_object() {
+            Some((name, of)) => table.check_same("object", name, of),
+            None => Ok(()),
+        }
+    }
+
+    /// The object that is the value, and its table, if that is known.
+    pub(super) fn foreign_object(&self) -> Option<(&Name, &TableRef)> {
+        self.value.object().zip(self.value.table())
+    }
+
     /// Sets after which time it leaves the set, which has to be one
     /// [with timeouts](super::Set::timeouts). The kernel counts milliseconds; a part of one is
     /// rounded up. Zero means never, also in a set with a timeout for all.

@@ -54,7 +54,7 @@ pub(super) struct More {
 
 impl PartialEq for More {
     fn eq(&self, other: &Self) -> bool {
-        let exprs = |more: &Self| more.exprs.iter().map(|expr| expr.raw().to_vec()).collect::<Vec<_>>();
+        let exprs = |more: &Self| more.exprs.iter().map(ExprInfo::comparable).collect::<Vec<_>>();
         (&self.key_end, &self.data, &self.object, &self.userdata, &self.raw)
             == (&other.key_end, &other.data, &other.object, &other.userdata, &other.raw)
             && exprs(self) == exprs(other)

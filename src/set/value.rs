@@ -6,6 +6,7 @@ use crate::expr::{Data, Value, Verdict};
 use crate::object::{self, Object, ObjectKind, ObjectOf};
 use crate::set::SetFlags;
 use crate::set::key::{KeyPart, Part, concatenated, push_part, split_part, type_of};
+use crate::table::TableRef;
 use crate::wire::Name;
 
 /// What the elements of a set or map have beside their keys: nothing, `()`, or a [`MapValue`].
@@ -19,6 +20,12 @@ pub trait Mapped: Clone {
 
     #[doc(hidden)]
     fn object(&self) -> Option<&Name> {
+        None
+    }
+
+    /// The table of the object.
+    #[doc(hidden)]
+    fn table(&self) -> Option<&TableRef> {
         None
     }
 
@@ -124,6 +131,10 @@ impl<T: Object> Mapped for ObjectOf<T> {
 
     fn object(&self) -> Option<&Name> {
         Some(self.name())
+    }
+
+    fn table(&self) -> Option<&TableRef> {
+        self.table()
     }
 
     fn read(_value: Option<&Value>, object: Option<&Name>) -> Option<Self> {

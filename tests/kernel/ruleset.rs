@@ -186,3 +186,59 @@ pub(crate) fn damaged_file_is_refused_wherever_the_damage_is() {
     let error = file::decode(&next).unwrap_err();
     assert_eq!(error.to_string(), "the file has version 2 of the format: this program reads 1");
 }
+
+pub(crate) fn chain_that_two_rules_claim_is_written_once() {
+    let mut conn = conn();
+    build(&mut conn);
+    let whole = conn.ruleset(..).unwrap().to_bytes();
+    // A file may say anything: here the rule that has a chain to itself comes a hundred times, and so do those inside.
+    let messages = messages(&whole);
+    let repeated = |message: &&&[u8]| message[4] == 6 && message.windows(7).any(|part| part == b"__chain");
+    assert_eq!(messages.iter().filter(repeated).count(), 3);
+    let again_and_again = (0..100).flat_map(|_| messages.iter().filter(repeated));
+    let many: Vec<u8> = messages.iter().chain(again_and_again).copied().flatten().copied().collect();
+    let ruleset = Ruleset::from_bytes(&many).unwrap();
+    assert!(again(&ruleset).as_bytes().len() < 4 * many.len());
+}
+
+/// The messages of a dump.
+fn messages(bytes: &[u8]) -> Vec<&[u8]> {
+    let (mut rest, mut found) = (bytes, Vec::new());
+    while let Some(head) = rest.first_chunk::<4>() {
+        let (message, after) = rest.split_at(u32::from_ne_bytes(*head).next_multiple_of(4) as usize);
+        found.push(message);
+        rest = after;
+    }
+    found
+}
+
+pub(crate) fn objects_of_another_table_are_refused_as_values() {
+    let mut conn = conn();
+    let other = Table::inet("other");
+    let (mine, theirs) = (Counter::named(fw(), "x"), Counter::named(&other, "x"));
+    let counters = Map::<Port, ObjectOf<Counter>>::new(fw(), "counters");
+    let chain = fw().chain("c");
+    commit(&mut conn, |batch| {
+        batch.add(&fw()).add(&other).add(&mine).add(&theirs).add(&counters).add(&chain);
+        batch.add_elements(&counters, [(1, &mine)]);
+        batch.append(&chain, Rule::new().object_map(tcp::dport(), [(2, &mine)]))
+    });
+    let mut mistake = |batch: &Batch| conn.commit(batch).unwrap_err().to_string();
+    let expected = "the object x is in table inet other";
+    let mut batch = Batch::new();
+    batch.add_elements(&counters, [(80, &theirs)]);
+    assert!(mistake(&batch).contains(expected), "{batch}");
+    batch.clear();
+    batch.append(&chain, Rule::new().object_map(tcp::dport(), [(81, &theirs)]));
+    assert!(mistake(&batch).contains(expected), "{batch}");
+}
+
+pub(crate) fn rule_with_anothers_set_says_how_it_is_copied() {
+    let mut conn = conn();
+    build(&mut conn);
+    let rules = conn.rules(fw().chain("input").at()).unwrap();
+    let error = conn.commit(Batch::new().append(fw().chain("other"), &rules[2])).unwrap_err();
+    assert!(error.is_busy());
+    let hint = error.rejections().next().unwrap().hint();
+    assert!(hint.is_some_and(|hint| hint.contains("to_rule")), "{error}");
+}
