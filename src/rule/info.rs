@@ -142,6 +142,14 @@ impl RuleInfo {
         Compat::derive(self.chain.table.family, exprs.iter().map(ExprInfo::get))
     }
 
+    /// Whether it has attributes that this library does not know, beside those of its
+    /// [expressions](ExprInfo::has_unknown). Written back as it is it keeps them.
+    pub fn has_unknown(&self) -> bool {
+        let notes = Notes::default();
+        let known = NFTA_RULE_TABLE..=NFTA_RULE_CHAIN_ID;
+        AttrReader::new(&self.raw, &notes).map_while(Result::ok).any(|(number, _)| !known.contains(&number))
+    }
+
     /// Returns the attributes as the kernel sent them.
     pub fn raw(&self) -> &[u8] {
         &self.raw

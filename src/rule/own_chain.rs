@@ -84,7 +84,9 @@ impl RuleInfo {
         code.map(|code| rule.own(code, rules)).ok_or(DecodeError::new("rule", "it leads to no chain"))
     }
 
-    /// Returns the rule to be made again, perhaps changed.
+    /// Returns the rule to be made again, perhaps changed. Its expressions keep all that they have. If the rule
+    /// itself [has more](Self::has_unknown), a batch refuses to write it: that would be lost.
+    /// [`forget_unknown`](Rule::forget_unknown) accepts that.
     ///
     /// # Errors
     ///
@@ -93,7 +95,8 @@ impl RuleInfo {
         let steps = self.exprs().map(|expr| expr.map(|expr| Step::Kept(Box::new(expr))));
         let steps = steps.collect::<Result<_, _>>()?;
         let userdata = Userdata::kept(self.userdata());
-        Ok(Rule(RuleBuilder { steps, userdata, owner: None, compat: self.compat() }))
+        let (compat, incomplete) = (self.compat(), self.has_unknown());
+        Ok(Rule(RuleBuilder { steps, userdata, owner: None, compat, incomplete }))
     }
 }
 
