@@ -69,12 +69,12 @@ fn is_own(chain: &ChainInfo) -> bool {
     chain.flags().contains(ChainFlags::BINDING)
 }
 
-/// The chain that a rule jumps or goes to.
+/// The chain that a rule ends with a jump to.
 fn target(rule: &RuleInfo) -> Option<Name> {
-    rule.exprs().filter_map(Result::ok).find_map(|expr| match expr.forget_unknown() {
+    match rule.exprs().last()?.ok()?.forget_unknown() {
         Expr::Immediate(Immediate { value: Value::Verdict(verdict), .. }) => verdict.chain,
         _ => None,
-    })
+    }
 }
 
 fn with_own_rules(rule: &RuleInfo, inside: &[&RuleInfo]) -> Result<Rule, DecodeError> {

@@ -74,11 +74,14 @@ impl RuleInfo {
     ///
     /// # Errors
     ///
-    /// [`DecodeError`] if the kernel's bytes make no sense, or the rule leads to no chain.
+    /// [`DecodeError`] if the kernel's bytes make no sense, or the rule does not end with what leads to a chain.
     pub fn with_own_rules(&self, rules: impl IntoIterator<Item = impl Into<Rule>>) -> Result<Rule, DecodeError> {
         let Rule(mut rule) = self.to_rule()?;
         let code = match rule.steps.pop() {
-            Some(Step::Kept(info)) => leads(info.get()),
+            Some(Step::Kept(info)) => {
+                rule.incomplete |= info.has_unknown();
+                leads(info.get())
+            }
             _ => None,
         };
         code.map(|code| rule.own(code, rules)).ok_or(DecodeError::new("rule", "it leads to no chain"))
