@@ -3,7 +3,7 @@
 
 use std::fs;
 use std::net::Ipv4Addr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::chain::{ChainInfo, NFT_MSG_NEWCHAIN};
@@ -167,6 +167,33 @@ fn spoiled_messages_are_read_to_a_value_or_an_error() {
     }
 }
 
+/// What the kernel told of changes and of packets, from the corpus in `dir`.
+pub(crate) fn events(dir: &Path) -> Vec<Vec<u8>> {
+    let files = fs::read_dir(dir.join("trace-events")).unwrap().map(|entry| entry.unwrap().path());
+    let unpacked = files.filter(|path| path.extension().is_some_and(|end| end == "gz")).map(|path| {
+        let gzip = std::process::Command::new("gzip").arg("-dc").arg(&path).output().unwrap();
+        assert!(gzip.status.success(), "{}", path.display());
+        gzip.stdout
+    });
+    unpacked.collect()
+}
+
+#[test]
+fn events_of_the_corpus_are_read_without_an_error() {
+    let Some(dir) = std::env::var_os("NFTLINK_CORPUS") else {
+        return eprintln!("NFTLINK_CORPUS is not set: nothing was read");
+    };
+    let mut dice = Dice(2);
+    let files = events(Path::new(&dir));
+    for mut bytes in files.clone() {
+        let all = Messages::new(&bytes).map(Result::unwrap);
+        assert_eq!(read(&bytes), all.filter(|message| matches!(message.content(), Ok(Content::Nft { .. }))).count());
+        dice.spoil(&mut bytes);
+        read(&bytes);
+    }
+    assert_eq!(files.len(), 4);
+}
+
 #[test]
 fn the_corpus_is_read_without_an_error() {
     let Some(dir) = std::env::var_os("NFTLINK_CORPUS") else {
@@ -189,7 +216,7 @@ fn the_corpus_is_read_without_an_error() {
         read(&bytes);
     }
     println!("{count} messages in {files} files");
-    assert!(files >= 200, "the corpus is there: {files} files");
+    assert!(files >= 274, "the corpus is there: {files} files");
 }
 
 /// The messages of a batch with an attribute 99 behind the others of each.
