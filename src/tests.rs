@@ -16,6 +16,7 @@ use crate::object::{
     Counter, CtTimeout, GeneveOption, NFT_MSG_NEWOBJ, Named, ObjectInfo, TimeoutState, Tunnel, TunnelOptions, Value,
 };
 use crate::rule::{NFT_MSG_NEWRULE, RuleInfo};
+use crate::ruleset::lossless::events;
 use crate::set::{NFT_MSG_NEWSET, NFT_MSG_NEWSETELEM, assemble, read_element_list};
 use crate::table::{NFT_MSG_NEWTABLE, TableInfo};
 use crate::wire::AttrWriter;
@@ -165,17 +166,6 @@ fn spoiled_messages_are_read_to_a_value_or_an_error() {
     for cut in 0..good.len() {
         read(&good[..cut]);
     }
-}
-
-/// What the kernel told of changes and of packets, from the corpus in `dir`.
-pub(crate) fn events(dir: &Path) -> Vec<Vec<u8>> {
-    let files = fs::read_dir(dir.join("trace-events")).unwrap().map(|entry| entry.unwrap().path());
-    let unpacked = files.filter(|path| path.extension().is_some_and(|end| end == "gz")).map(|path| {
-        let gzip = std::process::Command::new("gzip").arg("-dc").arg(&path).output().unwrap();
-        assert!(gzip.status.success(), "{}", path.display());
-        gzip.stdout
-    });
-    unpacked.collect()
 }
 
 #[test]

@@ -2,7 +2,7 @@
 //! written as a request: what a request may carry is all there, and what only the kernel tells is told by a getter.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::{env, fs};
 
 use crate::chain::{self, Chain, ChainInfo, Hooked, NFT_MSG_NEWCHAIN};
@@ -177,6 +177,17 @@ fn same(a: &[u8], b: &[u8]) -> bool {
     a == b || a.strip_suffix(b"\0") == Some(b) || b.strip_suffix(b"\0") == Some(a)
 }
 
+/// What the kernel told of changes and of packets, from the corpus in `dir`.
+pub(crate) fn events(dir: &Path) -> Vec<Vec<u8>> {
+    let files = fs::read_dir(dir.join("trace-events")).unwrap().map(|entry| entry.unwrap().path());
+    let unpacked = files.filter(|path| path.extension().is_some_and(|end| end == "gz")).map(|path| {
+        let gzip = std::process::Command::new("gzip").arg("-dc").arg(&path).output().unwrap();
+        assert!(gzip.status.success(), "{}", path.display());
+        gzip.stdout
+    });
+    unpacked.collect()
+}
+
 #[test]
 fn every_dump_of_the_corpus_is_written_again_from_public_fields() {
     let Some(corpus) = env::var_os("NFTLINK_CORPUS").map(PathBuf::from) else {
@@ -185,7 +196,7 @@ fn every_dump_of_the_corpus_is_written_again_from_public_fields() {
     let (mut counts, mut wrong): (BTreeMap<String, usize>, Vec<String>) = Default::default();
     let paths = ["rulesets", "crafted"].iter().flat_map(|dir| fs::read_dir(corpus.join(dir)).unwrap());
     let dumps = paths.map(|path| path.unwrap().path()).filter(|path| path.extension().is_some_and(|end| end == "nl"));
-    for bytes in dumps.map(|path| fs::read(path).unwrap()).chain(crate::tests::events(&corpus)) {
+    for bytes in dumps.map(|path| fs::read(path).unwrap()).chain(events(&corpus)) {
         for message in Messages::new(&bytes).map(Result::unwrap) {
             let Ok(Content::Nft { kind, family, attrs, .. }) = message.content() else { continue };
             let Some(Pair { kind, schema, told, written, only_told }) = pair(kind, family, attrs) else { continue };

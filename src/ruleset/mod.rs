@@ -1,7 +1,7 @@
 //! The whole ruleset, or some tables of it, as a value.
 
 #[cfg(test)]
-mod lossless;
+pub(crate) mod lossless;
 mod show;
 #[cfg(test)]
 mod tests;
