@@ -1,10 +1,8 @@
 //! Flowtables: where connections go that need no more rules.
 
-use std::fmt;
-
 use crate::chain::{Device, Hook, Priority, read_list, write_list};
 use crate::error::{BuildErrorKind, DecodeError};
-use crate::table::{Table, TableRef};
+use crate::table::{Table, TableRef, reference};
 use crate::wire::newtype::handle;
 use crate::wire::path::{AttrName, Schema};
 use crate::wire::reader::Notes;
@@ -66,52 +64,16 @@ bitflags::bitflags! {
     }
 }
 
-/// Names a flowtable: a table and a name in it.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct FlowtableRef {
-    pub(crate) table: TableRef,
-    pub(crate) name: Name,
+reference! {
+    /// Names a flowtable: a table and a name in it.
+    FlowtableRef, "flowtable", NFTA_FLOWTABLE_NAME
 }
 
 impl FlowtableRef {
-    /// Names the flowtable `name` of `table`.
-    pub fn new(table: impl AsRef<TableRef>, name: impl Into<Name>) -> Self {
-        Self { table: table.as_ref().clone(), name: name.into() }
-    }
-
-    /// Returns the table.
-    pub fn table(&self) -> &TableRef {
-        &self.table
-    }
-
-    /// Returns the name.
-    pub fn name(&self) -> &Name {
-        &self.name
-    }
-
-    /// Writes table and name as attributes of a flowtable's message.
-    pub(crate) fn write(&self, w: &mut AttrWriter) {
-        self.table.write(w);
-        w.check(self.name.check("flowtable"));
-        w.name(NFTA_FLOWTABLE_NAME, &self.name);
-    }
-
     /// Writes which devices of the flowtable are meant.
     pub(crate) fn write_devices(&self, devices: &[Device], w: &mut AttrWriter) {
         self.write(w);
         w.nest(NFTA_FLOWTABLE_HOOK, |w| write_list(NFTA_FLOWTABLE_HOOK_DEVS, devices, w));
-    }
-}
-
-impl AsRef<FlowtableRef> for FlowtableRef {
-    fn as_ref(&self) -> &FlowtableRef {
-        self
-    }
-}
-
-impl fmt::Display for FlowtableRef {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {}", self.table, self.name)
     }
 }
 

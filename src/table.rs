@@ -112,6 +112,58 @@ impl fmt::Display for TableRef {
     }
 }
 
+/// Defines what names something in a table: the table, and a name in it.
+macro_rules! reference {
+    ($(#[$doc:meta])* $name:ident, $what:literal, $attr:ident) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, PartialEq, Eq, Hash)]
+        pub struct $name {
+            pub(crate) table: $crate::table::TableRef,
+            pub(crate) name: $crate::wire::Name,
+        }
+
+        impl $name {
+            #[doc = concat!("Names the ", $what, " `name` of `table`.")]
+            pub fn new(
+                table: impl AsRef<$crate::table::TableRef>,
+                name: impl Into<$crate::wire::Name>,
+            ) -> Self {
+                Self { table: table.as_ref().clone(), name: name.into() }
+            }
+
+            /// Returns the table.
+            pub fn table(&self) -> &$crate::table::TableRef {
+                &self.table
+            }
+
+            /// Returns the name.
+            pub fn name(&self) -> &$crate::wire::Name {
+                &self.name
+            }
+
+            /// Writes table and name as attributes of a message.
+            pub(crate) fn write(&self, w: &mut $crate::wire::AttrWriter) {
+                self.table.write(w);
+                w.check(self.name.check($what));
+                w.name($attr, &self.name);
+            }
+        }
+
+        impl AsRef<$name> for $name {
+            fn as_ref(&self) -> &$name {
+                self
+            }
+        }
+
+        impl std::fmt::Display for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                write!(f, "{} {}", self.table, self.name)
+            }
+        }
+    };
+}
+pub(crate) use reference;
+
 /// A table as a program wants it.
 ///
 /// ```

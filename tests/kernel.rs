@@ -101,6 +101,7 @@ fn main() -> ExitCode {
         test!(ruleset::ruleset_that_changed_meanwhile_is_not_overwritten),
         test!(ruleset::one_table_or_family_is_read_without_the_others),
         test!(ruleset::table_is_put_back_beside_others),
+        test!(ruleset::rule_is_copied_with_what_it_has_to_itself),
         test!(ruleset::file_holds_all_of_a_ruleset),
         test!(ruleset::damaged_file_is_refused_wherever_the_damage_is),
         test!(chains::chains_at_devices_are_read_as_written),

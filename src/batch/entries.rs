@@ -1,9 +1,11 @@
 //! The verbs on entries of sets as the kernel keeps them.
 
 use super::{Batch, INTERVALS};
+use crate::chain::ChainRef;
+use crate::rule::KeptSet;
 use crate::set::{
-    ElementFlags, Entry, NFT_MSG_DELSETELEM, NFT_MSG_DESTROYSETELEM, NFT_MSG_NEWSETELEM, SetRef, WhatOfElement,
-    sort_entries,
+    ElementFlags, Entry, NFT_MSG_DELSETELEM, NFT_MSG_DESTROYSETELEM, NFT_MSG_NEWSET, NFT_MSG_NEWSETELEM, SetRef,
+    WhatOfElement, sort_entries,
 };
 use crate::wire::message::NLM_F_CREATE;
 
@@ -66,5 +68,19 @@ impl Batch {
                 });
             }
         })
+    }
+
+    /// Adds a set that a rule which was read has to itself, and returns its number.
+    pub(super) fn kept_set(&mut self, chain: &ChainRef, kept: &KeptSet) -> u32 {
+        let (id, set) = (self.messages + 1, kept.set(&chain.table));
+        self.message(NFT_MSG_NEWSET, NLM_F_CREATE, chain.table.family, |w| set.encode(id, w));
+        let mut entries: Vec<Entry> = kept.entries().collect();
+        sort_entries(&mut entries);
+        if !entries.is_empty() {
+            self.split(&set.at, Some(id), NFT_MSG_NEWSETELEM, NLM_F_CREATE, |write| {
+                entries.iter().for_each(|entry| write(&|w| entry.encode(WhatOfElement::Full, w)));
+            });
+        }
+        id
     }
 }

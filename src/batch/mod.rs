@@ -19,7 +19,7 @@ use crate::datum::{DataType, IntoKey};
 use crate::error::{BuildError, BuildErrorKind, Op};
 use crate::rule::{
     AsRule, NFT_MSG_DELRULE, NFT_MSG_NEWRULE, NFTA_RULE_HANDLE, NFTA_RULE_ID, NFTA_RULE_POSITION,
-    NFTA_RULE_POSITION_ID, Rule, RuleHandle,
+    NFTA_RULE_POSITION_ID, OwnSet, Rule, RuleHandle,
 };
 use crate::set::{
     Anonymous, Element, IntoElement, Key, Mapped, NFT_MSG_DELSETELEM, NFT_MSG_DESTROYSETELEM, NFT_MSG_NEWSET,
@@ -274,7 +274,11 @@ impl Batch {
         rule: &impl AsRule,
         place: impl FnOnce(&mut AttrWriter),
     ) {
-        let mut own: Vec<u32> = rule.own_sets().0.iter().map(|(set, of)| self.own_set(chain, set, of)).collect();
+        let own = rule.own_sets().0.into_iter().map(|set| match set {
+            OwnSet::Typed(set, key) => self.own_set(chain, set, &key.typeofs()),
+            OwnSet::Kept(set) => self.kept_set(chain, set),
+        });
+        let mut own: Vec<u32> = own.collect();
         own.extend(rule.own_rules().map(|rules| self.own_chain(chain, rules)));
         self.messages += 1;
         let (w, steps) = (&mut self.w, &mut self.steps);

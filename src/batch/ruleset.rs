@@ -5,7 +5,6 @@ use std::collections::HashMap;
 use super::Batch;
 use crate::chain::{ChainFlags, ChainInfo};
 use crate::error::DecodeError;
-use crate::expr::{Expr, Immediate, Value};
 use crate::rule::{Rule, RuleInfo};
 use crate::ruleset::{Ruleset, TableContents};
 use crate::set::Entry;
@@ -54,7 +53,7 @@ impl Batch {
             own.get_mut(rule.chain().name()).unwrap_or(&mut others).push(rule);
         }
         for rule in others {
-            let inside = if own.is_empty() { None } else { target(rule).and_then(|chain| own.get(&chain)) };
+            let inside = if own.is_empty() { None } else { rule.target().and_then(|chain| own.get(&chain)) };
             match inside.map(|inside| with_own_rules(rule, inside)) {
                 Some(Ok(whole)) => self.append(rule.chain(), whole),
                 // What makes no sense is for the kernel to refuse.
@@ -67,14 +66,6 @@ impl Batch {
 /// Whether a chain belongs to the rule that leads to it.
 fn is_own(chain: &ChainInfo) -> bool {
     chain.flags().contains(ChainFlags::BINDING)
-}
-
-/// The chain that a rule ends with a jump to.
-fn target(rule: &RuleInfo) -> Option<Name> {
-    match rule.exprs().last()?.ok()?.forget_unknown() {
-        Expr::Immediate(Immediate { value: Value::Verdict(verdict), .. }) => verdict.chain,
-        _ => None,
-    }
 }
 
 fn with_own_rules(rule: &RuleInfo, inside: &[&RuleInfo]) -> Result<Rule, DecodeError> {

@@ -18,7 +18,7 @@ pub use priority::Priority;
 
 use crate::error::BuildErrorKind;
 use crate::expr::{Counter, Wire};
-use crate::table::{Table, TableRef};
+use crate::table::{Table, TableRef, reference};
 use crate::userdata::Userdata;
 use crate::wire::newtype::{handle, open_number};
 use crate::wire::path::{AttrName, Schema};
@@ -129,36 +129,12 @@ impl fmt::Display for ChainKind {
     }
 }
 
-/// Names a chain: a table and a name in it.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct ChainRef {
-    pub(crate) table: TableRef,
-    pub(crate) name: Name,
+reference! {
+    /// Names a chain: a table and a name in it.
+    ChainRef, "chain", NFTA_CHAIN_NAME
 }
 
 impl ChainRef {
-    /// Names the chain `name` of `table`.
-    pub fn new(table: impl AsRef<TableRef>, name: impl Into<Name>) -> Self {
-        Self { table: table.as_ref().clone(), name: name.into() }
-    }
-
-    /// Returns the table.
-    pub fn table(&self) -> &TableRef {
-        &self.table
-    }
-
-    /// Returns the name.
-    pub fn name(&self) -> &Name {
-        &self.name
-    }
-
-    /// Writes table and name as attributes of a chain's message.
-    pub(crate) fn write(&self, w: &mut AttrWriter) {
-        self.table.write(w);
-        w.check(self.name.check("chain"));
-        w.name(NFTA_CHAIN_NAME, &self.name);
-    }
-
     /// Writes which devices of the chain are meant.
     pub(crate) fn write_devices(&self, devices: &[Device], w: &mut AttrWriter) {
         self.write(w);
@@ -177,18 +153,6 @@ impl ChainRef {
         w.check(new.check("chain"));
         w.name(NFTA_CHAIN_NAME, new);
         w.u64(NFTA_CHAIN_HANDLE, handle.get());
-    }
-}
-
-impl AsRef<ChainRef> for ChainRef {
-    fn as_ref(&self) -> &ChainRef {
-        self
-    }
-}
-
-impl fmt::Display for ChainRef {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {}", self.table, self.name)
     }
 }
 

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use super::*;
 use crate::error::DecodeError;
-use crate::expr::{Counter, Exprs};
+use crate::expr::{Counter, Exprs, Value};
 use crate::table::TableRef;
 use crate::wire::reader::Notes;
 use crate::wire::{AttrReader, Family, Name};
@@ -115,6 +115,14 @@ impl RuleInfo {
     /// Returns the userdata: the comment and what else its author kept there.
     pub fn userdata(&self) -> &[u8] {
         self.part(&self.userdata)
+    }
+
+    /// The chain that the rule ends with a jump to.
+    pub(crate) fn target(&self) -> Option<Name> {
+        match self.exprs().last()?.ok()?.forget_unknown() {
+            Expr::Immediate(Immediate { value: Value::Verdict(verdict), .. }) => verdict.chain,
+            _ => None,
+        }
     }
 
     /// The expressions as bytes.

@@ -2,6 +2,7 @@
 
 mod compat;
 mod info;
+mod kept;
 mod nat;
 mod normalized;
 mod own_chain;
@@ -13,6 +14,7 @@ use std::sync::Arc;
 
 pub use compat::{Compat, CompatFlags};
 pub use info::RuleInfo;
+pub(crate) use kept::KeptSet;
 pub use nat::{NatTarget, PortTarget};
 pub use normalized::NormalizedRule;
 pub use statement::RejectWith;
@@ -25,8 +27,8 @@ use crate::field::lower::{Context, Sink};
 use crate::field::{Container, Match, Operand, Source};
 use crate::flowtable::FlowtableRef;
 use crate::object::ObjectRef;
-use crate::set::Anonymous;
-use crate::userdata::{self, FieldOf, Owner, Userdata};
+use crate::set::{Anonymous, Contents};
+use crate::userdata::{self, Owner, Userdata};
 use crate::wire::AttrWriter;
 use crate::wire::newtype::handle;
 use crate::wire::path::{AttrName, Schema};
@@ -104,6 +106,8 @@ enum Step {
     Expr(Expr),
     /// An expression that was read.
     Kept(Box<ExprInfo>),
+    /// One that was read, and refers to a set of the rule's own.
+    KeptUse(Box<kept::KeptUse>),
     /// A statement that is one expression, whatever the packet is.
     Statement(Expr),
     Counter,
@@ -415,6 +419,11 @@ impl Step {
                 context.note_opaque();
                 sink.put_kept(info);
             }
+            Self::KeptUse(kept) => {
+                context.note_opaque();
+                let id = sink.next_set();
+                sink.put_expr(&kept.expr(id));
+            }
             Self::Statement(expr) => {
                 statement::check(expr, sink);
                 sink.put_expr(expr);
@@ -455,8 +464,9 @@ impl Step {
     }
 
     /// The set that the rule has to itself for this step.
-    fn own_set(&self) -> Option<(&Anonymous, &Source)> {
-        match self {
+    fn own_set(&self) -> Option<OwnSet<'_>> {
+        let (set, key) = match self {
+            Self::KeptUse(kept) => return Some(OwnSet::Kept(&kept.set)),
             Self::Match(matching) => matching.own_set(),
             Self::Set(set) => set.1.own_set(),
             Self::Update(update) => update.own_set(),
@@ -466,6 +476,24 @@ impl Step {
             },
             Self::Nat(nat) => nat.own_set(),
             _ => None,
+        }?;
+        Some(OwnSet::Typed(set, key))
+    }
+}
+
+/// A set that a rule has to itself.
+#[derive(Debug)]
+pub(crate) enum OwnSet<'a> {
+    /// With the field whose values its keys are.
+    Typed(&'a Anonymous, &'a Source),
+    Kept(&'a KeptSet),
+}
+
+impl OwnSet<'_> {
+    fn contents(&self) -> Contents {
+        match self {
+            Self::Typed(set, _) => set.contents(),
+            Self::Kept(set) => set.contents(),
         }
     }
 }
@@ -600,7 +628,7 @@ pub trait AsRule {
 
     /// The sets that come with the rule, in the order in which it looks them up.
     #[doc(hidden)]
-    fn own_sets(&self) -> OwnSets {
+    fn own_sets(&self) -> OwnSets<'_> {
         OwnSets(Vec::new())
     }
 
@@ -614,7 +642,7 @@ pub trait AsRule {
 /// The sets that come with a rule, for [`AsRule`] alone.
 #[doc(hidden)]
 #[derive(Debug)]
-pub struct OwnSets(pub(crate) Vec<(Anonymous, Vec<FieldOf>)>);
+pub struct OwnSets<'a>(pub(crate) Vec<OwnSet<'a>>);
 
 impl AsRule for RuleBuilder {
     fn encode(&self, chain: &ChainRef, sets: &[u32], w: &mut AttrWriter, steps: &mut Vec<u8>) {
@@ -630,9 +658,8 @@ impl AsRule for RuleBuilder {
         }
     }
 
-    fn own_sets(&self) -> OwnSets {
-        let sets = self.steps.iter().filter_map(Step::own_set);
-        OwnSets(sets.map(|(set, key)| (set.clone(), key.typeofs())).collect())
+    fn own_sets(&self) -> OwnSets<'_> {
+        OwnSets(self.steps.iter().filter_map(Step::own_set).collect())
     }
 
     fn own_rules(&self) -> Option<&[Rule]> {
@@ -645,7 +672,7 @@ impl AsRule for Rule {
         self.0.encode(chain, sets, w, steps);
     }
 
-    fn own_sets(&self) -> OwnSets {
+    fn own_sets(&self) -> OwnSets<'_> {
         self.0.own_sets()
     }
 
@@ -691,7 +718,7 @@ impl<R: AsRule + ?Sized> AsRule for &R {
         (**self).encode(chain, sets, w, steps);
     }
 
-    fn own_sets(&self) -> OwnSets {
+    fn own_sets(&self) -> OwnSets<'_> {
         (**self).own_sets()
     }
 

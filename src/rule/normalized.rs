@@ -167,7 +167,7 @@ impl RuleBuilder {
     pub fn normalized(&self, chain: impl AsRef<ChainRef>) -> Result<NormalizedRule, BuildErrorKind> {
         let chain = chain.as_ref();
         let mut rule = NormalizedRule::new(self.exprs(chain)?);
-        let mut own = self.steps.iter().filter_map(Step::own_set).map(|(set, _)| set.contents());
+        let mut own = self.steps.iter().filter_map(Step::own_set).map(|set| set.contents());
         // No set of a table's has a `%` in its name.
         rule.resolve(|name| if name.as_bytes().contains(&b'%') { own.next() } else { None });
         if let Some(rules) = self.own_rules() {

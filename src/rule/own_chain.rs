@@ -76,7 +76,28 @@ impl RuleInfo {
     ///
     /// [`DecodeError`] if the kernel's bytes make no sense, or the rule does not end with what leads to a chain.
     pub fn with_own_rules(&self, rules: impl IntoIterator<Item = impl Into<Rule>>) -> Result<Rule, DecodeError> {
-        let Rule(mut rule) = self.to_rule()?;
+        self.to_rule()?.leading_to(rules)
+    }
+
+    /// Returns the rule to be made again, perhaps changed. Its expressions keep all that they have. If the rule
+    /// itself [has more](Self::has_unknown), a batch refuses to write it: that would be lost.
+    /// [`forget_unknown`](Rule::forget_unknown) accepts that.
+    ///
+    /// It refers to all sets and chains by their names; one
+    /// that has some to itself comes with them from [`TableContents::to_rule`](crate::ruleset::TableContents::to_rule).
+    ///
+    /// # Errors
+    ///
+    /// [`DecodeError`] if the kernel's bytes make no sense.
+    pub fn to_rule(&self) -> Result<Rule, DecodeError> {
+        self.to_rule_with(|_| None)
+    }
+}
+
+impl Rule {
+    /// The rule with a chain of its own in place of the one to which it leads.
+    pub(crate) fn leading_to(self, rules: impl IntoIterator<Item = impl Into<Self>>) -> Result<Self, DecodeError> {
+        let Self(mut rule) = self;
         let code = match rule.steps.pop() {
             Some(Step::Kept(info)) => {
                 rule.incomplete |= info.has_unknown();
@@ -85,21 +106,6 @@ impl RuleInfo {
             _ => None,
         };
         code.map(|code| rule.own(code, rules)).ok_or(DecodeError::new("rule", "it leads to no chain"))
-    }
-
-    /// Returns the rule to be made again, perhaps changed. Its expressions keep all that they have. If the rule
-    /// itself [has more](Self::has_unknown), a batch refuses to write it: that would be lost.
-    /// [`forget_unknown`](Rule::forget_unknown) accepts that.
-    ///
-    /// # Errors
-    ///
-    /// [`DecodeError`] if the kernel's bytes make no sense.
-    pub fn to_rule(&self) -> Result<Rule, DecodeError> {
-        let steps = self.exprs().map(|expr| expr.map(|expr| Step::Kept(Box::new(expr))));
-        let steps = steps.collect::<Result<_, _>>()?;
-        let userdata = Userdata::kept(self.userdata());
-        let (compat, incomplete) = (self.compat(), self.has_unknown());
-        Ok(Rule(RuleBuilder { steps, userdata, owner: None, compat, incomplete }))
     }
 }
 

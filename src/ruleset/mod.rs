@@ -11,19 +11,19 @@ use std::fmt;
 
 pub use show::Listing;
 
-use crate::chain::{ChainInfo, ChainRef, NFT_MSG_NEWCHAIN};
+use crate::chain::{ChainFlags, ChainInfo, ChainRef, NFT_MSG_NEWCHAIN};
 use crate::error::DecodeError;
 use crate::flowtable::{FlowtableInfo, NFT_MSG_NEWFLOWTABLE};
 use crate::object::{NFT_MSG_NEWOBJ, ObjectInfo};
-use crate::rule::{NFT_MSG_NEWRULE, RuleInfo};
+use crate::rule::{KeptSet, NFT_MSG_NEWRULE, Rule, RuleInfo};
 use crate::set::{
-    ElementInfo, Entry, NFT_MSG_NEWSET, NFT_MSG_NEWSETELEM, SetInfo, SetRef, SplitEntries, WhatOfElement,
+    ElementInfo, Entry, NFT_MSG_NEWSET, NFT_MSG_NEWSETELEM, SetFlags, SetInfo, SetRef, SplitEntries, WhatOfElement,
     read_element_list,
 };
 use crate::table::{NFT_MSG_NEWTABLE, TableInfo, TableRef};
 use crate::wire::message::{Content, Messages, NFT_MSG_NEWGEN, NFTA_GEN_ID, header, message, patch_length};
 use crate::wire::reader::Notes;
-use crate::wire::{AttrReader, AttrWriter, Family};
+use crate::wire::{AttrReader, AttrWriter, Family, Name};
 
 /// The number of a state of the ruleset: each commit of anybody makes the next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -161,6 +161,46 @@ impl TableContents {
     pub fn rules_of(&self, chain: impl AsRef<ChainRef>) -> impl Iterator<Item = &RuleInfo> {
         let chain = chain.as_ref().clone();
         self.rules.iter().filter(move |rule| *rule.chain() == chain)
+    }
+
+    /// Returns a rule of this table to be made again, anywhere: with copies of the sets and the chain that it has to itself.
+    ///
+    /// ```no_run
+    /// # fn main() -> Result<(), nftlink::Error> {
+    /// use nftlink::{Batch, Conn, Table};
+    ///
+    /// let fw = Table::inet("fw");
+    /// let mut conn = Conn::open()?;
+    /// let ruleset = conn.ruleset(&fw)?;
+    /// let mut batch = Batch::new();
+    /// for table in ruleset.tables() {
+    ///     for rule in table.rules_of(fw.chain("input").at()) {
+    ///         batch.append(fw.chain("copy"), table.to_rule(rule)?);
+    ///     }
+    /// }
+    /// conn.commit(&batch)?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`DecodeError`] if the kernel's bytes make no sense.
+    pub fn to_rule(&self, rule: &RuleInfo) -> Result<Rule, DecodeError> {
+        let own = |name: &Name| {
+            let mut sets = self.sets.iter().filter(|set| set.info.flags().contains(SetFlags::ANONYMOUS));
+            let set = sets.find(|set| set.info.name() == name)?;
+            Some(KeptSet::new(set.info.clone(), set.entries.clone()))
+        };
+        let whole = rule.to_rule_with(own)?;
+        let bound = self.chains.iter().filter(|chain| chain.flags().contains(ChainFlags::BINDING));
+        let target = rule.target();
+        match bound.map(ChainInfo::at).find(|chain| Some(chain.name()) == target.as_ref()) {
+            // The kernel takes no chain of a rule's own in another.
+            Some(chain) => whole
+                .leading_to(self.rules_of(chain).map(|rule| rule.to_rule_with(own)).collect::<Result<Vec<_>, _>>()?),
+            None => Ok(whole),
+        }
     }
 
     /// Returns the sets and maps, those that a rule has to itself included.

@@ -13,7 +13,6 @@ mod shown;
 mod untyped;
 mod value;
 
-use std::fmt;
 use std::marker::PhantomData;
 use std::sync::Arc;
 use std::time::Duration;
@@ -43,7 +42,7 @@ pub use value::{MapValue, Mapped};
 use crate::datum::DataType;
 use crate::error::BuildErrorKind;
 use crate::expr::{Counter, Expr};
-use crate::table::TableRef;
+use crate::table::{TableRef, reference};
 use crate::userdata::{self, Comment, FieldOf, OfData, OfSet};
 use crate::wire::newtype::{handle, open_number};
 use crate::wire::path::{AttrName, Schema};
@@ -167,47 +166,9 @@ handle! {
     SetHandle
 }
 
-/// Names a set: a table and a name in it.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct SetRef {
-    pub(crate) table: TableRef,
-    pub(crate) name: Name,
-}
-
-impl SetRef {
-    /// Names the set `name` of `table`.
-    pub fn new(table: impl AsRef<TableRef>, name: impl Into<Name>) -> Self {
-        Self { table: table.as_ref().clone(), name: name.into() }
-    }
-
-    /// Returns the table.
-    pub fn table(&self) -> &TableRef {
-        &self.table
-    }
-
-    /// Returns the name.
-    pub fn name(&self) -> &Name {
-        &self.name
-    }
-
-    /// Writes table and name as attributes of a message about the set or its elements.
-    pub(crate) fn write(&self, w: &mut AttrWriter) {
-        self.table.write(w);
-        w.check(self.name.check("set"));
-        w.name(NFTA_SET_NAME, &self.name);
-    }
-}
-
-impl AsRef<SetRef> for SetRef {
-    fn as_ref(&self) -> &SetRef {
-        self
-    }
-}
-
-impl fmt::Display for SetRef {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {}", self.table, self.name)
-    }
+reference! {
+    /// Names a set: a table and a name in it.
+    SetRef, "set", NFTA_SET_NAME
 }
 
 /// A set of keys of type `K` as a program wants it; with a `V` other than `()` it is a [`Map`].

@@ -128,6 +128,33 @@ pub(crate) fn table_is_put_back_beside_others() {
     assert!(conn.commit(Batch::new().add_ruleset(&before)).is_err());
 }
 
+pub(crate) fn rule_is_copied_with_what_it_has_to_itself() {
+    let mut conn = conn();
+    build(&mut conn);
+    let ruleset = conn.ruleset(&fw()).unwrap();
+    let table = ruleset.table(fw()).unwrap();
+    let (input, copy) = (fw().chain("input"), fw().chain("copy"));
+    let rules: Vec<Rule> = table.rules_of(input.at()).map(|rule| table.to_rule(rule).unwrap()).collect();
+    commit(&mut conn, |batch| {
+        batch.add(&copy);
+        rules.iter().fold(batch, |batch, rule| batch.append(&copy, rule))
+    });
+    let read = conn.rules(&copy).unwrap();
+    assert_eq!(read.len(), 6);
+    for ((read, rule), first) in read.iter().zip(&rules).zip(conn.rules(&input).unwrap()) {
+        let same = conn.normalized(&first).unwrap();
+        assert_eq!(conn.normalized(read).unwrap(), same);
+        assert_eq!(rule.normalized(&copy).unwrap(), same, "it can be found before it is written");
+    }
+    let now = conn.ruleset(&fw()).unwrap();
+    let own = |set: &&nftlink::ruleset::SetContents| set.info().flags().contains(SetFlags::ANONYMOUS);
+    assert_eq!(now.tables()[0].sets().iter().filter(own).count(), 4, "each has sets of its own");
+    // In a table of another name, too, if it needs nothing else of this one.
+    let (other, of_other) = (Table::inet("other"), Table::inet("other").chain("c"));
+    commit(&mut conn, |batch| batch.add(&other).add(&of_other).append(&of_other, &rules[2]));
+    assert_eq!(conn.find_rules(&of_other, &rules[2]).unwrap().len(), 1);
+}
+
 pub(crate) fn file_holds_all_of_a_ruleset() {
     let mut conn = conn();
     build(&mut conn);
