@@ -106,8 +106,13 @@ impl Userdata {
 
 /// Writes userdata as it is, of any object.
 pub(crate) fn write_bytes(w: &mut AttrWriter, attr: u16, bytes: &[u8]) {
-    w.in_range("userdata, in bytes,", bytes.len() as u64, 0..=USERDATA_MAX as u64);
+    check_len(w, bytes.len());
     w.bytes(attr, bytes);
+}
+
+/// Refuses more than the kernel keeps.
+fn check_len(w: &mut AttrWriter, len: usize) {
+    w.in_range("userdata, in bytes,", len as u64, 0..=USERDATA_MAX as u64);
 }
 
 /// Whether nft cannot write a text between quotation marks.
@@ -145,12 +150,14 @@ fn put_u32(w: &mut AttrWriter, number: u8, value: u32) {
 pub(crate) fn write_rule(w: &mut AttrWriter, attr: u16, userdata: &Userdata, owner: Option<&Owner>) {
     let Some(owner) = owner else { return userdata.write(w, attr) };
     w.value(attr, |w| {
+        let start = w.len();
         match userdata {
             Userdata::None => {}
             Userdata::Comment(comment) => comment.put(w, NFTNL_UDATA_COMMENT),
             Userdata::Bytes(bytes) => w.buffer().extend_from_slice(bytes),
         }
         owner.put(w);
+        check_len(w, w.len() - start);
     });
 }
 
@@ -406,5 +413,16 @@ mod tests {
     fn an_owner_is_read_as_it_was_written() {
         let (bytes, mistake) = written(|w| write_rule(w, 7, &Userdata::None, Some(&Owner::new("a\0b"))));
         assert_eq!((owner(&bytes[4..]), mistake), (Some("a\0b"), None));
+    }
+
+    #[test]
+    fn an_owner_beside_userdata_has_to_fit_what_the_kernel_keeps() {
+        let mistake = |len: usize| {
+            let kept = Userdata::kept(&vec![0; len]);
+            written(|w| write_rule(w, 7, &kept, Some(&Owner::new("me")))).1
+        };
+        assert_eq!(mistake(252), None);
+        let long = BuildErrorKind::OutOfRange { what: "userdata, in bytes,", value: 257, min: 0, max: 256 };
+        assert_eq!(mistake(253), Some(long));
     }
 }

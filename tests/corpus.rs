@@ -27,6 +27,7 @@ fn main() -> ExitCode {
         .filter(|path| path.extension().is_some_and(|end| end == "req"))
         .filter_map(|path| Some(path.file_stem()?.to_str()?.to_owned()))
         .collect();
+    assert!(names.len() >= 274, "all of the corpus is there, not {} rulesets", names.len());
     let tests = names.into_iter().map(|name| test_of(name.leak()));
     let mut tests: Vec<Test> = tests.collect();
     tests.push(Test::new("crafted", crafted).requires(linux_6_18));

@@ -22,6 +22,7 @@ pub struct ChainInfo {
     flags: ChainFlags,
     uses: u32,
     userdata: Box<[u8]>,
+    unknown: bool,
     raw: Box<[u8]>,
 }
 
@@ -41,6 +42,7 @@ impl ChainInfo {
             flags: ChainFlags::empty(),
             uses: 0,
             userdata: Box::default(),
+            unknown: false,
             raw: raw.into(),
         };
         for attr in AttrReader::new(raw, &notes) {
@@ -55,9 +57,11 @@ impl ChainInfo {
                 (NFTA_CHAIN_TYPE, v) => info.kind = Some(ChainKind::read(v)),
                 (NFTA_CHAIN_FLAGS, v) => info.flags = ChainFlags::from_bits_retain(v.u32()?),
                 (NFTA_CHAIN_USERDATA, v) => info.userdata = v.bytes().into(),
-                _ => {}
+                (NFTA_CHAIN_ID | NFTA_CHAIN_PAD, _) => {}
+                _ => info.unknown = true,
             }
         }
+        info.unknown |= notes.has_unknown();
         info.at = ChainRef { table: TableRef { family, name: table }, name };
         Ok(info)
     }
@@ -146,14 +150,14 @@ impl ChainInfo {
 
     /// Returns the chain to be made again, perhaps changed, unless it is a base chain.
     pub fn to_regular(&self) -> Option<Chain> {
-        let Chain { at, flags, userdata, state } = self.into();
-        state.is_none().then_some(Chain { at, flags, userdata, state: Regular })
+        let chain = Chain::<Option<Hooked>>::from(self);
+        chain.state.is_none().then(|| chain.in_state(|_| Regular))
     }
 
     /// Returns the chain to be made again, perhaps changed, if it is a base chain.
     pub fn to_base(&self) -> Option<Chain<Hooked>> {
-        let Chain { at, flags, userdata, state } = self.into();
-        state.map(|state| Chain { at, flags, userdata, state })
+        let mut chain = Chain::<Option<Hooked>>::from(self);
+        chain.state.take().map(|state| chain.in_state(|_| state))
     }
 
     /// Its place, of a base chain.
@@ -169,6 +173,11 @@ impl ChainInfo {
         })
     }
 
+    /// Whether it has attributes that this library does not know. Written back as it is it keeps them.
+    pub fn has_unknown(&self) -> bool {
+        self.unknown
+    }
+
     /// Returns the attributes as the kernel sent them.
     pub fn raw(&self) -> &[u8] {
         &self.raw
@@ -179,11 +188,13 @@ type Place = Option<(u32, i32)>;
 
 fn read_hook(attr: Attr<'_>) -> Result<(Place, Vec<Device>), DecodeError> {
     let (mut number, mut priority) = (None, None);
-    for attr in attr.nested()? {
+    let attrs = attr.nested()?;
+    for attr in attrs.clone() {
         match attr? {
             (NFTA_HOOK_HOOKNUM, v) => number = Some(v.u32()?),
             (NFTA_HOOK_PRIORITY, v) => priority = Some(v.u32()? as i32),
-            _ => {}
+            (NFTA_HOOK_DEV | NFTA_HOOK_DEVS, _) => {}
+            (other, _) => attrs.note_unknown(other),
         }
     }
     Ok((number.zip(priority), device::read(attr)?))

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::{Expr, ExprInfo};
-use crate::wire::Name;
+use crate::wire::{AttrWriter, Name};
 
 /// An expression that this library has no type for, as the kernel sent it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -13,9 +13,12 @@ pub struct Unknown {
 }
 
 impl Unknown {
-    /// The expression as a value that loses nothing: of one with attributes that are not known, its bytes.
+    /// The expression as a value that loses nothing and can be written: of one with attributes that are not known,
+    /// or with values that we hold for wrong, though the kernel has them, its bytes.
     pub(crate) fn or_known(info: &ExprInfo) -> Expr {
-        info.comparable()
+        let mut w = AttrWriter::new();
+        info.get().write(&mut w);
+        if w.take_error().is_some() { Self::of(info).into() } else { info.comparable() }
     }
 
     pub(super) fn new(name: &[u8], attributes: &[u8]) -> Self {

@@ -283,18 +283,25 @@ impl GeneveOption {
         });
     }
 
-    fn decode(attrs: AttrReader<'_>) -> Result<Self, DecodeError> {
-        let mut option = Self::new(0, 0, []);
+    /// Reads a nest: one option or, as older kernels tell them, one after another, each from its class on.
+    fn decode(attrs: AttrReader<'_>, options: &mut Vec<Self>) -> Result<(), DecodeError> {
+        let (mut option, mut has_class) = (Self::new(0, 0, []), false);
         let notes = attrs.emptied();
         for attr in attrs {
             match attr? {
-                (NFTA_TUNNEL_KEY_GENEVE_CLASS, v) => option.class = v.u16()?,
+                (NFTA_TUNNEL_KEY_GENEVE_CLASS, v) => {
+                    if has_class {
+                        options.push(std::mem::replace(&mut option, Self::new(0, 0, [])));
+                    }
+                    (option.class, has_class) = (v.u16()?, true);
+                }
                 (NFTA_TUNNEL_KEY_GENEVE_TYPE, v) => option.kind = v.u8()?,
                 (NFTA_TUNNEL_KEY_GENEVE_DATA, v) => option.data = v.bytes().to_vec(),
                 (other, _) => notes.note_unknown(other),
             }
         }
-        Ok(option)
+        options.push(option);
+        Ok(())
     }
 }
 
@@ -335,9 +342,11 @@ impl TunnelOptions {
         let notes = attrs.emptied();
         for attr in attrs {
             match (attr?, &mut options) {
-                ((NFTA_TUNNEL_KEY_OPTS_GENEVE, v), Self::Geneve(list)) => list.push(GeneveOption::decode(v.nested()?)?),
+                ((NFTA_TUNNEL_KEY_OPTS_GENEVE, v), Self::Geneve(list)) => GeneveOption::decode(v.nested()?, list)?,
                 ((NFTA_TUNNEL_KEY_OPTS_GENEVE, v), options) => {
-                    *options = Self::Geneve(vec![GeneveOption::decode(v.nested()?)?]);
+                    let mut list = Vec::new();
+                    GeneveOption::decode(v.nested()?, &mut list)?;
+                    *options = Self::Geneve(list);
                 }
                 ((NFTA_TUNNEL_KEY_OPTS_VXLAN, v), options) => *options = Self::decode_vxlan(v.nested()?)?,
                 ((NFTA_TUNNEL_KEY_OPTS_ERSPAN, v), options) => *options = Self::decode_erspan(v.nested()?)?,
@@ -538,6 +547,27 @@ mod tests {
         let refused = |value| Some(BuildErrorKind::OutOfRange { what, value, min: 1, max: 255 });
         assert_eq!(geneve(&[124, 124]), refused(256));
         assert_eq!(geneve(&[]), refused(0));
+    }
+
+    /// As kernels did before they were mended: `nft_tunnel_opts_dump` of Linux 6.1 opens one nest for all.
+    #[test]
+    fn geneve_options_that_share_a_nest_are_all_read() {
+        let sent =
+            [GeneveOption::new(0x0102, 3, *b"abcd"), GeneveOption::new(4, 5, []), GeneveOption::new(4, 6, *b"efgh")];
+        let mut w = AttrWriter::new();
+        w.nest(NFTA_TUNNEL_KEY_OPTS, |w| {
+            w.nest(NFTA_TUNNEL_KEY_OPTS_GENEVE, |w| {
+                for option in &sent {
+                    w.u16(NFTA_TUNNEL_KEY_GENEVE_CLASS, option.class);
+                    w.u8(NFTA_TUNNEL_KEY_GENEVE_TYPE, option.kind);
+                    w.bytes(NFTA_TUNNEL_KEY_GENEVE_DATA, &option.data);
+                }
+            });
+        });
+        let notes = crate::wire::reader::Notes::default();
+        let read = Tunnel::decode(&mut AttrReader::new(w.bytes_written(), &notes)).unwrap();
+        assert_eq!(read.options, TunnelOptions::Geneve(sent.into()));
+        assert!(!notes.has_unknown());
     }
 
     #[test]

@@ -117,12 +117,12 @@ impl RuleInfo {
         self.part(&self.userdata)
     }
 
-    /// The chain that the rule jumps or goes to.
+    /// The chain that the rule ends with a jump to.
     pub(crate) fn target(&self) -> Option<Name> {
-        self.exprs().filter_map(Result::ok).find_map(|expr| match expr.forget_unknown() {
+        match self.exprs().last()?.ok()?.forget_unknown() {
             Expr::Immediate(Immediate { value: Value::Verdict(verdict), .. }) => verdict.chain,
             _ => None,
-        })
+        }
     }
 
     /// The expressions as bytes.
@@ -148,6 +148,14 @@ impl RuleInfo {
 
     fn compat_of(&self, exprs: &[ExprInfo]) -> Option<Compat> {
         Compat::derive(self.chain.table.family, exprs.iter().map(ExprInfo::get))
+    }
+
+    /// Whether it has attributes that this library does not know, beside those of its
+    /// [expressions](ExprInfo::has_unknown). Written back as it is it keeps them.
+    pub fn has_unknown(&self) -> bool {
+        let notes = Notes::default();
+        let known = NFTA_RULE_TABLE..=NFTA_RULE_CHAIN_ID;
+        AttrReader::new(&self.raw, &notes).map_while(Result::ok).any(|(number, _)| !known.contains(&number))
     }
 
     /// Returns the attributes as the kernel sent them.

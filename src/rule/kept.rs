@@ -81,6 +81,7 @@ impl RuleInfo {
         };
         let steps = self.exprs().map(|expr| expr.map(step)).collect::<Result<_, _>>()?;
         let userdata = Userdata::kept(self.userdata());
-        Ok(Rule(RuleBuilder { steps, userdata, owner: None, compat: self.compat() }))
+        let (compat, incomplete) = (self.compat(), self.has_unknown());
+        Ok(Rule(RuleBuilder { steps, userdata, owner: None, compat, incomplete }))
     }
 }

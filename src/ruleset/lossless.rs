@@ -2,8 +2,7 @@
 //! written as a request: what a request may carry is all there, and what only the kernel tells is told by a getter.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
-use std::process::Command;
+use std::path::{Path, PathBuf};
 use std::{env, fs};
 
 use crate::chain::{self, Chain, ChainInfo, Hooked, NFT_MSG_NEWCHAIN};
@@ -160,9 +159,33 @@ fn differs_for_a_reason(kind: &str, path: &str, told: &[u8], written: Option<&[u
     }
 }
 
+/// What a request says and a dump leaves out, and why.
+fn is_new_for_a_reason(kind: &str, path: &str, value: &[u8]) -> bool {
+    /// Requests say their zeros, as nft's do.
+    const ZERO_IS_SAID: &[&str] = &["connlimit.flags", "hash.offset", "reject.icmp_code", "socket.level"];
+    let is_zero = value.iter().all(|&byte| byte == 0);
+    match (kind, path) {
+        // Its number in the batch.
+        ("set", "id") => true,
+        ("set", "flags") => is_zero,
+        (_, path) => is_zero && ZERO_IS_SAID.iter().any(|end| path.ends_with(end)),
+    }
+}
+
 /// The same text, with or without a NUL at its end.
 fn same(a: &[u8], b: &[u8]) -> bool {
     a == b || a.strip_suffix(b"\0") == Some(b) || b.strip_suffix(b"\0") == Some(a)
+}
+
+/// What the kernel told of changes and of packets, from the corpus in `dir`.
+pub(crate) fn events(dir: &Path) -> Vec<Vec<u8>> {
+    let files = fs::read_dir(dir.join("trace-events")).unwrap().map(|entry| entry.unwrap().path());
+    let unpacked = files.filter(|path| path.extension().is_some_and(|end| end == "gz")).map(|path| {
+        let gzip = std::process::Command::new("gzip").arg("-dc").arg(&path).output().unwrap();
+        assert!(gzip.status.success(), "{}", path.display());
+        gzip.stdout
+    });
+    unpacked.collect()
 }
 
 #[test]
@@ -171,14 +194,9 @@ fn every_dump_of_the_corpus_is_written_again_from_public_fields() {
         return eprintln!("NFTLINK_CORPUS is not set: nothing was compared");
     };
     let (mut counts, mut wrong): (BTreeMap<String, usize>, Vec<String>) = Default::default();
-    for path in ["rulesets", "crafted", "trace-events"].iter().flat_map(|dir| fs::read_dir(corpus.join(dir)).unwrap()) {
-        let path = path.unwrap().path();
-        let bytes = match path.extension().and_then(|end| end.to_str()) {
-            Some("nl") => fs::read(&path).unwrap(),
-            // What the kernel told by itself: of what is added, the same as in a dump.
-            Some("gz") => Command::new("gzip").arg("-dc").arg(&path).output().unwrap().stdout,
-            _ => continue,
-        };
+    let paths = ["rulesets", "crafted"].iter().flat_map(|dir| fs::read_dir(corpus.join(dir)).unwrap());
+    let dumps = paths.map(|path| path.unwrap().path()).filter(|path| path.extension().is_some_and(|end| end == "nl"));
+    for bytes in dumps.map(|path| fs::read(path).unwrap()).chain(events(&corpus)) {
         for message in Messages::new(&bytes).map(Result::unwrap) {
             let Ok(Content::Nft { kind, family, attrs, .. }) = message.content() else { continue };
             let Some(Pair { kind, schema, told, written, only_told }) = pair(kind, family, attrs) else { continue };
@@ -197,6 +215,12 @@ fn every_dump_of_the_corpus_is_written_again_from_public_fields() {
                 };
                 if !right {
                     wrong.push(format!("{kind} {plain}: {found:02x?} for {value:02x?}"));
+                }
+            }
+            for (at, value) in again {
+                let plain: String = at.split(['[', ']']).step_by(2).collect();
+                if !is_new_for_a_reason(kind, &plain, &value) {
+                    wrong.push(format!("{kind} {plain}: {value:02x?} is new"));
                 }
             }
         }

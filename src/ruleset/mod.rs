@@ -1,7 +1,7 @@
 //! The whole ruleset, or some tables of it, as a value.
 
 #[cfg(test)]
-mod lossless;
+pub(crate) mod lossless;
 mod show;
 #[cfg(test)]
 mod tests;
@@ -21,12 +21,9 @@ use crate::set::{
     read_element_list,
 };
 use crate::table::{NFT_MSG_NEWTABLE, TableInfo, TableRef};
-use crate::wire::message::{Content, Messages, header, message, patch_length};
+use crate::wire::message::{Content, Messages, NFT_MSG_NEWGEN, NFTA_GEN_ID, header, message, patch_length};
 use crate::wire::reader::Notes;
 use crate::wire::{AttrReader, AttrWriter, Family, Name};
-
-pub(crate) const NFT_MSG_NEWGEN: u16 = 15;
-pub(crate) const NFTA_GEN_ID: u16 = 1;
 
 /// The number of a state of the ruleset: each commit of anybody makes the next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -107,7 +104,9 @@ impl Ruleset {
     }
 
     /// Returns the ruleset as the kernel's messages, those that a dump has: for a file that
-    /// [`from_bytes`](Self::from_bytes) reads. Numbers in it are in network order, but for what xtables' extensions keep.
+    /// [`from_bytes`](Self::from_bytes) reads on a machine of the same kind: the headers of messages and attributes are
+    /// in the host's byte order, as are values of some types (marks, interface indexes), and the settings of xtables'
+    /// extensions depend on the architecture.
     ///
     /// The bytes do not tell whether their end is missing: a file needs a length and a checksum beside them, as the one
     /// that the example program `ruleset` writes has. What was cut off between two messages is a smaller ruleset.

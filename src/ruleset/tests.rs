@@ -56,4 +56,5 @@ fn the_corpus_is_listed_as_nft_listed_it() {
     }
     assert!(wrong.is_empty(), "{} of {files} differ: {wrong:#?}", wrong.len());
     println!("{files} files");
+    assert!(files >= 274, "all of the corpus");
 }

@@ -82,7 +82,9 @@ impl ElementInfo {
                 }
                 (NFTA_SET_ELEM_OBJREF, v) => info.more().object = Some(v.name()),
                 (NFTA_SET_ELEM_PAD, _) => {}
-                _ => info.more().raw = entry.bytes().into(),
+                // Once: there may be thousands of them.
+                _ if info.raw().is_none() => info.more().raw = entry.bytes().into(),
+                _ => {}
             }
         }
         Ok(info)

@@ -109,11 +109,13 @@ impl SetInfo {
                         }
                     }
                 }
-                _ => {
+                // All of them, once.
+                _ if self.unknown_desc.is_empty() => {
                     let mut unknown = AttrWriter::new();
                     unknown.copy(attr.bytes(), |number| number > NFTA_SET_DESC_CONCAT);
                     self.unknown_desc = unknown.bytes_written().into();
                 }
+                _ => {}
             }
         }
         self.fields = fields.into();

@@ -603,6 +603,30 @@ mod tests {
         assert_eq!(list::read_entries(w.bytes_written()).iter().map(Entry::from).collect::<Vec<_>>(), [entry]);
     }
 
+    /// Linux before 6.10 takes limits that overflow its reckoning.
+    #[test]
+    fn what_a_kernel_has_that_is_held_for_wrong_is_written_back() {
+        let endless = [crate::expr::Limit::bytes(u64::MAX, 604_800).into()];
+        let mut w = AttrWriter::new();
+        UntypedSet::new(SetRef::new(Table::inet("fw"), "x"), DataType::MARK, 4).encode(1, &mut w);
+        element::write_stateful(&endless, NFTA_SET_EXPR, NFTA_SET_EXPRESSIONS, &mut w);
+        assert!(w.take_error().is_some());
+        let info = SetInfo::decode(crate::Family::INET, w.bytes_written()).unwrap();
+        assert_eq!(info.stateful()[0].get(), &endless[0]);
+        let mut again = AttrWriter::new();
+        info.encode(1, &mut again);
+        assert_eq!((again.take_error(), again.bytes_written()), (None, w.bytes_written()));
+
+        let mut w = AttrWriter::new();
+        Entry { exprs: endless.into(), ..Entry::new([1]) }.encode(WhatOfElement::Full, &mut w);
+        assert!(w.take_error().is_some());
+        let mut again = AttrWriter::new();
+        list::read_entries(w.bytes_written())
+            .iter()
+            .for_each(|e| Entry::from(e).encode(WhatOfElement::Full, &mut again));
+        assert_eq!((again.take_error(), again.bytes_written()), (None, w.bytes_written()));
+    }
+
     #[test]
     fn entries_are_put_into_an_order_that_the_kernel_takes() {
         let [a, b] = [[1], [2]];
