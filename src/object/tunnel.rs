@@ -549,7 +549,7 @@ mod tests {
         assert_eq!(geneve(&[]), refused(0));
     }
 
-    /// As kernels did before they were mended: `nft_tunnel_opts_dump` of Linux 6.1 opens one nest for all.
+    /// Kernels tell each in a nest of its own; one that tells all in one nest is read as well.
     #[test]
     fn geneve_options_that_share_a_nest_are_all_read() {
         let sent =
