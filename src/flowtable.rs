@@ -3,7 +3,7 @@
 use std::fmt;
 
 use crate::chain::{Device, Hook, Priority, read_list, write_list};
-use crate::error::DecodeError;
+use crate::error::{BuildErrorKind, DecodeError};
 use crate::table::{Table, TableRef};
 use crate::wire::newtype::handle;
 use crate::wire::path::{AttrName, Schema};
@@ -140,6 +140,8 @@ pub struct Flowtable {
     priority: Priority,
     devices: Vec<Device>,
     flags: FlowtableFlags,
+    /// Whether it was read from a flowtable that has more than this says.
+    incomplete: bool,
 }
 
 impl Table {
@@ -154,7 +156,8 @@ impl Flowtable {
     /// Begins a flowtable in any table.
     pub fn new(table: impl AsRef<TableRef>, name: impl Into<Name>, priority: impl Into<Priority>) -> Self {
         let (at, priority) = (FlowtableRef::new(table, name), priority.into());
-        Self { at, hook: INGRESS, priority, devices: Vec::new(), flags: FlowtableFlags::empty() }
+        let (devices, flags) = (Vec::new(), FlowtableFlags::empty());
+        Self { at, hook: INGRESS, priority, devices, flags, incomplete: false }
     }
 
     /// Adds a device between which and the others packets are forwarded. It has to exist (`ENOENT`), but for the
@@ -189,12 +192,22 @@ impl Flowtable {
         self
     }
 
+    /// Accepts that attributes of the flowtable that was read, and that this library does not know, are lost
+    /// where this is written. Without it a batch refuses to write it.
+    pub fn forget_unknown(mut self) -> Self {
+        self.incomplete = false;
+        self
+    }
+
     /// Returns the table and name.
     pub fn at(&self) -> &FlowtableRef {
         &self.at
     }
 
     pub(crate) fn encode(&self, w: &mut AttrWriter) {
+        if self.incomplete {
+            w.fail(BuildErrorKind::UnknownAttributes("flowtable".into()));
+        }
         self.at.write(w);
         w.nest(NFTA_FLOWTABLE_HOOK, |w| {
             w.u32(NFTA_FLOWTABLE_HOOK_NUM, self.hook);
@@ -215,7 +228,9 @@ impl AsRef<FlowtableRef> for Flowtable {
     }
 }
 
-/// The flowtable to be made again, perhaps changed: all of it that this library knows.
+/// The flowtable to be made again, perhaps changed: all of it that this library knows. If it
+/// [has more](FlowtableInfo::has_unknown), a batch refuses to write it: that would be lost.
+/// [`forget_unknown`](Flowtable::forget_unknown) accepts that.
 impl From<&FlowtableInfo> for Flowtable {
     fn from(info: &FlowtableInfo) -> Self {
         Self {
@@ -224,6 +239,7 @@ impl From<&FlowtableInfo> for Flowtable {
             priority: info.priority.into(),
             devices: info.devices.clone(),
             flags: info.flags,
+            incomplete: info.unknown,
         }
     }
 }
@@ -238,6 +254,7 @@ pub struct FlowtableInfo {
     devices: Vec<Device>,
     flags: FlowtableFlags,
     uses: u32,
+    unknown: bool,
     raw: Box<[u8]>,
 }
 
@@ -253,9 +270,11 @@ impl FlowtableInfo {
             devices: Vec::new(),
             flags: FlowtableFlags::empty(),
             uses: 0,
+            unknown: false,
             raw: raw.into(),
         };
-        for attr in AttrReader::new(raw, &notes) {
+        let attrs = AttrReader::new(raw, &notes);
+        for attr in attrs.clone() {
             match attr? {
                 (NFTA_FLOWTABLE_TABLE, v) => table = v.name(),
                 (NFTA_FLOWTABLE_NAME, v) => name = v.name(),
@@ -263,20 +282,23 @@ impl FlowtableInfo {
                 (NFTA_FLOWTABLE_USE, v) => info.uses = v.u32()?,
                 (NFTA_FLOWTABLE_HANDLE, v) => info.handle = FlowtableHandle::from_raw(v.u64()?),
                 (NFTA_FLOWTABLE_FLAGS, v) => info.flags = FlowtableFlags::from_bits_retain(v.u32()?),
-                _ => {}
+                (NFTA_FLOWTABLE_PAD, _) => {}
+                (other, _) => attrs.note_unknown(other),
             }
         }
+        info.unknown = notes.has_unknown();
         info.at = FlowtableRef { table: TableRef { family, name: table }, name };
         Ok(info)
     }
 
     fn read_hook(&mut self, hook: Attr<'_>) -> Result<(), DecodeError> {
-        for attr in hook.nested()? {
+        let attrs = hook.nested()?;
+        for attr in attrs.clone() {
             match attr? {
                 (NFTA_FLOWTABLE_HOOK_NUM, v) => self.hook = v.u32()?,
                 (NFTA_FLOWTABLE_HOOK_PRIORITY, v) => self.priority = v.u32()? as i32,
                 (NFTA_FLOWTABLE_HOOK_DEVS, v) => self.devices = read_list(v)?,
-                _ => {}
+                (other, _) => attrs.note_unknown(other),
             }
         }
         Ok(())
@@ -336,6 +358,11 @@ impl FlowtableInfo {
     /// Returns how many rules refer to it.
     pub fn uses(&self) -> u32 {
         self.uses
+    }
+
+    /// Whether it has attributes that this library does not know. Written back as it is it keeps them.
+    pub fn has_unknown(&self) -> bool {
+        self.unknown
     }
 
     /// Returns the attributes as the kernel sent them.

@@ -126,12 +126,15 @@ pub struct Table {
     at: TableRef,
     flags: TableFlags,
     userdata: Userdata,
+    /// Whether it was read from a table that has more than this says.
+    incomplete: bool,
 }
 
 impl Table {
     /// A table of any family.
     pub fn new(family: Family, name: impl Into<Name>) -> Self {
-        Self { at: TableRef::new(family, name), flags: TableFlags::empty(), userdata: Userdata::None }
+        let (flags, userdata) = (TableFlags::empty(), Userdata::None);
+        Self { at: TableRef::new(family, name), flags, userdata, incomplete: false }
     }
 
     /// A table that sees IPv4 and IPv6.
@@ -183,12 +186,22 @@ impl Table {
         self
     }
 
+    /// Accepts that attributes of the table that was read, and that this library does not know, are lost
+    /// where this is written. Without it a batch refuses to write it.
+    pub fn forget_unknown(mut self) -> Self {
+        self.incomplete = false;
+        self
+    }
+
     /// Returns the family and name.
     pub fn at(&self) -> &TableRef {
         &self.at
     }
 
     pub(crate) fn encode(&self, w: &mut AttrWriter) {
+        if self.incomplete {
+            w.fail(BuildErrorKind::UnknownAttributes("table".into()));
+        }
         self.at.write(w);
         w.u32(NFTA_TABLE_FLAGS, self.flags.bits());
         self.userdata.write(w, NFTA_TABLE_USERDATA);
@@ -201,10 +214,13 @@ impl AsRef<TableRef> for Table {
     }
 }
 
-/// The table to be made again, perhaps changed: all of it that this library knows.
+/// The table to be made again, perhaps changed: all of it that this library knows. If it
+/// [has more](TableInfo::has_unknown), a batch refuses to write it: that would be lost.
+/// [`forget_unknown`](Table::forget_unknown) accepts that.
 impl From<&TableInfo> for Table {
     fn from(info: &TableInfo) -> Self {
-        Self { at: info.at.clone(), flags: info.flags, userdata: Userdata::kept(&info.userdata) }
+        let userdata = Userdata::kept(&info.userdata);
+        Self { at: info.at.clone(), flags: info.flags, userdata, incomplete: info.unknown }
     }
 }
 
@@ -217,6 +233,7 @@ pub struct TableInfo {
     uses: u32,
     owner: Option<u32>,
     userdata: Box<[u8]>,
+    unknown: bool,
     raw: Box<[u8]>,
 }
 
@@ -230,6 +247,7 @@ impl TableInfo {
             uses: 0,
             owner: None,
             userdata: Box::default(),
+            unknown: false,
             raw: raw.into(),
         };
         for attr in AttrReader::new(raw, &notes) {
@@ -240,7 +258,8 @@ impl TableInfo {
                 (NFTA_TABLE_HANDLE, v) => info.handle = TableHandle::from_raw(v.u64()?),
                 (NFTA_TABLE_USERDATA, v) => info.userdata = v.bytes().into(),
                 (NFTA_TABLE_OWNER, v) => info.owner = Some(v.u32()?),
-                _ => {}
+                (NFTA_TABLE_PAD, _) => {}
+                _ => info.unknown = true,
             }
         }
         Ok(info)
@@ -294,6 +313,11 @@ impl TableInfo {
     /// Returns the userdata: the comment and what else its author kept there.
     pub fn userdata(&self) -> &[u8] {
         &self.userdata
+    }
+
+    /// Whether it has attributes that this library does not know. Written back as it is it keeps them.
+    pub fn has_unknown(&self) -> bool {
+        self.unknown
     }
 
     /// Returns the attributes as the kernel sent them.

@@ -54,8 +54,9 @@ impl Batch {
             own.get_mut(rule.chain().name()).unwrap_or(&mut others).push(rule);
         }
         for rule in others {
-            let inside = if own.is_empty() { None } else { target(rule).and_then(|chain| own.get(&chain)) };
-            match inside.map(|inside| with_own_rules(rule, inside)) {
+            // The kernel has one rule for each, and takes no other.
+            let inside = if own.is_empty() { None } else { target(rule).and_then(|chain| own.remove(&chain)) };
+            match inside.map(|inside| with_own_rules(rule, &inside)) {
                 Some(Ok(whole)) => self.append(rule.chain(), whole),
                 // What makes no sense is for the kernel to refuse.
                 None | Some(Err(_)) => self.append(rule.chain(), rule),

@@ -109,11 +109,12 @@ pub(crate) fn write_list(attr: u16, devices: &[Device], w: &mut AttrWriter) {
 /// Reads a list of devices.
 pub(crate) fn read_list(list: Attr<'_>) -> Result<Vec<Device>, DecodeError> {
     let mut devices = Vec::new();
-    for attr in list.nested()? {
+    let attrs = list.nested()?;
+    for attr in attrs.clone() {
         match attr? {
             (NFTA_DEVICE_NAME, v) => devices.push(Device::Name(IfName::new(v.str_bytes()))),
             (NFTA_DEVICE_PREFIX, v) => devices.push(Device::prefix(v.str_bytes())),
-            _ => {}
+            (other, _) => attrs.note_unknown(other),
         }
     }
     Ok(devices)

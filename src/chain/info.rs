@@ -22,6 +22,7 @@ pub struct ChainInfo {
     flags: ChainFlags,
     uses: u32,
     userdata: Box<[u8]>,
+    unknown: bool,
     raw: Box<[u8]>,
 }
 
@@ -41,9 +42,11 @@ impl ChainInfo {
             flags: ChainFlags::empty(),
             uses: 0,
             userdata: Box::default(),
+            unknown: false,
             raw: raw.into(),
         };
-        for attr in AttrReader::new(raw, &notes) {
+        let attrs = AttrReader::new(raw, &notes);
+        for attr in attrs.clone() {
             match attr? {
                 (NFTA_CHAIN_TABLE, v) => table = v.name(),
                 (NFTA_CHAIN_HANDLE, v) => info.handle = ChainHandle::from_raw(v.u64()?),
@@ -55,9 +58,11 @@ impl ChainInfo {
                 (NFTA_CHAIN_TYPE, v) => info.kind = Some(ChainKind::read(v)),
                 (NFTA_CHAIN_FLAGS, v) => info.flags = ChainFlags::from_bits_retain(v.u32()?),
                 (NFTA_CHAIN_USERDATA, v) => info.userdata = v.bytes().into(),
-                _ => {}
+                (NFTA_CHAIN_PAD | NFTA_CHAIN_ID, _) => {}
+                (other, _) => attrs.note_unknown(other),
             }
         }
+        info.unknown = notes.has_unknown();
         info.at = ChainRef { table: TableRef { family, name: table }, name };
         Ok(info)
     }
@@ -146,14 +151,14 @@ impl ChainInfo {
 
     /// Returns the chain to be made again, perhaps changed, unless it is a base chain.
     pub fn to_regular(&self) -> Option<Chain> {
-        let Chain { at, flags, userdata, state } = self.into();
-        state.is_none().then_some(Chain { at, flags, userdata, state: Regular })
+        let Chain { at, flags, userdata, incomplete, state } = self.into();
+        state.is_none().then_some(Chain { at, flags, userdata, incomplete, state: Regular })
     }
 
     /// Returns the chain to be made again, perhaps changed, if it is a base chain.
     pub fn to_base(&self) -> Option<Chain<Hooked>> {
-        let Chain { at, flags, userdata, state } = self.into();
-        state.map(|state| Chain { at, flags, userdata, state })
+        let Chain { at, flags, userdata, incomplete, state } = self.into();
+        state.map(|state| Chain { at, flags, userdata, incomplete, state })
     }
 
     /// Its place, of a base chain.
@@ -169,6 +174,11 @@ impl ChainInfo {
         })
     }
 
+    /// Whether it has attributes that this library does not know. Written back as it is it keeps them.
+    pub fn has_unknown(&self) -> bool {
+        self.unknown
+    }
+
     /// Returns the attributes as the kernel sent them.
     pub fn raw(&self) -> &[u8] {
         &self.raw
@@ -179,11 +189,13 @@ type Place = Option<(u32, i32)>;
 
 fn read_hook(attr: Attr<'_>) -> Result<(Place, Vec<Device>), DecodeError> {
     let (mut number, mut priority) = (None, None);
-    for attr in attr.nested()? {
+    let attrs = attr.nested()?;
+    for attr in attrs.clone() {
         match attr? {
             (NFTA_HOOK_HOOKNUM, v) => number = Some(v.u32()?),
             (NFTA_HOOK_PRIORITY, v) => priority = Some(v.u32()? as i32),
-            _ => {}
+            (NFTA_HOOK_DEV | NFTA_HOOK_DEVS, _) => {}
+            (other, _) => attrs.note_unknown(other),
         }
     }
     Ok((number.zip(priority), device::read(attr)?))

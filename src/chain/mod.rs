@@ -242,6 +242,8 @@ pub struct Chain<S = Regular> {
     at: ChainRef,
     flags: ChainFlags,
     userdata: Userdata,
+    /// Whether it was read from a chain that has more than this says.
+    incomplete: bool,
     state: S,
 }
 
@@ -256,7 +258,8 @@ impl Chain {
     /// Begins a chain in any table.
     pub fn new(table: impl AsRef<TableRef>, name: impl Into<Name>) -> Self {
         let at = ChainRef::new(table, name);
-        Self { at, flags: ChainFlags::empty(), userdata: Userdata::None, state: Regular }
+        let (flags, userdata) = (ChainFlags::empty(), Userdata::None);
+        Self { at, flags, userdata, incomplete: false, state: Regular }
     }
 
     /// Attaches the chain to `hook`, where chains of lower `priority` run first.
@@ -282,7 +285,7 @@ impl Chain {
         let priority = priority.into();
         let (policy, devices, counters) = (None, Vec::new(), None);
         let state = Hooked { kind, hook, priority, policy, devices, counters, was_read: false };
-        Chain { at: self.at, flags: self.flags, userdata: self.userdata, state }
+        self.with_state(state)
     }
 }
 
@@ -340,6 +343,11 @@ impl Chain<Hooked> {
 }
 
 impl<S> Chain<S> {
+    fn with_state<T>(self, state: T) -> Chain<T> {
+        let Self { at, flags, userdata, incomplete, state: _ } = self;
+        Chain { at, flags, userdata, incomplete, state }
+    }
+
     /// Sets a comment of at most 127 bytes (Linux 5.10).
     pub fn comment(mut self, comment: impl Into<Arc<str>>) -> Self {
         self.userdata = Userdata::comment(comment);
@@ -353,6 +361,13 @@ impl<S> Chain<S> {
         self
     }
 
+    /// Accepts that attributes of the chain that was read, and that this library does not know, are lost
+    /// where this is written. Without it a batch refuses to write it.
+    pub fn forget_unknown(mut self) -> Self {
+        self.incomplete = false;
+        self
+    }
+
     /// Returns the table and name.
     pub fn at(&self) -> &ChainRef {
         &self.at
@@ -361,6 +376,9 @@ impl<S> Chain<S> {
 
 impl<S: State> Chain<S> {
     pub(crate) fn encode(&self, w: &mut AttrWriter) {
+        if self.incomplete {
+            w.fail(BuildErrorKind::UnknownAttributes("chain".into()));
+        }
         self.at.write(w);
         self.state.encode(self.at.table.family, w);
         // That it is a base chain its hook says.
@@ -436,23 +454,27 @@ impl State for Option<Hooked> {
 
 impl From<Chain> for Chain<Option<Hooked>> {
     fn from(chain: Chain) -> Self {
-        Self { at: chain.at, flags: chain.flags, userdata: chain.userdata, state: None }
+        chain.with_state(None)
     }
 }
 
 impl From<Chain<Hooked>> for Chain<Option<Hooked>> {
     fn from(chain: Chain<Hooked>) -> Self {
-        Self { at: chain.at, flags: chain.flags, userdata: chain.userdata, state: Some(chain.state) }
+        let state = Some(chain.state.clone());
+        chain.with_state(state)
     }
 }
 
-/// The chain to be made again, perhaps changed: all of it that this library knows.
+/// The chain to be made again, perhaps changed: all of it that this library knows. If it
+/// [has more](ChainInfo::has_unknown), a batch refuses to write it: that would be lost.
+/// [`forget_unknown`](Chain::forget_unknown) accepts that.
 impl From<&ChainInfo> for Chain<Option<Hooked>> {
     fn from(info: &ChainInfo) -> Self {
         Self {
             at: info.at().clone(),
             flags: info.flags(),
             userdata: Userdata::kept(info.userdata()),
+            incomplete: info.has_unknown(),
             state: info.hooked(),
         }
     }

@@ -92,6 +92,8 @@ pub struct RuleBuilder {
     userdata: Userdata,
     owner: Option<Owner>,
     compat: Option<Compat>,
+    /// Encoded attributes that this library does not know, of a rule that was read.
+    unknown: Option<Box<[u8]>>,
 }
 
 /// What one call on the builder adds.
@@ -135,7 +137,7 @@ impl Rule {
     /// Begins a rule.
     #[allow(clippy::new_ret_no_self, reason = "a rule is begun here, and is one when it is complete")]
     pub const fn new() -> RuleBuilder {
-        RuleBuilder { steps: Vec::new(), userdata: Userdata::None, owner: None, compat: None }
+        RuleBuilder { steps: Vec::new(), userdata: Userdata::None, owner: None, compat: None, unknown: None }
     }
 
     /// Sets a comment of at most 127 bytes.
@@ -615,6 +617,9 @@ impl AsRule for RuleBuilder {
         userdata::write_rule(w, NFTA_RULE_USERDATA, &self.userdata, self.owner.as_ref());
         if let Some(compat) = self.compat {
             compat.write(w, NFTA_RULE_COMPAT);
+        }
+        if let Some(unknown) = &self.unknown {
+            w.raw(unknown);
         }
     }
 

@@ -84,7 +84,7 @@ impl RuleInfo {
         code.map(|code| rule.own(code, rules)).ok_or(DecodeError::new("rule", "it leads to no chain"))
     }
 
-    /// Returns the rule to be made again, perhaps changed.
+    /// Returns the rule to be made again, perhaps changed. Attributes that this library does not know stay.
     ///
     /// # Errors
     ///
@@ -93,7 +93,8 @@ impl RuleInfo {
         let steps = self.exprs().map(|expr| expr.map(|expr| Step::Kept(Box::new(expr))));
         let steps = steps.collect::<Result<_, _>>()?;
         let userdata = Userdata::kept(self.userdata());
-        Ok(Rule(RuleBuilder { steps, userdata, owner: None, compat: self.compat() }))
+        let unknown = Some(self.unknown()).filter(|unknown| !unknown.is_empty());
+        Ok(Rule(RuleBuilder { steps, userdata, owner: None, compat: self.compat(), unknown }))
     }
 }
 

@@ -5,6 +5,8 @@ mod lossless;
 mod show;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod unknown;
 
 use std::collections::HashMap;
 use std::fmt;
