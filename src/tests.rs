@@ -233,14 +233,14 @@ fn spoiled_messages_are_read_to_a_value_or_an_error() {
     assert!(Ruleset::from_bytes(&good).is_ok());
     let mut dice = Dice(0x9e37_79b9_7f4a_7c15);
     let (mut spoiled, mut whole) = (0, 0);
-    for _ in 0..3_000 {
+    for _ in 0..2_000 {
         let mut bytes = good.clone();
         dice.spoil(&mut bytes);
         spoiled += usize::from(read(&bytes) < count);
         whole += usize::from(Ruleset::from_bytes(&bytes).is_ok());
     }
-    assert!(spoiled > 300, "most of the damage is noticed, some cannot be: {spoiled}");
-    assert!(whole > 300, "what the damage left is used as a ruleset: {whole}");
+    assert!(spoiled > 200, "most of the damage is noticed, some cannot be: {spoiled}");
+    assert!(whole > 200, "what the damage left is used as a ruleset: {whole}");
     for cut in (0..good.len()).step_by(7) {
         read(&good[..cut]);
     }
@@ -375,7 +375,7 @@ fn time_grows_no_faster_than_what_is_read() {
         let bytes = w.bytes_written();
         let took = timed(bytes);
         println!("{what}: {} bytes in {took:?}", bytes.len());
-        // Quadratic they would take minutes; a slow and busy machine has ten times what it takes.
+        // Most would take minutes if it did; a slow and busy machine has ten times what it takes.
         assert!(took < Duration::from_secs(20), "{what}: {took:?} for {} bytes", bytes.len());
     }
 }
