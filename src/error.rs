@@ -367,8 +367,8 @@ pub enum BuildErrorKind {
     /// A place in a chain was given as an operation that does not add a rule.
     #[error("{0} of this batch does not add a rule")]
     NotARule(Op),
-    /// What was read and may have been edited has attributes this library does not know.
-    #[error("the edited {0} has attributes that are not known here: `forget_unknown` drops them")]
+    /// What was read with attributes that this library does not know would be written without them.
+    #[error("the {0} was read with attributes that are not known here: `forget_unknown` drops them")]
     UnknownAttributes(Box<str>),
     /// An element is put back that had attributes this library cannot write.
     #[error(

@@ -235,7 +235,8 @@ impl FlowtableInfo {
             unknown: false,
             raw: raw.into(),
         };
-        for attr in AttrReader::new(raw, &notes) {
+        let attrs = AttrReader::new(raw, &notes);
+        for attr in attrs.clone() {
             match attr? {
                 (NFTA_FLOWTABLE_TABLE, v) => table = v.name(),
                 (NFTA_FLOWTABLE_NAME, v) => name = v.name(),
@@ -244,10 +245,10 @@ impl FlowtableInfo {
                 (NFTA_FLOWTABLE_HANDLE, v) => info.handle = FlowtableHandle::from_raw(v.u64()?),
                 (NFTA_FLOWTABLE_FLAGS, v) => info.flags = FlowtableFlags::from_bits_retain(v.u32()?),
                 (NFTA_FLOWTABLE_PAD, _) => {}
-                _ => info.unknown = true,
+                (other, _) => attrs.note_unknown(other),
             }
         }
-        info.unknown |= notes.has_unknown();
+        info.unknown = notes.has_unknown();
         info.at = FlowtableRef { table: TableRef { family, name: table }, name };
         Ok(info)
     }

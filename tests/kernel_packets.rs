@@ -146,6 +146,7 @@ fn main() -> ExitCode {
         test!(acting::forwarded_frames_leave_by_another_device_only),
         test!(acting::transparent_socket_gets_what_was_for_another_port),
         test!(acting::handshakes_are_answered_in_the_servers_stead),
+        test!(acting::packets_for_a_queue_of_nobodys_are_dropped_unless_it_is_bypassed).requires(acting::kernel_queues),
     ])
 }
 

@@ -15,7 +15,7 @@ use crate::wire::Family;
 /// assert_eq!(Hook::FORWARD.number(Family::NETDEV), None);
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Hook(u32);
+pub struct Hook(u64);
 
 impl Hook {
     /// Packets that came in, before routing.
@@ -36,7 +36,7 @@ impl Hook {
     pub const EGRESS: Self = Self(6);
 
     /// Marks a number that has no name in its family.
-    const UNNAMED: u32 = 1 << 31;
+    const UNNAMED: u64 = 1 << 32;
 
     /// The hooks of a family, in the order of their numbers.
     fn of(family: Family) -> &'static [Self] {
@@ -56,13 +56,13 @@ impl Hook {
         usize::try_from(number)
             .ok()
             .and_then(|at| Self::of(family).get(at).copied())
-            .unwrap_or(Self(number | Self::UNNAMED))
+            .unwrap_or(Self(u64::from(number) | Self::UNNAMED))
     }
 
     /// Returns the hook's number in a family, or `None` if the family does not have it.
     pub fn number(self, family: Family) -> Option<u32> {
         if self.0 & Self::UNNAMED != 0 {
-            return Some(self.0 & !Self::UNNAMED);
+            return u32::try_from(self.0 & !Self::UNNAMED).ok();
         }
         Self::of(family).iter().position(|&hook| hook == self).map(|at| at as u32)
     }
@@ -108,7 +108,7 @@ mod tests {
             (Family::ARP, 2),
             (Family::NETDEV, 2),
         ] {
-            for number in 0..8 {
+            for number in (0..8).chain([1 << 31, u32::MAX]) {
                 let hook = Hook::from_number(family, number);
                 assert_eq!(hook.number(family), Some(number), "{family} {number}");
                 assert_eq!(hook.to_string().parse::<u32>().is_err(), number < count, "{family} {number}");

@@ -45,7 +45,8 @@ impl ChainInfo {
             unknown: false,
             raw: raw.into(),
         };
-        for attr in AttrReader::new(raw, &notes) {
+        let attrs = AttrReader::new(raw, &notes);
+        for attr in attrs.clone() {
             match attr? {
                 (NFTA_CHAIN_TABLE, v) => table = v.name(),
                 (NFTA_CHAIN_HANDLE, v) => info.handle = ChainHandle::from_raw(v.u64()?),
@@ -57,11 +58,11 @@ impl ChainInfo {
                 (NFTA_CHAIN_TYPE, v) => info.kind = Some(ChainKind::read(v)),
                 (NFTA_CHAIN_FLAGS, v) => info.flags = ChainFlags::from_bits_retain(v.u32()?),
                 (NFTA_CHAIN_USERDATA, v) => info.userdata = v.bytes().into(),
-                (NFTA_CHAIN_ID | NFTA_CHAIN_PAD, _) => {}
-                _ => info.unknown = true,
+                (NFTA_CHAIN_PAD | NFTA_CHAIN_ID, _) => {}
+                (other, _) => attrs.note_unknown(other),
             }
         }
-        info.unknown |= notes.has_unknown();
+        info.unknown = notes.has_unknown();
         info.at = ChainRef { table: TableRef { family, name: table }, name };
         Ok(info)
     }

@@ -672,25 +672,31 @@ pub(crate) mod golden {
         found
     }
 
+    /// Attributes with one more, of number 99, at the end of one of the nests: each in its turn.
+    pub(crate) fn with_unknown(bytes: &[u8]) -> impl Iterator<Item = (Vec<usize>, Vec<u8>)> + '_ {
+        const UNKNOWN: [u8; 8] = [8, 0, 99, 0, 1, 2, 3, 4];
+        places(bytes).0.into_iter().map(|nesting| {
+            let mut more = bytes.to_vec();
+            for &at in &nesting {
+                let len = u16::from_ne_bytes([bytes[at], bytes[at + 1]]) + UNKNOWN.len() as u16;
+                more[at..at + 2].copy_from_slice(&len.to_ne_bytes());
+            }
+            let last = *nesting.last().unwrap();
+            let end = last + usize::from(u16::from_ne_bytes([bytes[last], bytes[last + 1]]));
+            let mut unknown = UNKNOWN;
+            unknown[..2].copy_from_slice(&8u16.to_ne_bytes());
+            unknown[2..4].copy_from_slice(&99u16.to_ne_bytes());
+            more.splice(end..end, unknown);
+            (nesting, more)
+        })
+    }
+
     /// An attribute 99 at the end of each nest, at any depth: the expression is what it was, it is
     /// told that there is more, and that is written back, or it is told that it cannot be.
     pub(crate) fn check_unknown<E: Wire>() {
-        const UNKNOWN: [u8; 8] = [8, 0, 99, 0, 1, 2, 3, 4];
         for bytes in entries::<E>() {
             let known = read_one(&bytes).unwrap();
-            for nesting in places(&bytes).0 {
-                let mut more = bytes.clone();
-                for &at in &nesting {
-                    let len = u16::from_ne_bytes([bytes[at], bytes[at + 1]]) + UNKNOWN.len() as u16;
-                    more[at..at + 2].copy_from_slice(&len.to_ne_bytes());
-                }
-                let last = *nesting.last().unwrap();
-                let end = last + usize::from(u16::from_ne_bytes([bytes[last], bytes[last + 1]]));
-                let mut unknown = UNKNOWN;
-                unknown[..2].copy_from_slice(&8u16.to_ne_bytes());
-                unknown[2..4].copy_from_slice(&99u16.to_ne_bytes());
-                more.splice(end..end, unknown);
-
+            for (nesting, more) in with_unknown(&bytes) {
                 let mut read = read_one(&more).unwrap_or_else(|error| panic!("{known} {nesting:?}: {error}"));
                 assert!(read.has_unknown() && !known.has_unknown(), "{known}: 99 in {nesting:?} is not told");
                 assert_eq!(read.get(), known.get(), "{known}: 99 in {nesting:?} hides what is known");

@@ -28,11 +28,36 @@ pub(super) fn check_golden<T: Kind + Object + PartialEq>() {
         let info = ObjectInfo::decode(Family::INET, &written(|w| named.encode(w))).unwrap();
         assert_eq!((info.kind(), info.comment(), info.has_unknown()), (<T as Kind>::KIND, Some("c"), false));
         assert_eq!(info.value::<T>().unwrap(), Some(value.clone()));
-        assert_eq!(info.any_value().unwrap(), value.into());
+        assert_eq!(info.any_value().unwrap(), value.clone().into());
         let again = Named::<Value>::try_from(&info).unwrap();
         assert_eq!(written(|w| again.encode(w)), info.raw());
         assert_eq!(written(|w| info.to_named::<T>().unwrap().unwrap().encode(w)), info.raw());
         assert_eq!(written(|w| info.encode(w)), info.raw());
+        check_unknown(&info, &value);
+    }
+}
+
+/// What is not known at any depth is told, hides nothing, and is written back.
+fn check_unknown<T: Kind + Object + PartialEq>(info: &ObjectInfo, value: &T) {
+    for (nesting, more) in crate::expr::golden::with_unknown(info.raw()) {
+        let told = ObjectInfo::decode(Family::INET, &more).unwrap();
+        assert_eq!(written(|w| told.encode(w)), more, "{value:?}: 99 in {nesting:?} is lost");
+        // Each number is a state's there, with a time for it.
+        if <T as Kind>::KIND == ObjectKind::CT_TIMEOUT && nesting.len() == 2 {
+            assert_ne!(told.value::<T>().unwrap().as_ref(), Some(value));
+            continue;
+        }
+        assert!(told.has_unknown(), "{value:?}: 99 in {nesting:?} is not told");
+        assert_eq!(
+            told.value::<T>().unwrap().as_ref(),
+            Some(value),
+            "{value:?}: 99 in {nesting:?} hides what is known"
+        );
+        assert_eq!(written(|w| told.encode(w)), more, "{value:?}: 99 in {nesting:?} is lost");
+        let mut w = AttrWriter::new();
+        told.to_named::<T>().unwrap().unwrap().encode(&mut w);
+        let name = BuildErrorKind::UnknownAttributes(told.kind().to_string().into());
+        assert_eq!(w.take_error(), Some(name), "{value:?}: it is not told that 99 is lost");
     }
 }
 

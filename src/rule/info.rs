@@ -125,6 +125,13 @@ impl RuleInfo {
         }
     }
 
+    /// Encoded attributes that this library does not know, outside of expressions.
+    pub(super) fn unknown(&self) -> Box<[u8]> {
+        let mut unknown = AttrWriter::new();
+        unknown.copy(&self.raw, |number| !(NFTA_RULE_TABLE..=NFTA_RULE_CHAIN_ID).contains(&number));
+        unknown.bytes_written().into()
+    }
+
     /// The expressions as bytes.
     pub(crate) fn expressions(&self) -> &[u8] {
         self.part(&self.exprs)

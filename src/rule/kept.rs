@@ -81,7 +81,7 @@ impl RuleInfo {
         };
         let steps = self.exprs().map(|expr| expr.map(step)).collect::<Result<_, _>>()?;
         let userdata = Userdata::kept(self.userdata());
-        let (compat, incomplete) = (self.compat(), self.has_unknown());
-        Ok(Rule(RuleBuilder { steps, userdata, owner: None, compat, incomplete }))
+        let unknown = Some(self.unknown()).filter(|unknown| !unknown.is_empty());
+        Ok(Rule(RuleBuilder { steps, userdata, owner: None, compat: self.compat(), unknown }))
     }
 }

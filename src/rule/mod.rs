@@ -94,8 +94,8 @@ pub struct RuleBuilder {
     userdata: Userdata,
     owner: Option<Owner>,
     compat: Option<Compat>,
-    /// Whether it was read from a rule that has more than this says.
-    incomplete: bool,
+    /// Encoded attributes that this library does not know, of a rule that was read.
+    unknown: Option<Box<[u8]>>,
 }
 
 /// What one call on the builder adds.
@@ -141,7 +141,7 @@ impl Rule {
     /// Begins a rule.
     #[allow(clippy::new_ret_no_self, reason = "a rule is begun here, and is one when it is complete")]
     pub const fn new() -> RuleBuilder {
-        RuleBuilder { steps: Vec::new(), userdata: Userdata::None, owner: None, compat: None, incomplete: false }
+        RuleBuilder { steps: Vec::new(), userdata: Userdata::None, owner: None, compat: None, unknown: None }
     }
 
     /// Sets a comment of at most 127 bytes.
@@ -162,13 +162,6 @@ impl Rule {
     /// Says what protocol the rule is for, as [`RuleBuilder::compat`] does.
     pub fn compat(self, proto: u16, flags: CompatFlags) -> Self {
         Self(self.0.compat(proto, flags))
-    }
-
-    /// Accepts that attributes of the rule that was read, and that this library does not know, are lost
-    /// where this is written. Without it a batch refuses to write it.
-    pub fn forget_unknown(mut self) -> Self {
-        self.0.incomplete = false;
-        self
     }
 
     /// Returns the kernel's expressions for the rule in a chain: the family decides which tests
@@ -646,15 +639,15 @@ pub struct OwnSets<'a>(pub(crate) Vec<OwnSet<'a>>);
 
 impl AsRule for RuleBuilder {
     fn encode(&self, chain: &ChainRef, sets: &[u32], w: &mut AttrWriter, steps: &mut Vec<u8>) {
-        if self.incomplete {
-            w.fail(BuildErrorKind::UnknownAttributes("rule".into()));
-        }
         encode_list(w, sets, |encoder| {
             self.lower(chain, encoder, |encoder| steps.push(encoder.count.min(255) as u8));
         });
         userdata::write_rule(w, NFTA_RULE_USERDATA, &self.userdata, self.owner.as_ref());
         if let Some(compat) = self.compat {
             compat.write(w, NFTA_RULE_COMPAT);
+        }
+        if let Some(unknown) = &self.unknown {
+            w.raw(unknown);
         }
     }
 

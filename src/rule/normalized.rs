@@ -29,6 +29,8 @@ pub struct NormalizedRule {
     sets: Vec<Contents>,
     /// The rules of the chains that the rule has to itself, in the order of its verdicts.
     chains: Vec<Vec<NormalizedRule>>,
+    /// What this library does not know of the rule makes it another one.
+    unknown: Option<Box<[u8]>>,
 }
 
 /// The name that every set and chain of a rule's own has here.
@@ -44,7 +46,7 @@ impl NormalizedRule {
     fn new(exprs: Vec<Expr>) -> Self {
         let mut exprs = exprs;
         exprs.iter_mut().for_each(Expr::normalize);
-        Self { exprs: joined(exprs), sets: Vec::new(), chains: Vec::new() }
+        Self { exprs: joined(exprs), sets: Vec::new(), chains: Vec::new(), unknown: None }
     }
 
     /// Takes what is in the sets for which `contents` knows it, by their names.
@@ -88,6 +90,7 @@ impl NormalizedRule {
             expr
         };
         self.exprs.len() == other.exprs.len()
+            && self.unknown == other.unknown
             && self.exprs.iter().zip(&other.exprs).all(|(a, b)| a == b || anywhere(a) == anywhere(b))
     }
 
@@ -167,6 +170,7 @@ impl RuleBuilder {
     pub fn normalized(&self, chain: impl AsRef<ChainRef>) -> Result<NormalizedRule, BuildErrorKind> {
         let chain = chain.as_ref();
         let mut rule = NormalizedRule::new(self.exprs(chain)?);
+        rule.unknown.clone_from(&self.unknown);
         let mut own = self.steps.iter().filter_map(Step::own_set).map(|set| set.contents());
         // No set of a table's has a `%` in its name.
         rule.resolve(|name| if name.as_bytes().contains(&b'%') { own.next() } else { None });
@@ -200,6 +204,8 @@ impl RuleInfo {
     /// [`DecodeError`] if the kernel's bytes make no sense.
     pub fn normalized(&self) -> Result<NormalizedRule, DecodeError> {
         let exprs = self.exprs().map(|expr| expr.map(|expr| expr.comparable()));
-        exprs.collect::<Result<_, _>>().map(NormalizedRule::new)
+        let mut rule = exprs.collect::<Result<_, _>>().map(NormalizedRule::new)?;
+        rule.unknown = Some(self.unknown()).filter(|unknown| !unknown.is_empty());
+        Ok(rule)
     }
 }

@@ -79,9 +79,7 @@ impl RuleInfo {
         self.to_rule()?.leading_to(rules)
     }
 
-    /// Returns the rule to be made again, perhaps changed. Its expressions keep all that they have. If the rule
-    /// itself [has more](Self::has_unknown), a batch refuses to write it: that would be lost.
-    /// [`forget_unknown`](Rule::forget_unknown) accepts that.
+    /// Returns the rule to be made again, perhaps changed. Attributes that this library does not know stay.
     ///
     /// It refers to all sets and chains by their names; one
     /// that has some to itself comes with them from [`TableContents::to_rule`](crate::ruleset::TableContents::to_rule).
@@ -99,10 +97,10 @@ impl Rule {
     pub(crate) fn leading_to(self, rules: impl IntoIterator<Item = impl Into<Self>>) -> Result<Self, DecodeError> {
         let Self(mut rule) = self;
         let code = match rule.steps.pop() {
-            Some(Step::Kept(info)) => {
-                rule.incomplete |= info.has_unknown();
-                leads(info.get())
+            Some(Step::Kept(info)) if info.has_unknown() => {
+                return Err(DecodeError::new("rule", "what leads to its chain has more than is known here"));
             }
+            Some(Step::Kept(info)) => leads(info.get()),
             _ => None,
         };
         code.map(|code| rule.own(code, rules)).ok_or(DecodeError::new("rule", "it leads to no chain"))

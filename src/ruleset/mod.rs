@@ -5,6 +5,8 @@ pub(crate) mod lossless;
 mod show;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod unknown;
 
 use std::collections::HashMap;
 use std::fmt;
@@ -121,7 +123,7 @@ impl Ruleset {
             sets.iter().for_each(|set| put(NFT_MSG_NEWSET, set.info.raw()));
             objects.iter().for_each(|object| put(NFT_MSG_NEWOBJ, object.raw()));
             flowtables.iter().for_each(|flowtable| put(NFT_MSG_NEWFLOWTABLE, flowtable.raw()));
-            sets.iter().for_each(|set| set.write_entries(&mut w));
+            sets.iter().filter(|set| !set.entries.is_empty()).for_each(|set| set.write_entries(&mut w));
         }
         w.bytes_written().to_vec()
     }

@@ -9,7 +9,8 @@ use crate::datum::{predecessor, successor};
 use crate::error::{BuildErrorKind, DecodeError};
 use crate::expr::{Counter, Data, Expr, ExprInfo, Exprs, Value};
 use crate::userdata::{self, Comment};
-use crate::wire::{Attr, AttrWriter, Name};
+use crate::wire::reader::Notes;
+use crate::wire::{Attr, AttrReader, AttrWriter, Name};
 
 /// An element as the kernel has it.
 ///
@@ -67,7 +68,10 @@ impl ElementInfo {
     pub(super) fn decode(entry: Attr<'_>) -> Result<Self, DecodeError> {
         let mut info =
             Self { key: None, value: (), flags: ElementFlags::empty(), timeout: None, expires: None, more: None };
-        for attr in entry.nested()? {
+        // Whether there is more in what has a place above is told entry by entry.
+        let notes = Notes::default();
+        let attrs = AttrReader::new(entry.bytes(), &notes);
+        for attr in attrs.clone() {
             match attr? {
                 (NFTA_SET_ELEM_KEY, v) => info.key = Some(Data::read(v)?),
                 (NFTA_SET_ELEM_FLAGS, v) => info.flags = ElementFlags::from_bits_retain(v.u32()?),
@@ -75,17 +79,22 @@ impl ElementInfo {
                 (NFTA_SET_ELEM_EXPIRATION, v) => info.expires = Some(v.u64()?),
                 (NFTA_SET_ELEM_USERDATA, v) => info.more().userdata = v.bytes().into(),
                 (NFTA_SET_ELEM_KEY_END, v) => info.more().key_end = Some(Data::read(v)?),
-                (NFTA_SET_ELEM_DATA, v) => info.more().data = Some(Value::read(v)?),
+                (NFTA_SET_ELEM_DATA, v) => match Value::read(v) {
+                    // A value that is neither bytes nor a verdict is among the raw attributes.
+                    Err(_) if notes.has_unknown() => {}
+                    value => info.more().data = Some(value?),
+                },
                 (NFTA_SET_ELEM_EXPR, v) => info.more().exprs = vec![ExprInfo::read(v)?],
                 (NFTA_SET_ELEM_EXPRESSIONS, v) => {
                     info.more().exprs = Exprs::new(v.bytes()).collect::<Result<_, _>>()?
                 }
                 (NFTA_SET_ELEM_OBJREF, v) => info.more().object = Some(v.name()),
                 (NFTA_SET_ELEM_PAD, _) => {}
-                // Once: there may be thousands of them.
-                _ if info.raw().is_none() => info.more().raw = entry.bytes().into(),
-                _ => {}
+                (other, _) => attrs.note_unknown(other),
             }
+        }
+        if notes.has_unknown() {
+            info.more().raw = entry.bytes().into();
         }
         Ok(info)
     }
@@ -143,7 +152,7 @@ impl ElementInfo {
     }
 
     /// Returns all attributes as the kernel sent them, of an entry that has some which this
-    /// library does not know.
+    /// library does not know, in it or in its keys or value.
     pub fn raw(&self) -> Option<&[u8]> {
         self.more.as_ref().map(|more| &*more.raw).filter(|raw| !raw.is_empty())
     }

@@ -8,7 +8,8 @@ use super::element_info::ElementInfo;
 use super::{NFTA_LIST_ELEM, millis};
 use crate::expr::{Data, Expr, Unknown, Value};
 use crate::userdata;
-use crate::wire::{AttrWriter, Name};
+use crate::wire::reader::Notes;
+use crate::wire::{AttrReader, AttrWriter, Name};
 
 /// An entry of a set as the kernel keeps it, whatever the types of keys and values.
 ///
@@ -44,7 +45,8 @@ pub struct Entry {
     pub userdata: Vec<u8>,
     /// Stateful expressions, two at most.
     pub exprs: Vec<Expr>,
-    /// Encoded attributes that this library does not know. They are written as they are.
+    /// Encoded attributes that this library does not know. They are written as they are. A key or a value in
+    /// which there is more than bytes or a verdict is here, too, and written from here.
     pub unknown: Vec<u8>,
 }
 
@@ -79,13 +81,14 @@ impl Entry {
                 }
             }
         }
+        let strange = |attr| full && !self.unknown.is_empty() && contains(&self.unknown, attr);
         for (attr, key) in [(NFTA_SET_ELEM_KEY, &self.key), (NFTA_SET_ELEM_KEY_END, &self.key_end)] {
-            if let Some(key) = key {
+            if let Some(key) = key.as_ref().filter(|_| !strange(attr)) {
                 key.write(w, attr);
             }
         }
         if full {
-            if let Some(value) = &self.value {
+            if let Some(value) = self.value.as_ref().filter(|_| !strange(NFTA_SET_ELEM_DATA)) {
                 value.write(w, NFTA_SET_ELEM_DATA);
             }
             if !self.userdata.is_empty() {
@@ -105,7 +108,10 @@ impl From<&ElementInfo> for Entry {
         // What the set gives to all its entries kernels tell of the ends of intervals, too, and do not take.
         let end = info.is_interval_end();
         let known = |number| (NFTA_SET_ELEM_KEY..=NFTA_SET_ELEM_EXPRESSIONS).contains(&number);
-        unknown.copy(info.raw().unwrap_or_default(), |number| !known(number));
+        let raw = info.raw().unwrap_or_default();
+        let strange = [NFTA_SET_ELEM_KEY, NFTA_SET_ELEM_KEY_END, NFTA_SET_ELEM_DATA]
+            .map(|number| (number, is_strange(raw, number)));
+        unknown.copy(raw, |number| !known(number) || strange.contains(&(number, true)));
         Self {
             key: info.key().cloned(),
             key_end: info.key_end().cloned(),
@@ -120,6 +126,18 @@ impl From<&ElementInfo> for Entry {
             unknown: unknown.bytes_written().to_vec(),
         }
     }
+}
+
+/// Whether there is an attribute among others.
+fn contains(attrs: &[u8], number: u16) -> bool {
+    AttrReader::new(attrs, &Notes::default()).flatten().any(|(other, _)| other == number)
+}
+
+/// Whether a key or value holds what this library does not know.
+fn is_strange(attrs: &[u8], number: u16) -> bool {
+    let notes = Notes::default();
+    let mut found = AttrReader::new(attrs, &notes).flatten().filter(|(other, _)| *other == number);
+    found.any(|(_, value)| Value::read(value).is_err() || notes.has_unknown())
 }
 
 impl From<ElementInfo> for Entry {

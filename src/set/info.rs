@@ -32,6 +32,8 @@ pub struct SetInfo {
     set_type: Option<Box<str>>,
     count: Option<u32>,
     unknown_desc: Box<[u8]>,
+    /// Whether a concatenation's field has more than a length: then all are among `unknown_desc`, too.
+    unknown_fields: bool,
     raw: Box<[u8]>,
 }
 
@@ -66,6 +68,7 @@ impl SetInfo {
             set_type: None,
             count: None,
             unknown_desc: Box::default(),
+            unknown_fields: false,
             raw: raw.into(),
         };
         for attr in AttrReader::new(raw, &notes) {
@@ -97,28 +100,34 @@ impl SetInfo {
 
     fn read_desc(&mut self, attr: Attr<'_>) -> Result<(), DecodeError> {
         let mut fields = Vec::new();
+        let (mut more, mut unknown_fields) = (false, false);
         for part in attr.nested()? {
             match part? {
                 (NFTA_SET_DESC_SIZE, v) => self.size = Some(v.u32()?),
                 (NFTA_SET_DESC_CONCAT, list) => {
                     for field in list.nested()? {
                         for attr in field?.1.nested()? {
-                            if let (NFTA_SET_FIELD_LEN, v) = attr? {
-                                fields.push(v.u32()?);
+                            match attr? {
+                                (NFTA_SET_FIELD_LEN, v) => fields.push(v.u32()?),
+                                _ => unknown_fields = true,
                             }
                         }
                     }
                 }
-                // All of them, once.
-                _ if self.unknown_desc.is_empty() => {
-                    let mut unknown = AttrWriter::new();
-                    unknown.copy(attr.bytes(), |number| number > NFTA_SET_DESC_CONCAT);
-                    self.unknown_desc = unknown.bytes_written().into();
-                }
-                _ => {}
+                _ => more = true,
             }
         }
+        if more || unknown_fields {
+            let mut unknown = AttrWriter::new();
+            unknown.copy(attr.bytes(), |number| match number {
+                NFTA_SET_DESC_SIZE => false,
+                NFTA_SET_DESC_CONCAT => unknown_fields,
+                _ => true,
+            });
+            self.unknown_desc = unknown.bytes_written().into();
+        }
         self.fields = fields.into();
+        self.unknown_fields = unknown_fields;
         Ok(())
     }
 
@@ -294,6 +303,11 @@ impl SetInfo {
     /// Returns how many entries the kernel counts in it (Linux 6.16).
     pub fn count(&self) -> Option<u32> {
         self.count
+    }
+
+    /// Whether the list of fields is written from [`unknown_desc`](Self::unknown_desc).
+    pub(super) fn has_unknown_fields(&self) -> bool {
+        self.unknown_fields
     }
 
     pub(super) fn unknown_desc(&self) -> &[u8] {

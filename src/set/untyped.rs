@@ -56,7 +56,8 @@ pub struct UntypedSet {
     pub exprs: Vec<Expr>,
     /// Encoded attributes that this library does not know. They are written as they are.
     pub unknown: Vec<u8>,
-    /// Encoded attributes of the set's description (`NFTA_SET_DESC`) that this library does not know.
+    /// Encoded attributes of the set's description (`NFTA_SET_DESC`) that this library does not know. Where a
+    /// field has more than its length, the fields are here and not in [`fields`](Self::fields).
     pub unknown_desc: Vec<u8>,
 }
 
@@ -133,7 +134,7 @@ impl From<&SetInfo> for UntypedSet {
             object_kind: info.object_kind(),
             policy: info.policy(),
             size: info.size(),
-            fields: info.fields().to_vec(),
+            fields: if info.has_unknown_fields() { Vec::new() } else { info.fields().to_vec() },
             timeout: info.timeout(),
             gc_interval: info.gc_interval(),
             userdata: info.userdata().to_vec(),

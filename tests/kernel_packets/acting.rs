@@ -3,7 +3,7 @@
 use std::net::TcpListener;
 
 use nftlink::datum::{CtState, TcpFlags};
-use nftlink::expr::{Dup, Fwd, Immediate, Reg, Synproxy, SynproxyFlags, Tproxy};
+use nftlink::expr::{Dup, Fwd, Immediate, Queue, QueueFlags, Reg, Synproxy, SynproxyFlags, Tproxy};
 use nftlink::field::ct;
 use nix::net::if_::if_nametoindex;
 use nix::sys::socket::{setsockopt, sockopt};
@@ -149,4 +149,33 @@ pub(super) fn handshakes_are_answered_in_the_servers_stead() {
     pass(&tcp_from(&client, from), at(to, 7));
     let counts = packets(&mut conn, &table, "input");
     assert_eq!(counts[0], 2, "each handshake began once: {counts:?}");
+}
+
+/// For the queue expression: asks the kernel for one.
+pub(super) fn kernel_queues() -> Result<(), String> {
+    let table = Table::ip("probe");
+    let chain = table.chain("chain").filter(Hook::INPUT, Priority::FILTER);
+    let mut batch = Batch::new();
+    batch.add(&table).add(&chain).append(&chain, Rule::new().queue(Queue::new(0)));
+    match Conn::open().and_then(|mut conn| conn.check(&batch)) {
+        Err(error) if error.is_not_found() => Err("this kernel does not queue packets".to_owned()),
+        other => other.map_err(|error| error.to_string()),
+    }
+}
+
+pub(super) fn packets_for_a_queue_of_nobodys_are_dropped_unless_it_is_bypassed() {
+    let mut cable = cable();
+    let (client, server) = cable.address::<Ipv4Addr>();
+    let _servers = serve(&cable.server, [7, 8].map(|port| at(server, port)));
+    let fw = Table::inet("fw");
+    let input = fw.chain("input").filter(Hook::INPUT, Priority::FILTER);
+    let mut batch = Batch::new();
+    batch.add(&fw).add(&input);
+    batch.append(&input, Rule::new().when(udp::dport().eq(7)).counter().queue(Queue::new(3)));
+    let bypassed = Queue::range(4, 2).flags(QueueFlags::BYPASS);
+    batch.append(&input, Rule::new().when(udp::dport().eq(8)).counter().queue(bypassed));
+    cable.conn.commit(&batch).unwrap();
+    let ask = |port, passes| (format!("udp {port}"), udp_from(&cable.client, client), at(server, port), passes);
+    assert_who_passes(vec![ask(7, false), ask(8, true)]);
+    assert_eq!(packets(&mut cable.conn, &fw, "input"), [1, 1]);
 }
