@@ -607,3 +607,5 @@ impl fmt::Display for Batch {
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod unknown;

@@ -5,8 +5,6 @@ pub(crate) mod lossless;
 mod show;
 #[cfg(test)]
 mod tests;
-#[cfg(test)]
-mod unknown;
 
 use std::collections::HashMap;
 use std::fmt;

@@ -1,8 +1,9 @@
 //! What later kernels may tell and this library does not know yet: it is read, hides nothing, and is written
 //! back as it came; a spec that is made from it keeps it, or says that it would be lost.
 
-use crate::chain::{Chain, ChainFlags, ChainInfo, ChainKind, Hook, Hooked, NFT_MSG_NEWCHAIN, Policy};
-use crate::datum::Port;
+use super::Batch;
+use crate::chain::{Chain, ChainFlags, ChainInfo, ChainKind, Device, Hook, Hooked, NFT_MSG_NEWCHAIN, Policy};
+use crate::datum::{Interval, Port};
 use crate::error::BuildErrorKind;
 use crate::expr::{Counter, Data, Value, Verdict};
 use crate::flowtable::{Flowtable, FlowtableFlags, FlowtableInfo, NFT_MSG_NEWFLOWTABLE};
@@ -10,13 +11,12 @@ use crate::object::{self, NFT_MSG_NEWOBJ, Named, ObjectInfo, ObjectKind};
 use crate::rule::{NFT_MSG_NEWRULE, Rule, RuleInfo};
 use crate::ruleset::{Ruleset, TableContents};
 use crate::set::{
-    ElementFlags, ElementInfo, Entry, NFT_MSG_NEWSET, NFT_MSG_NEWSETELEM, SetFlags, SetInfo, SetPolicy, UntypedSet,
-    WhatOfElement, assemble,
+    ElementFlags, ElementInfo, Entry, Map, NFT_MSG_NEWSET, NFT_MSG_NEWSETELEM, SetFlags, SetInfo, SetPolicy,
+    UntypedSet, WhatOfElement, assemble,
 };
 use crate::table::{NFT_MSG_NEWTABLE, Table, TableFlags, TableInfo};
 use crate::wire::message::{Content, Messages, message};
 use crate::wire::{AttrWriter, Family};
-use crate::{Batch, Device, Interval, Map};
 
 /// The number of an attribute that there is not.
 const NEW: u16 = 99;
