@@ -36,5 +36,5 @@ guest() {
 here=$(dirname "$(realpath "$0")")
 # What cargo promises the tests it runs: the package's directory as working directory.
 cd "$here/../.."; export CARGO_MANIFEST_DIR=$PWD
-VM_TIMEOUT=${VM_TIMEOUT:-900} exec "$here/run-in-vm.sh" "$kernel" \
+VM_TIMEOUT=${VM_TIMEOUT:-1800} exec "$here/run-in-vm.sh" "$kernel" \
     bash -c "$(declare -f guest); guest \"\$@\"" guest ${#executables[@]} "${executables[@]}" "$@"
