@@ -154,7 +154,9 @@ fn describe(ruleset: &Ruleset) -> String {
     let count = |of: fn(&TableContents) -> usize| ruleset.tables().iter().map(of).sum::<usize>();
     let rules = count(|table| table.rules().len());
     let elements = count(|table| table.sets().iter().map(|set| set.entries().len()).sum());
-    format!("a ruleset of {} tables, {rules} rules and {elements} entries of sets", ruleset.tables().len())
+    let count = |count: usize, what: &str| format!("{count} {what}{}", if count == 1 { "" } else { "s" });
+    let (tables, rules) = (count(ruleset.tables().len(), "table"), count(rules, "rule"));
+    format!("a ruleset of {tables}, {rules} and {elements} entries of sets")
 }
 
 /// What means something else after a reboot, or on another machine: numbers of interfaces and of control groups.

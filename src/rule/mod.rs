@@ -348,10 +348,7 @@ impl RuleBuilder {
     pub fn exprs(&self, chain: impl AsRef<ChainRef>) -> Result<Vec<Expr>, BuildErrorKind> {
         let mut collected = Collector::default();
         self.lower(chain.as_ref(), &mut collected, |_| {});
-        // Some mistakes are found only where an expression is written.
-        let mut w = AttrWriter::new();
-        collected.exprs.iter().for_each(|expr| expr.write(&mut w));
-        match collected.mistake.or_else(|| w.take_error()) {
+        match collected.mistake {
             Some(mistake) => Err(mistake),
             None if collected.exprs.len() > EXPRS_MAX => {
                 Err(BuildErrorKind::TooManyExpressions { count: collected.exprs.len() })
@@ -527,9 +524,21 @@ struct Collector {
     sets: u32,
 }
 
+impl Collector {
+    fn keep(&mut self, expr: Expr) {
+        // Some mistakes are found only where an expression is written.
+        let mut w = AttrWriter::new();
+        expr.write(&mut w);
+        if let Some(mistake) = w.take_error() {
+            self.fail(mistake);
+        }
+        self.exprs.push(expr);
+    }
+}
+
 impl Sink for Collector {
     fn put<E: Wire + Into<Expr>>(&mut self, expr: E) {
-        self.exprs.push(expr.into());
+        self.keep(expr.into());
     }
 
     fn fail(&mut self, mistake: BuildErrorKind) {
@@ -544,13 +553,14 @@ impl Sink for Collector {
 
 impl Raw for Collector {
     fn put_expr(&mut self, expr: &Expr) {
-        self.exprs.push(expr.clone());
+        self.keep(expr.clone());
     }
 
     fn put_kept(&mut self, info: &ExprInfo) {
         if let Some(mistake) = info.mistake() {
             self.fail(mistake);
         }
+        // What was read may be written again, whatever it is.
         self.exprs.push(info.comparable());
     }
 }

@@ -3,6 +3,7 @@ use std::ops::RangeInclusive;
 
 use super::*;
 use crate::datum::{IfName, L4Proto, Mark, Port};
+use crate::expr::Limit;
 use crate::field::{concat, ip, ip6, meta, tcp, th, udp};
 use crate::object::Counter;
 use crate::set::Set;
@@ -355,4 +356,18 @@ fn protocols_of_a_key_may_have_ports() {
     let protocols = crate::Map::<(L4Proto, Port), (Ipv4Addr, Port)>::new(Table::new(Family::IP, "fw"), "published");
     let to = concat((meta::l4proto(), th::dport())).map(&protocols);
     assert!(code(Family::IP, Rule::new().dnat(to)).ends_with("nat dnat ip addr_min reg 1 proto_min reg 9\n"));
+}
+
+#[test]
+fn a_rule_that_was_read_is_shown_whatever_numbers_it_has() {
+    // The kernel has it; a program that wants it is told that it is too much.
+    let limit = Limit::bytes(u64::MAX, Limit::HOUR);
+    assert!(Rule::new().expr(limit).exprs(Table::inet("fw").chain("c")).is_err());
+    let mut w = AttrWriter::new();
+    w.nest(NFTA_RULE_EXPRESSIONS, |w| Expr::from(limit).write(w));
+    assert!(w.take_error().is_some());
+    let info = RuleInfo::decode(Family::INET, w.bytes_written(), &mut None).unwrap();
+    let again = info.to_rule().unwrap();
+    assert_eq!(again.exprs(info.chain()), Ok(vec![limit.into()]));
+    assert_eq!(again.bytecode(info.chain()).unwrap().to_string(), info.bytecode().to_string());
 }

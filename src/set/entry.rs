@@ -66,6 +66,11 @@ impl Entry {
         Self { flags: ElementFlags::INTERVAL_END, ..Self::new(key) }
     }
 
+    /// Returns the comment in its userdata, if there is one that is text.
+    pub fn comment(&self) -> Option<&str> {
+        userdata::comment(&self.userdata)
+    }
+
     /// Writes it as an entry of a list, in nft's order of attributes: all of it, or what names it.
     pub(crate) fn encode(&self, what: WhatOfElement, w: &mut AttrWriter) {
         let entry = w.open(NFTA_LIST_ELEM);
