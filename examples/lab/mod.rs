@@ -476,7 +476,7 @@ impl Server {
     pub fn udp(namespace: &Namespace, address: impl Into<SocketAddr>) -> Result<Self, LabError> {
         let address = address.into();
         let start = || -> io::Result<Self> {
-            let socket = namespace.run(|| UdpSocket::bind(address))?;
+            let socket = bind(namespace, || UdpSocket::bind(address))?;
             socket.set_read_timeout(Some(TICK))?;
             let address = socket.local_addr()?;
             Self::start(address, move |peers| {
@@ -499,7 +499,7 @@ impl Server {
     pub fn tcp(namespace: &Namespace, address: impl Into<SocketAddr>) -> Result<Self, LabError> {
         let address = address.into();
         let start = || -> io::Result<Self> {
-            let listener = namespace.run(|| TcpListener::bind(address))?;
+            let listener = bind(namespace, || TcpListener::bind(address))?;
             // Linux applies it to accept(2).
             socket::setsockopt(&listener, sockopt::ReceiveTimeout, &timeval(TICK))?;
             Self::start(listener.local_addr()?, move |peers| {
@@ -534,6 +534,18 @@ impl Server {
             }
         })?;
         Ok(Self { address, peers, stop, thread: Some(thread) })
+    }
+}
+
+/// Binds a socket in a namespace. The port of a server that has just ended may be taken for a moment: a program that
+/// another thread starts has all of this one's sockets until it is executed.
+fn bind<S: Send>(namespace: &Namespace, bind: impl Fn() -> io::Result<S> + Send + Sync) -> io::Result<S> {
+    let deadline = Instant::now() + SETTLE;
+    loop {
+        match namespace.run(&bind) {
+            Err(error) if error.kind() == io::ErrorKind::AddrInUse && Instant::now() < deadline => thread::sleep(TICK),
+            result => return result,
+        }
     }
 }
 
