@@ -225,6 +225,7 @@ fn main() -> ExitCode {
         test!(exprs_load::sockets_senders_and_ipsec_come_back),
         test!(exprs_load::cgroups_of_sockets_come_back).requires(support::kernel_knows_cgroups_of_sockets),
         test!(exprs_load::tunnels_come_back),
+        test!(exprs_load::what_bridges_know_of_frames_comes_back).requires(support::kernel_knows_bridges_of_frames),
         test!(exprs_load::numbers_and_hashes_come_back),
         test!(exprs_load::numbers_that_the_kernel_cannot_take_are_refused_before),
         test!(exprs_load::what_the_kernel_refuses_names_the_expression),

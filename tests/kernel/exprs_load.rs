@@ -2,8 +2,9 @@
 
 use nftlink::error::BuildErrorKind;
 use nftlink::expr::{
-    Expr, Exthdr, ExthdrFlags, ExthdrOp, Fib, FibFlags, FibResult, Hash, HashKind, Immediate, Numgen, NumgenKind, Osf,
-    OsfFlags, OsfTtl, Reg, Rt, RtKey, Socket, SocketKey, Tunnel, TunnelKey, TunnelMode, Xfrm, XfrmDirection, XfrmKey,
+    Expr, Exthdr, ExthdrFlags, ExthdrOp, Fib, FibFlags, FibResult, Hash, HashKind, Immediate, Meta, MetaKey, Numgen,
+    NumgenKind, Osf, OsfFlags, OsfTtl, Reg, Rt, RtKey, Socket, SocketKey, Tunnel, TunnelKey, TunnelMode, Xfrm,
+    XfrmDirection, XfrmKey,
 };
 use nftlink::{Chain, Errno, Hook, Hooked, Priority, Rule, RuleBuilder, Table};
 
@@ -173,6 +174,21 @@ pub(crate) fn tunnels_come_back() {
             tunnel(TunnelKey::PATH, TunnelMode::RX),
             tunnel(TunnelKey::ID, TunnelMode::TX),
             Fib::new(FibResult::OIF, FibFlags::SADDR | FibFlags::IIF, Reg::R1).into(),
+        ],
+    );
+}
+
+pub(crate) fn what_bridges_know_of_frames_comes_back() {
+    let bridge = Table::bridge("frames");
+    let load = |key| Meta::load(key, SAME_AS_R2).into();
+    come_back(
+        &bridge,
+        &at(&bridge, Hook::FORWARD),
+        &[
+            load(MetaKey::BRI_IIFNAME),
+            load(MetaKey::BRI_OIFNAME),
+            load(MetaKey::BRI_IIFPVID),
+            load(MetaKey::BRI_IIFVPROTO),
         ],
     );
 }

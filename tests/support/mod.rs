@@ -27,7 +27,8 @@ use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread;
 
 use libtest_mimic::{Arguments, Failed, Trial};
-use nftlink::{Batch, Conn, Hook, Priority, Rule, Table};
+use nftlink::expr::{Meta, MetaKey, Reg};
+use nftlink::{Batch, Conn, Errno, Hook, Priority, Rule, Table};
 
 #[path = "../../examples/lab/mod.rs"]
 pub mod lab;
@@ -376,6 +377,20 @@ pub fn kernel_rejects_frames() -> Result<(), String> {
     batch.add(&table).add(&chain).append(&chain, Rule::new().reject());
     match Conn::open().and_then(|mut conn| conn.check(&batch)) {
         Err(error) if error.is_not_found() => Err("this kernel does not reject frames".to_owned()),
+        other => other.map_err(|error| error.to_string()),
+    }
+}
+
+/// For what bridges know of frames (`NFT_BRIDGE_META`): asks the kernel for the name of one.
+pub fn kernel_knows_bridges_of_frames() -> Result<(), String> {
+    let table = Table::bridge("probe");
+    let chain = table.chain("chain");
+    let mut batch = Batch::new();
+    batch.add(&table).add(&chain).append(&chain, Rule::new().expr(Meta::load(MetaKey::BRI_IIFNAME, Reg::R1)));
+    match Conn::open().and_then(|mut conn| conn.check(&batch)) {
+        Err(error) if error.rejections().any(|refused| refused.errno() == Errno::EOPNOTSUPP) => {
+            Err("this kernel was built without what bridges know of frames".to_owned())
+        }
         other => other.map_err(|error| error.to_string()),
     }
 }
