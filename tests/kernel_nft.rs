@@ -68,6 +68,7 @@ fn main() -> ExitCode {
         test!(language::statements::fields_that_are_set).needs_nft(),
         test!(language::statements::sets_that_packets_change).needs_nft().requires(support::linux_5_11),
         test!(language::statements::what_this_kernel_lacks_is_sent_as_nft_does).needs_nft(),
+        test!(language::parts::parts_of_bytes).needs_nft(),
         test!(language::mistakes::what_makes_no_sense_is_refused),
         test!(language::mistakes::the_pairs_use_all_of_the_language),
         test!(objects::listed_as_a_person_would_write_them).needs_nft(),
