@@ -29,7 +29,7 @@ pub(super) const MH: u8 = 135;
 /// A field of an extension header: `len` bits, `offset` bits behind its beginning.
 pub(super) fn ipv6<V: Datum>(name: &'static str, header: u8, number: u32, offset: u16, len: u8) -> Field<V> {
     let of = Typeof::Exthdr { header: header.into(), field: number, op: None };
-    Field::exthdr(name, ExthdrOp::IPV6, header, of, offset, len).needing(Needs::Network(Family::IP6))
+    Field::exthdr(name, ExthdrOp::IPV6, header, of, offset, len).needing(Needs::Extensions(Family::IP6))
 }
 
 /// The `n`th address in a routing header, the first being 1.
@@ -45,7 +45,7 @@ pub(super) fn nth_address(name: &'static str, n: u8) -> Field<Ipv6Addr> {
 
 fn present(name: &'static str, header: u8) -> Field<Boolean> {
     let of = Typeof::Exthdr { header: header.into(), field: 0, op: None };
-    Field::loaded(name, Exthdr::present(ExthdrOp::IPV6, header, Reg::R1), of).needing(Needs::Network(Family::IP6))
+    Field::loaded(name, Exthdr::present(ExthdrOp::IPV6, header, Reg::R1), of).needing(Needs::Extensions(Family::IP6))
 }
 
 /// `exthdr hbh`: whether the packet has options for every hop.

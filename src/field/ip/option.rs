@@ -34,12 +34,12 @@ fn of(option: u8, number: u32) -> Typeof {
 
 fn present(name: &'static str, option: u8) -> Field<Boolean> {
     let present = Exthdr::present(ExthdrOp::IPV4, option, Reg::R1);
-    Field::loaded(name, present, of(option, 1)).needing(Needs::Network(Family::IP))
+    Field::loaded(name, present, of(option, 1)).needing(Needs::Extensions(Family::IP))
 }
 
 /// A field of an option: `len` bits, `offset` bits behind its beginning.
 fn field<V: Datum>(name: &'static str, option: u8, number: u32, offset: u16, len: u8) -> Field<V> {
-    Field::exthdr(name, ExthdrOp::IPV4, option, of(option, number), offset, len).needing(Needs::Network(Family::IP))
+    Field::exthdr(name, ExthdrOp::IPV4, option, of(option, number), offset, len).needing(Needs::Extensions(Family::IP))
 }
 
 /// `ip option rr`: whether the packet has the route that is recorded.
