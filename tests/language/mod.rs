@@ -11,28 +11,40 @@ mod mistakes;
 mod sent;
 
 mod adjacent;
+mod ah;
 mod arp;
 mod bits;
+mod comp;
 mod ct;
+mod dccp;
 mod dynamic;
+mod esp;
 mod ether;
+mod exthdr;
 mod icmp;
+mod igmp;
 mod ip;
 mod ip6;
+mod ip_option;
 mod maps;
 mod meta;
 mod nat;
 mod parts;
+mod raw;
 mod reject;
+mod sctp;
 mod sets;
 mod statements;
 mod table_sets;
 mod tcp;
+mod tcp_option;
+mod udplite;
+mod vlan;
 
 use std::process::ExitCode;
 
 use nftlink::field::Match;
-use nftlink::{Batch, Family, Rule, Table};
+use nftlink::{Batch, Family, Rule, RuleBuilder, Table};
 
 use crate::support::{self, Test};
 
@@ -52,7 +64,19 @@ pub(super) fn main() -> ExitCode {
         lesson!(ip6),
         lesson!(tcp),
         lesson!(icmp),
+        lesson!(igmp),
+        lesson!(udplite),
+        lesson!(dccp),
+        lesson!(sctp).requires(support::linux_5_14),
+        lesson!(ah),
+        lesson!(esp),
+        lesson!(comp),
+        lesson!(tcp_option).requires(support::linux_5_18),
+        lesson!(ip_option),
+        lesson!(exthdr),
         lesson!(ether),
+        lesson!(vlan, declarations),
+        lesson!(raw).requires(support::linux_5_16),
         lesson!(arp),
         lesson!(meta),
         lesson!(ct),
