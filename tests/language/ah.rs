@@ -23,15 +23,14 @@ fn fields() -> Vec<Pair> {
 fn next() -> Vec<Pair> {
     vec![
         is("ah nexthdr != tcp", ah::nexthdr().ne(L4Proto::TCP)),
-        is("ah nexthdr { tcp, udp }", ah::nexthdr().one_of([L4Proto::TCP, L4Proto::UDP])),
         is("ah nexthdr != { tcp, udp }", ah::nexthdr().none_of([L4Proto::TCP, L4Proto::UDP])),
-        is("ah nexthdr 6-17", ah::nexthdr().in_range(L4Proto::TCP..=L4Proto::UDP)),
+        is("ah nexthdr 6-17", ah::nexthdr().in_range(6..=17)),
     ]
 }
 
 fn set() -> Vec<Pair> {
     vec![
-        does("ah nexthdr set tcp", Rule::new().set(ah::nexthdr(), L4Proto::TCP)),
+        does("ah nexthdr set tcp", Rule::new().set(ah::nexthdr(), L4Proto::TCP)).typed("ah nexthdr set 6"),
         does("ah hdrlength set 4", Rule::new().set(ah::hdrlength(), 4)),
         does("ah reserved set 1", Rule::new().set(ah::reserved(), 1)),
         does("ah spi set 7", Rule::new().set(ah::spi(), 7)),

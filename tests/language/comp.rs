@@ -19,14 +19,13 @@ pub(super) fn pairs() -> Vec<Pair> {
 fn next() -> Vec<Pair> {
     vec![
         is("comp nexthdr != tcp", comp::nexthdr().ne(L4Proto::TCP)),
-        is("comp nexthdr { tcp, udp }", comp::nexthdr().one_of([L4Proto::TCP, L4Proto::UDP])),
-        is("comp nexthdr 6-17", comp::nexthdr().in_range(L4Proto::TCP..=L4Proto::UDP)),
+        is("comp nexthdr 6-17", comp::nexthdr().in_range(6..=17)),
     ]
 }
 
 fn set() -> Vec<Pair> {
     vec![
-        does("comp nexthdr set tcp", Rule::new().set(comp::nexthdr(), L4Proto::TCP)),
+        does("comp nexthdr set tcp", Rule::new().set(comp::nexthdr(), L4Proto::TCP)).typed("comp nexthdr set 6"),
         does("comp flags set 0x1", Rule::new().set(comp::flags(), 1)),
         does("comp cpi set 2", Rule::new().set(comp::cpi(), 2)),
     ]

@@ -22,7 +22,12 @@ pub(super) fn pairs() -> Vec<Pair> {
     // nft does not leave out what it tests before.
     each(pairs, |pair| {
         let listed = format!("meta nfproto ipv4 {}", pair.text);
-        pair.listed_in(Family::INET, listed).not_in(Family::IP6, NOT_THERE)
+        let in_bridge = format!("ether type ip {}", pair.text);
+        let in_netdev = format!("meta protocol ip {}", pair.text);
+        pair.listed_in(Family::INET, listed)
+            .listed_in(Family::BRIDGE, in_bridge)
+            .listed_in(Family::NETDEV, in_netdev)
+            .not_in(Family::IP6, NOT_THERE)
     })
 }
 
