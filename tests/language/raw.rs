@@ -25,8 +25,8 @@ pub(super) fn pairs() -> Vec<Pair> {
 
 fn bytes() -> Vec<Pair> {
     vec![
-        is("@ll,0,48 0x20000000001", raw::link::<Bytes<6>>(0).eq([2, 0, 0, 0, 0, 1])),
-        is("@ll,0,48 != 0x20000000001", raw::link::<Bytes<6>>(0).ne([2, 0, 0, 0, 0, 1])),
+        is("@ll,320,48 0x20000000001", raw::link::<Bytes<6>>(320).eq([2, 0, 0, 0, 0, 1])),
+        is("@ll,320,48 != 0x20000000001", raw::link::<Bytes<6>>(320).ne([2, 0, 0, 0, 0, 1])),
         is("@nh,384,64 0x4006000000000000", raw::network::<Bytes<8>>(384).eq([0x40, 6, 0, 0, 0, 0, 0, 0])),
         is("@nh,512,128 0x1", raw::network::<Bytes<16>>(512).eq([0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1])),
         is("@nh,320,40 { 0x1, 0x2 }", raw::network::<Bytes<5>>(320).one_of([[0, 0, 0, 0, 1], [0, 0, 0, 0, 2]])),
@@ -79,7 +79,7 @@ fn set() -> Vec<Pair> {
     vec![
         does("@nh,328,8 set 0x5", Rule::new().set(raw::network::<Integer8>(328), 5)),
         does("@nh,416,32 set 0x5", Rule::new().set(raw::network::<Integer32>(416), 5)),
-        does("@ll,0,48 set 0x5", Rule::new().set(raw::link::<Bytes<6>>(0), [0, 0, 0, 0, 0, 5])),
+        does("@ll,320,48 set 0x5", Rule::new().set(raw::link::<Bytes<6>>(320), [0, 0, 0, 0, 0, 5])),
         does(
             "@th,32,16 set @th,48,16",
             Rule::new().set(raw::transport::<Integer16>(32), raw::transport::<Integer16>(48)),

@@ -68,6 +68,10 @@ fn behind_tags() -> Vec<Pair> {
             .not_in(Family::INET, NO_SUCH),
         does("vlan id 1 tcp dport 22", tagged().when(tcp::dport().eq(22))),
         does("vlan id 1 ip saddr 10.0.0.1 udp dport 53", tagged().when(ip::saddr().eq(A)).when(udp::dport().eq(53))),
+        does(
+            "ether type 8021q ip saddr 10.0.0.1",
+            Rule::new().when(ether::ether_type().eq(EtherType::VLAN)).when(ip::saddr().eq(A)),
+        ),
         does("vlan id 1 icmp type echo-request", tagged().when(icmp::icmp_type().eq(IcmpType::ECHO_REQUEST)))
             .not_in(Family::IP6, NOT_THERE),
         does("vlan id 1 icmp type { echo-reply, echo-request } icmp id 4", tagged().when(icmp::id().eq(4)))
@@ -117,10 +121,6 @@ fn stacked() -> Vec<Pair> {
         does("ether type 8021q vlan type != ip", Rule::new().when(vlan::vlan_type().ne(EtherType::IP)))
             .typed("vlan type != ip"),
         is("vlan type { ip, ip6 }", vlan::vlan_type().one_of([EtherType::IP, EtherType::IP6])),
-        does(
-            "ether type 8021q ip saddr 10.0.0.1",
-            Rule::new().when(ether::ether_type().eq(EtherType::VLAN)).when(ip::saddr().eq(A)),
-        ),
         does("meta l4proto tcp vlan id 1 reject with tcp reset", tagged().reject_with(RejectWith::TcpReset))
             .typed("vlan id 1 reject with tcp reset"),
     ]

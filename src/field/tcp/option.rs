@@ -59,6 +59,8 @@ pub fn raw<V: Datum>(option: impl Into<TcpOption>, offset: u16) -> Field<V, Writ
 }
 
 /// `tcp option @42,16,4`: so many bits of the option of that number, so many bits behind its beginning. As [`raw`].
+///
+/// nft 1.0.6 crashes where it lists some bits of an option that it has no name for.
 pub fn raw_bits<V: Datum>(option: impl Into<TcpOption>, offset: u16, len: u8) -> Field<V, Write> {
     let option = option.into();
     match bits_of::<V>("tcp option", offset, len) {
