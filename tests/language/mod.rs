@@ -22,6 +22,7 @@ mod ip6;
 mod maps;
 mod meta;
 mod nat;
+mod parts;
 mod reject;
 mod sets;
 mod statements;
@@ -57,6 +58,7 @@ pub(super) fn main() -> ExitCode {
         lesson!(ct),
         lesson!(bits),
         lesson!(adjacent),
+        lesson!(parts),
         lesson!(sets),
         lesson!(table_sets, declarations).requires(support::linux_5_13),
         lesson!(maps, declarations).requires(support::linux_5_13),
@@ -143,6 +145,7 @@ impl Pair {
     }
 
     /// Notes why the bytes are not nft's; then they may not be.
+    #[allow(dead_code, reason = "for pairs where nft is wrong")]
     fn differs(mut self, why: &'static str) -> Self {
         self.differs = Some(why);
         self
