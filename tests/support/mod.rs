@@ -370,6 +370,11 @@ pub fn linux_6_4() -> Result<(), String> {
     since((6, 4), "other devices of a chain")
 }
 
+/// For two registers that are combined.
+pub fn linux_6_13() -> Result<(), String> {
+    since((6, 13), "combination of two registers")
+}
+
 /// For prefixes of devices.
 pub fn linux_6_17() -> Result<(), String> {
     since((6, 17), "prefixes of devices")
