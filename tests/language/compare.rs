@@ -5,7 +5,7 @@
 //! has of both; nft's listings of both, which have to be the text. Where nft takes a rule and this kernel has not
 //! what it needs, the messages are compared alone.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::sync::{Mutex, PoisonError};
 
@@ -16,27 +16,40 @@ use super::{CHAIN, Declaration, FAMILIES, Pair, TABLE, table};
 use crate::support;
 use crate::support::state::{self, Attributes};
 
+/// Fewer pairs, and fewer shapes of rules, are too few to say that the language is there.
+const PAIRS_AT_LEAST: usize = 1700;
+const SHAPES_AT_LEAST: usize = 1150;
+
 /// What has been compared by now.
 struct Tally {
-    lessons: usize,
+    files: usize,
     pairs: BTreeSet<String>,
+    shapes: BTreeSet<String>,
     runs: usize,
 }
 
-static TALLY: Mutex<Tally> = Mutex::new(Tally { lessons: 0, pairs: BTreeSet::new(), runs: 0 });
+static TALLY: Mutex<Tally> = Mutex::new(Tally { files: 0, pairs: BTreeSet::new(), shapes: BTreeSet::new(), runs: 0 });
 
-/// Tells what was compared.
-pub(super) fn tally(lessons: usize) -> bool {
+/// Tells what was compared, and whether that is enough, if all files of pairs were.
+///
+/// A pair counts once, in however many families it is compared, and so does its shape: that of the first of them.
+pub(super) fn tally(files: usize) -> bool {
     let tally = TALLY.lock().unwrap_or_else(PoisonError::into_inner);
-    if tally.lessons == lessons {
-        println!("{} pairs, compared {} times\n", tally.pairs.len(), tally.runs);
+    let (pairs, shapes) = (tally.pairs.len(), tally.shapes.len());
+    if tally.files == 0 {
+        return true;
     }
-    true
+    println!("{pairs} pairs, {shapes} shapes; compared {} times\n", tally.runs);
+    let are_enough = tally.files < files || (pairs >= PAIRS_AT_LEAST && shapes >= SHAPES_AT_LEAST);
+    if !are_enough {
+        eprintln!("too few: {PAIRS_AT_LEAST} pairs and {SHAPES_AT_LEAST} shapes are wanted");
+    }
+    are_enough
 }
 
 /// Compares all pairs of a file in all families, and tells of all that differ.
-pub(super) fn all(lesson: &str, pairs: fn(&Table) -> Vec<Pair>, declarations: fn() -> Vec<Declaration>) {
-    let (mut wrong, mut runs, mut compared) = (Vec::new(), 0, BTreeSet::new());
+pub(super) fn all(file: &str, pairs: fn(&Table) -> Vec<Pair>, declarations: fn() -> Vec<Declaration>) {
+    let (mut wrong, mut runs, mut compared) = (Vec::new(), 0, BTreeMap::new());
     for family in FAMILIES {
         let table = table(family);
         let (pairs, declarations) = (pairs(&table), declarations());
@@ -44,15 +57,17 @@ pub(super) fn all(lesson: &str, pairs: fn(&Table) -> Vec<Pair>, declarations: fn
         in_family.compare_all();
         wrong.extend(in_family.wrong.into_iter().map(|what| format!("family {family}: {what}")));
         runs += in_family.compared.len();
-        compared.extend(in_family.compared);
+        in_family.compared.into_iter().for_each(|(n, shape)| _ = compared.entry(n).or_insert(shape));
     }
     let all = pairs(&table(Family::INET));
-    let never = (0..all.len()).filter(|n| !compared.contains(n)).map(|n| format!("{}\n  in no family", all[n].text));
+    let never =
+        (0..all.len()).filter(|n| !compared.contains_key(n)).map(|n| format!("{}\n  in no family", all[n].text));
     wrong.extend(never);
-    assert!(wrong.is_empty(), "{lesson}, {} pairs, wrong:\n{}", all.len(), wrong.join("\n"));
+    assert!(wrong.is_empty(), "{file}, {} pairs, wrong:\n{}", all.len(), wrong.join("\n"));
     let mut tally = TALLY.lock().unwrap_or_else(PoisonError::into_inner);
-    tally.lessons += 1;
+    tally.files += 1;
     tally.runs += runs;
+    tally.shapes.extend(compared.into_values());
     tally.pairs.extend(all.iter().map(|pair| format!("{} ({})", pair.text, pair.nft())));
 }
 
@@ -72,8 +87,8 @@ struct InFamily<'a> {
     pairs: &'a [Pair],
     declarations: Vec<&'a Declaration>,
     wrong: Vec<String>,
-    /// The pairs that were compared, by their places.
-    compared: Vec<usize>,
+    /// The shapes of the pairs that were compared, and the places of those.
+    compared: Vec<(usize, String)>,
 }
 
 impl<'a> InFamily<'a> {
@@ -106,7 +121,6 @@ impl<'a> InFamily<'a> {
         }
         self.compare_messages(&sent);
         self.compare(&taken);
-        self.compared.extend(sent.into_iter().chain(taken));
     }
 
     fn blame(&mut self, pair: &Pair, what: &str) {
@@ -219,6 +233,7 @@ impl<'a> InFamily<'a> {
         }
         let messages = (ours.rules.len(), theirs.rules.len());
         assert_eq!(messages, (which.len(), which.len()), "family {}: a message for each rule", self.family);
+        self.compared.extend(which.iter().copied().zip(ours.shapes.iter().cloned()));
         for (pair, (ours, theirs)) in which.iter().map(|&n| &self.pairs[n]).zip(ours.rules.iter().zip(&theirs.rules)) {
             let here = pair.differs_in.iter().find(|(family, _)| *family == self.family).map(|(_, why)| *why);
             match (pair.differs.or(here), first_that_differs(ours, theirs)) {

@@ -9,6 +9,7 @@ mod comparisons;
 mod coverage;
 mod mistakes;
 mod sent;
+mod shape;
 
 mod adjacent;
 mod arp;
