@@ -2,7 +2,7 @@
 
 use nftlink::datum::PktType;
 use nftlink::expr::{Connlimit, Limit, Log, LogFlags, LogLevel, Queue, QueueFlags, Quota};
-use nftlink::field::meta;
+use nftlink::field::{meta, tcp};
 use nftlink::object;
 
 use super::*;
@@ -16,10 +16,18 @@ pub(super) fn declarations() -> Vec<Declaration> {
 }
 
 fn everywhere(table: &Table) -> Vec<Pair> {
-    let other = table.chain("other");
+    let (other, web) = (table.chain("other"), object::Counter::named(table, "web"));
     vec![
         does("counter packets 0 bytes 0", Rule::new().counter()),
-        does("counter name \"web\"", Rule::new().object(object::Counter::named(table, "web"))),
+        does("counter name \"web\"", Rule::new().object(&web)),
+        does(
+            "counter name tcp dport map { 80 : \"web\", 443 : \"web\" }",
+            Rule::new().object_map(tcp::dport(), [(80, &web), (443, &web)]),
+        ),
+        does(
+            "iifname \"eth0\" meta mark 0x00000001 counter packets 0 bytes 0 drop",
+            Rule::new().when_all([meta::iifname().eq("eth0"), meta::mark().eq(1)]).counter().drop(),
+        ),
         does("accept", Rule::new().accept()),
         does("drop", Rule::new().drop()),
         does("return", Rule::new().return_()),
