@@ -23,6 +23,8 @@ pub(super) fn pairs() -> Vec<Pair> {
         // Not in one word, not side by side, or compared otherwise.
         does("ip saddr 10.0.0.1 ip daddr 10.0.0.9", both(ip::saddr().eq(a), ip::daddr().eq(b))),
         does("ip ttl 1 ip daddr 10.0.0.9", both(ip::ttl().eq(1), ip::daddr().eq(b))),
+        does("tcp sport != 1 tcp dport != 2", both(tcp::sport().ne(1), tcp::dport().ne(2)))
+            .differs("nft 1.0.6 compares both at once, and takes packets of which only one port is another"),
         does("tcp sport != 1 tcp dport 2", both(tcp::sport().ne(1), tcp::dport().eq(2))),
         // What tells less than it seems to.
         does("meta protocol ip ip saddr 10.0.0.1", both(meta::protocol().eq(EtherType::IP), ip::saddr().eq(a)))

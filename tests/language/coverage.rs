@@ -18,7 +18,6 @@ const NOT_WRITTEN: &[&str] = &["Compat", "NormalizedRule", "Rule", "RuleInfo"];
 
 /// What is there, and has no pair.
 const WITHOUT_PAIR: &[(&str, &str)] = &[
-    (".bytecode(", "looks at a rule"),
     (".exprs(", "looks at a rule"),
     (".normalized(", "looks at a rule"),
     (".compat(", "is of no use but to the expressions of xtables"),

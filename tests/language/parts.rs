@@ -9,14 +9,10 @@ use nftlink::field::{concat, ct, exthdr, frag, hash, ip, ip6, meta, numgen, tcp}
 use super::*;
 
 pub(super) fn pairs() -> Vec<Pair> {
-    let parts = each(parts(), |pair| match ["frag ", "exthdr "].iter().any(|word| pair.nft().starts_with(word)) {
-        true => pair.differs_in(Family::BRIDGE, "nft looks into the frame's header for the protocol"),
-        false => pair,
-    });
-    all([parts, numbers()])
+    all([bits(), numbers()])
 }
 
-fn parts() -> Vec<Pair> {
+fn bits() -> Vec<Pair> {
     vec![
         is("ip dscp cs1", ip::dscp().eq(Dscp::CS1)),
         is("ip dscp != cs1", ip::dscp().ne(Dscp::CS1)),
