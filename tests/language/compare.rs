@@ -108,7 +108,7 @@ impl<'a> InFamily<'a> {
             match (&fate, refusal) {
                 (Fate::Taken | Fate::RefusedByKernel(_), _) if too_strict => self.blame(pair, "nft is not too strict"),
                 (Fate::Taken, None) if too_lax => self.blame(pair, "nothing refuses it"),
-                (Fate::Taken, Some(_)) if too_lax => {}
+                (Fate::Taken | Fate::RefusedByKernel(_), Some(_)) if too_lax => {}
                 (_, _) if too_lax => self.blame(pair, "nft is not too lax"),
                 (Fate::Taken, None) => taken.push(n),
                 (Fate::RefusedByKernel(_), None) => sent.push(n),
@@ -116,6 +116,10 @@ impl<'a> InFamily<'a> {
                 (Fate::RefusedByNft(_), None) if too_strict => {}
                 (Fate::RefusedByNft(_), Some(why)) if too_strict => self.blame(pair, &format!("refused, too: {why}")),
                 (Fate::RefusedByNft(why), None) => self.blame(pair, &format!("only nft refuses it: {why}")),
+                // Other kernels may have what nobody has refused.
+                (Fate::RefusedByKernel(lacks), Some(why)) if lacks.starts_with("No such file") => {
+                    self.blame(pair, &format!("refused: {why}"));
+                }
                 (Fate::RefusedByNft(_) | Fate::RefusedByKernel(_), Some(_)) => {}
             }
         }
@@ -132,10 +136,11 @@ impl<'a> InFamily<'a> {
         let mut fates = vec![Fate::Taken; self.pairs.len()];
         loop {
             let left: Vec<usize> = (0..fates.len()).filter(|&n| fates[n] == Fate::Taken).collect();
-            let said = support::nft_checking(&self.script(&left));
-            if said.refusal.is_empty() {
+            let script = self.script(&left);
+            if support::nft_takes(&script) {
                 return fates;
             }
+            let said = support::nft_checking(&script);
             let is_sent = !Sent::of_nft(&said.printed).rules.is_empty();
             let first_pair = self.head().lines().count();
             let mut gone = Vec::new();

@@ -12,7 +12,10 @@ pub(super) fn pairs(table: &Table) -> Vec<Pair> {
 }
 
 pub(super) fn declarations() -> Vec<Declaration> {
-    vec![declare("counter web", |t, b| _ = b.add(&object::Counter::named(t, "web")))]
+    vec![
+        declare("counter web", |t, b| _ = b.add(&object::Counter::named(t, "web"))),
+        declare("flowtable fast { hook ingress priority 0; }", |t, b| _ = b.add(&t.flowtable("fast", 0))),
+    ]
 }
 
 fn everywhere(table: &Table) -> Vec<Pair> {
@@ -78,8 +81,8 @@ fn of_connections() -> Vec<Pair> {
 
 fn queues() -> Vec<Pair> {
     vec![
-        does("queue num 3", Rule::new().queue(Queue::new(3))).typed("queue to 3"),
-        does("queue num 3-5", Rule::new().queue(Queue::range(3, 3))).typed("queue to 3-5"),
+        does("queue to 3", Rule::new().queue(Queue::new(3))),
+        does("queue to 3-5", Rule::new().queue(Queue::range(3, 3))),
         does(
             "queue flags bypass,fanout to 3-5",
             Rule::new().queue(Queue::range(3, 3).flags(QueueFlags::BYPASS | QueueFlags::CPU_FANOUT)),
@@ -87,9 +90,15 @@ fn queues() -> Vec<Pair> {
     ]
 }
 
+/// Why nothing is offloaded there.
+const NOT_FORWARDED: &str = "no connections are forwarded there, and kernels refuse a flowtable";
+
 fn of_few_kernels(table: &Table) -> Vec<Pair> {
     vec![
-        does("flow add @fast", Rule::new().flow_offload(table.flowtable("fast", 0))),
+        does("flow add @fast", Rule::new().flow_offload(table.flowtable("fast", 0)))
+            .not_in(Family::ARP, NOT_FORWARDED)
+            .not_in(Family::BRIDGE, NOT_FORWARDED)
+            .not_in(Family::NETDEV, NOT_FORWARDED),
         does("meta pkttype set host", Rule::new().set(meta::pkttype(), PktType::HOST)),
     ]
 }
