@@ -49,7 +49,7 @@ pub(super) fn tally(files: usize) -> bool {
 
 /// Compares all pairs of a file in all families, and tells of all that differ.
 pub(super) fn all(file: &str, pairs: fn(&Table) -> Vec<Pair>, declarations: fn() -> Vec<Declaration>) {
-    let (mut wrong, mut runs, mut compared) = (Vec::new(), 0, BTreeMap::new());
+    let (mut wrong, mut runs, mut compared, mut declared) = (Vec::new(), 0, BTreeMap::new(), BTreeSet::new());
     for family in FAMILIES {
         let table = table(family);
         let (pairs, declarations) = (pairs(&table), declarations());
@@ -57,12 +57,15 @@ pub(super) fn all(file: &str, pairs: fn(&Table) -> Vec<Pair>, declarations: fn()
         in_family.compare_all();
         wrong.extend(in_family.wrong.into_iter().map(|what| format!("family {family}: {what}")));
         runs += in_family.compared.len();
+        declared.extend(in_family.declared);
         in_family.compared.into_iter().for_each(|(n, shape)| _ = compared.entry(n).or_insert(shape));
     }
     let all = pairs(&table(Family::INET));
     let never =
         (0..all.len()).filter(|n| !compared.contains_key(n)).map(|n| format!("{}\n  in no family", all[n].text));
     wrong.extend(never);
+    let undeclared = declarations().into_iter().filter(|declaration| !declared.contains(declaration.text));
+    wrong.extend(undeclared.map(|declaration| format!("{}\n  in no family", declaration.text)));
     assert!(wrong.is_empty(), "{file}, {} pairs, wrong:\n{}", all.len(), wrong.join("\n"));
     let mut tally = TALLY.lock().unwrap_or_else(PoisonError::into_inner);
     tally.files += 1;
@@ -86,6 +89,8 @@ struct InFamily<'a> {
     conn: Conn,
     pairs: &'a [Pair],
     declarations: Vec<&'a Declaration>,
+    /// The texts of those that nft sends, also if the kernel here has no use for them.
+    declared: Vec<&'static str>,
     wrong: Vec<String>,
     /// The shapes of the pairs that were compared, and the places of those.
     compared: Vec<(usize, String)>,
@@ -94,12 +99,14 @@ struct InFamily<'a> {
 impl<'a> InFamily<'a> {
     fn new(family: Family, pairs: &'a [Pair], declarations: &'a [Declaration]) -> Self {
         let declarations = declarations.iter().collect();
-        Self { family, conn: Conn::open().unwrap(), pairs, declarations, wrong: Vec::new(), compared: Vec::new() }
+        let (declared, wrong, compared) = (Vec::new(), Vec::new(), Vec::new());
+        Self { family, conn: Conn::open().unwrap(), pairs, declarations, declared, wrong, compared }
     }
 
     fn compare_all(&mut self) {
         support::nft_load("flush ruleset");
         let fates = self.ask_nft();
+        self.declared.extend(self.declarations.iter().map(|declaration| declaration.text));
         let (mut taken, mut sent) = (Vec::new(), Vec::new());
         for (n, (pair, fate)) in self.pairs.iter().zip(fates).enumerate() {
             let too_strict = pair.too_strict.iter().any(|(family, _)| *family == self.family);
@@ -154,6 +161,9 @@ impl<'a> InFamily<'a> {
                     Some(n) => fates[left[n]] = fate,
                     None => gone.extend(line.checked_sub(first_pair)),
                 }
+            }
+            if is_sent {
+                self.declared.extend(gone.iter().map(|&n| self.declarations[n].text));
             }
             let mut place = 0..;
             self.declarations.retain(|_| !gone.contains(&place.next().unwrap()));

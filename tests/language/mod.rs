@@ -20,6 +20,7 @@ mod ether;
 mod icmp;
 mod ip;
 mod ip6;
+mod keys;
 mod maps;
 mod meta;
 mod nat;
@@ -62,6 +63,7 @@ pub(super) fn main() -> ExitCode {
         lesson!(adjacent),
         lesson!(sets),
         lesson!(table_sets, declarations).requires(support::linux_5_13),
+        lesson!(keys, declarations),
         lesson!(maps, declarations).requires(support::linux_5_13),
         lesson!(dynamic, declarations).requires(support::linux_5_11),
         lesson!(statements, declarations),
