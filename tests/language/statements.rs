@@ -2,7 +2,7 @@
 
 use nftlink::datum::PktType;
 use nftlink::expr::{Connlimit, Limit, Log, LogFlags, LogLevel, Queue, QueueFlags, Quota};
-use nftlink::field::meta;
+use nftlink::field::{meta, tcp};
 use nftlink::object;
 
 use super::*;
@@ -12,14 +12,25 @@ pub(super) fn pairs(table: &Table) -> Vec<Pair> {
 }
 
 pub(super) fn declarations() -> Vec<Declaration> {
-    vec![declare("counter web", |t, b| _ = b.add(&object::Counter::named(t, "web")))]
+    vec![
+        declare("counter web", |t, b| _ = b.add(&object::Counter::named(t, "web"))),
+        declare("flowtable fast { hook ingress priority 0; }", |t, b| _ = b.add(&t.flowtable("fast", 0))),
+    ]
 }
 
 fn everywhere(table: &Table) -> Vec<Pair> {
-    let other = table.chain("other");
+    let (other, web) = (table.chain("other"), object::Counter::named(table, "web"));
     vec![
         does("counter packets 0 bytes 0", Rule::new().counter()),
-        does("counter name \"web\"", Rule::new().object(object::Counter::named(table, "web"))),
+        does("counter name \"web\"", Rule::new().object(&web)),
+        does(
+            "counter name tcp dport map { 80 : \"web\", 443 : \"web\" }",
+            Rule::new().object_map(tcp::dport(), [(80, &web), (443, &web)]),
+        ),
+        does(
+            "iifname \"eth0\" meta mark 0x00000001 counter packets 0 bytes 0 drop",
+            Rule::new().when_all([meta::iifname().eq("eth0"), meta::mark().eq(1)]).counter().drop(),
+        ),
         does("accept", Rule::new().accept()),
         does("drop", Rule::new().drop()),
         does("return", Rule::new().return_()),
@@ -70,8 +81,8 @@ fn of_connections() -> Vec<Pair> {
 
 fn queues() -> Vec<Pair> {
     vec![
-        does("queue num 3", Rule::new().queue(Queue::new(3))).typed("queue to 3"),
-        does("queue num 3-5", Rule::new().queue(Queue::range(3, 3))).typed("queue to 3-5"),
+        does("queue to 3", Rule::new().queue(Queue::new(3))),
+        does("queue to 3-5", Rule::new().queue(Queue::range(3, 3))),
         does(
             "queue flags bypass,fanout to 3-5",
             Rule::new().queue(Queue::range(3, 3).flags(QueueFlags::BYPASS | QueueFlags::CPU_FANOUT)),
@@ -79,9 +90,15 @@ fn queues() -> Vec<Pair> {
     ]
 }
 
+/// Why nothing is offloaded there.
+const NOT_FORWARDED: &str = "no connections are forwarded there, and kernels refuse a flowtable";
+
 fn of_few_kernels(table: &Table) -> Vec<Pair> {
     vec![
-        does("flow add @fast", Rule::new().flow_offload(table.flowtable("fast", 0))),
+        does("flow add @fast", Rule::new().flow_offload(table.flowtable("fast", 0)))
+            .not_in(Family::ARP, NOT_FORWARDED)
+            .not_in(Family::BRIDGE, NOT_FORWARDED)
+            .not_in(Family::NETDEV, NOT_FORWARDED),
         does("meta pkttype set host", Rule::new().set(meta::pkttype(), PktType::HOST)),
     ]
 }
