@@ -3,9 +3,12 @@
 mod compat;
 mod info;
 mod kept;
+mod meter;
 mod nat;
 mod normalized;
 mod own_chain;
+mod queueing;
+mod redirecting;
 mod statement;
 mod update;
 
@@ -15,8 +18,11 @@ use std::sync::Arc;
 pub use compat::{Compat, CompatFlags};
 pub use info::RuleInfo;
 pub(crate) use kept::KeptSet;
+pub use meter::Meter;
 pub use nat::{NatTarget, PortTarget};
 pub use normalized::NormalizedRule;
+pub use queueing::QueueTarget;
+pub use redirecting::{IntoAddress, TproxyTarget};
 pub use statement::RejectWith;
 pub use update::DynamicElement;
 
@@ -27,7 +33,7 @@ use crate::field::lower::{Context, Sink};
 use crate::field::{Container, Match, Operand, Source};
 use crate::flowtable::FlowtableRef;
 use crate::object::ObjectRef;
-use crate::set::{Anonymous, Contents};
+use crate::set::{Anonymous, Contents, OwnDynamic};
 use crate::userdata::{self, Owner, Userdata};
 use crate::wire::AttrWriter;
 use crate::wire::newtype::handle;
@@ -123,6 +129,9 @@ enum Step {
     /// Rules in a chain of the rule's own.
     ToOwn(VerdictCode, Vec<Rule>),
     Nat(Box<nat::Nat>),
+    Redirecting(Box<redirecting::Redirecting>),
+    Queue(Box<QueueTarget>),
+    Meter(Box<Meter>),
     Reject(Option<RejectWith>),
 }
 
@@ -415,7 +424,7 @@ impl Step {
                 sink.put_expr(&kept.expr(id));
             }
             Self::Statement(expr) => {
-                statement::check(expr, sink);
+                statement::check(expr, context, sink);
                 sink.put_expr(expr);
             }
             Self::Counter => sink.put(Counter::default()),
@@ -449,14 +458,29 @@ impl Step {
                 sink.put(Immediate::verdict(own_chain::verdict(*code, id)));
             }
             Self::Nat(nat) => nat.lower(context, sink),
+            Self::Redirecting(statement) => statement.lower(context, sink),
+            Self::Queue(to) => to.lower(context, sink),
+            Self::Meter(meter) => meter.lower(context, sink),
             Self::Reject(with) => statement::lower_reject(with.as_ref(), context, sink),
         }
     }
 
-    /// The set that the rule has to itself for this step.
-    fn own_set(&self) -> Option<OwnSet<'_>> {
-        let (set, key) = match self {
-            Self::KeptUse(kept) => return Some(OwnSet::Kept(&kept.set)),
+    /// The sets that the rule has to itself for this step, in the order in which it looks them up.
+    fn own_sets(&self) -> impl Iterator<Item = OwnSet<'_>> {
+        let sets = match self {
+            Self::KeptUse(kept) => [Some(OwnSet::Kept(&kept.set)), None],
+            Self::Meter(meter) => [Some(OwnSet::Meter(&meter.set)), None],
+            Self::Redirecting(statement) => {
+                statement.own_sets().map(|set| set.map(|(set, key)| OwnSet::Typed(set, key)))
+            }
+            _ => [self.own_set().map(|(set, key)| OwnSet::Typed(set, key)), None],
+        };
+        sets.into_iter().flatten()
+    }
+
+    /// The only set that the rule has to itself for this step.
+    fn own_set(&self) -> Option<(&Anonymous, &Source)> {
+        match self {
             Self::Match(matching) => matching.own_set(),
             Self::Set(set) => set.1.own_set(),
             Self::Update(update) => update.own_set(),
@@ -465,9 +489,9 @@ impl Step {
                 _ => None,
             },
             Self::Nat(nat) => nat.own_set(),
+            Self::Queue(to) => to.own_set(),
             _ => None,
-        }?;
-        Some(OwnSet::Typed(set, key))
+        }
     }
 }
 
@@ -477,13 +501,17 @@ pub(crate) enum OwnSet<'a> {
     /// With the field whose values its keys are.
     Typed(&'a Anonymous, &'a Source),
     Kept(&'a KeptSet),
+    /// Of a meter.
+    Meter(&'a OwnDynamic),
 }
 
 impl OwnSet<'_> {
-    fn contents(&self) -> Contents {
+    /// What is in it, if that is part of what the rule does: packets fill that of a meter.
+    fn contents(&self) -> Option<Contents> {
         match self {
-            Self::Typed(set, _) => set.contents(),
-            Self::Kept(set) => set.contents(),
+            Self::Typed(set, _) => Some(set.contents()),
+            Self::Kept(set) => Some(set.contents()),
+            Self::Meter(_) => None,
         }
     }
 }
@@ -662,7 +690,7 @@ impl AsRule for RuleBuilder {
     }
 
     fn own_sets(&self) -> OwnSets<'_> {
-        OwnSets(self.steps.iter().filter_map(Step::own_set).collect())
+        OwnSets(self.steps.iter().flat_map(Step::own_sets).collect())
     }
 
     fn own_rules(&self) -> Option<&[Rule]> {
