@@ -14,15 +14,13 @@ pub(crate) struct OwnDynamic {
     kind: DataType,
     len: usize,
     order: ByteOrder,
-    is_concatenation: bool,
     timeouts: bool,
     pub(crate) size: Option<u32>,
 }
 
 impl OwnDynamic {
     pub(crate) fn new<K: Key>(name: Name, timeouts: bool) -> Self {
-        let is_concatenation = K::FIELDS.len() > 1;
-        Self { name, kind: K::TYPE, len: K::LEN, order: K::ORDER, is_concatenation, timeouts, size: None }
+        Self { name, kind: K::TYPE, len: K::LEN, order: K::ORDER, timeouts, size: None }
     }
 
     /// Writes the attributes of the set, which has the number `id` in its batch.
@@ -43,7 +41,8 @@ impl OwnDynamic {
             is_map: false,
             merge: false,
             key_typeof: &[],
-            key_is_concatenation: self.is_concatenation,
+            // nft takes no note of the keys of a meter.
+            key_is_concatenation: false,
             data: OfData::Plain,
             data_typeof: &[],
             comment: None,

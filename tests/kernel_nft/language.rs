@@ -14,6 +14,8 @@ use nftlink::{AsRule, Batch, ChainRef, Conn, Family, Hook, NormalizedRule, Prior
 use super::attributes;
 use crate::support;
 
+#[path = "language/acting.rs"]
+pub(super) mod acting;
 #[path = "language/matches.rs"]
 pub(super) mod matches;
 #[path = "language/mistakes.rs"]
@@ -78,7 +80,8 @@ impl Pair {
     }
 }
 
-/// A set, map or object of the table's, or elements, as nft is told of it behind `add`, without family and table.
+/// A set, map or object of the table's, or elements, as nft is told of it behind `add`, without family and table; its
+/// kind as one word.
 pub(super) struct Declaration {
     text: &'static str,
     declare: Box<dyn Fn(&mut Batch)>,
@@ -178,7 +181,7 @@ fn script(family: Family, declarations: &[Declaration], pairs: &[Pair]) -> Strin
     writeln!(script, "add chain {family} {TABLE} {CHAIN} {hook}\nadd chain {family} {TABLE} other").unwrap();
     for Declaration { text, .. } in declarations {
         let (kind, rest) = text.split_once(' ').unwrap();
-        writeln!(script, "add {kind} {family} {TABLE} {rest}").unwrap();
+        writeln!(script, "add {} {family} {TABLE} {rest}", kind.replace('_', " ")).unwrap();
     }
     for pair in pairs {
         writeln!(script, "add rule {family} {TABLE} {CHAIN} {}", pair.typed.as_ref().unwrap_or(&pair.text)).unwrap();
