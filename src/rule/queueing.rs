@@ -124,7 +124,7 @@ impl From<Queue> for QueueTarget {
 /// A number that is reckoned, as by `numgen` or `jhash`.
 impl<A> From<Field<HostInteger32, A>> for QueueTarget {
     fn from(number: Field<HostInteger32, A>) -> Self {
-        Self::computed(number)
+        Self::computed::<HostInteger32>(number)
     }
 }
 

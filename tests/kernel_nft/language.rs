@@ -20,6 +20,8 @@ pub(super) mod acting;
 pub(super) mod matches;
 #[path = "language/mistakes.rs"]
 pub(super) mod mistakes;
+#[path = "language/parts.rs"]
+pub(super) mod parts;
 #[path = "language/sets.rs"]
 pub(super) mod sets;
 #[path = "language/statements.rs"]
@@ -74,6 +76,7 @@ impl Pair {
     }
 
     /// Notes why the bytes are not nft's; then they may not be.
+    #[allow(dead_code, reason = "kept for pairs where nft is wrong")]
     fn differs(mut self, why: &'static str) -> Self {
         self.differs = Some(why);
         self
