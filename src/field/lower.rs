@@ -321,6 +321,7 @@ impl<'a> Context<'a> {
         match source.needs {
             Needs::Nothing => {}
             Needs::Network(network) => self.require_network(network, source.name, sink),
+            Needs::Extensions(network) => self.require_control_network(network, source.name, sink),
             Needs::Transport(transport) => self.require_transport(transport, source.name, sink),
             Needs::Control(network, transport) => {
                 // The protocol says of which network protocol it is.
@@ -396,7 +397,7 @@ impl<'a> Context<'a> {
         }
     }
 
-    /// [`require_network`](Self::require_network) as nft does it for control protocols: in a
+    /// [`require_network`](Self::require_network) as nft does it for control protocols and extension headers: in a
     /// bridge by the frame's own header.
     fn require_control_network(&mut self, network: Family, name: &'static str, sink: &mut impl Sink) {
         if self.family() != Family::BRIDGE {

@@ -163,6 +163,8 @@ pub(crate) enum Needs {
     Nothing,
     /// A packet of that network protocol.
     Network(Family),
+    /// A packet of that network protocol, with extension headers.
+    Extensions(Family),
     /// A packet of that transport protocol.
     Transport(L4Proto),
     /// A message of a network protocol's own control protocol.

@@ -1,23 +1,22 @@
-//! What batches refuse, and what no pair uses.
+//! What batches refuse.
 
-use std::collections::BTreeSet;
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::ops::RangeInclusive;
-use std::path::{Path, PathBuf};
 
-use nftlink::datum::{EtherType, Hour, IcmpCode, IcmpType, Icmpv6Code, IcmpxCode, L4Proto, Port};
-use nftlink::expr::Verdict;
-use nftlink::field::{arp, ct, ether, icmp, icmpv6, ip, ip6, meta, tcp, udp};
-use nftlink::{Interval, RejectWith};
+use nftlink::datum::{EtherType, Hour, IcmpCode, IcmpType, Icmpv6Code, IcmpxCode, IfIndex, L4Proto, Port};
+use nftlink::expr::{Counter, Limit, Log, LogFlags, LogLevel, Quota, Synproxy, Verdict};
+use nftlink::field::{arp, ct, ether, icmp, icmpv6, ip, ip6, meta, numgen, tcp, udp};
+use nftlink::{AsRule, Interval, Meter, QueueTarget, RejectWith, RuleBuilder, TproxyTarget};
 
 use super::*;
 
 const A: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 1);
 const V6: Ipv6Addr = Ipv6Addr::LOCALHOST;
+const LO: IfIndex = IfIndex::new(1);
 
 /// What the batch says of the rule.
 #[track_caller]
-pub(super) fn refused(family: Family, rule: impl AsRule, says: &str) {
+fn refused(family: Family, rule: impl AsRule, says: &str) {
     let mut batch = Batch::new();
     batch.append(table(family).chain(CHAIN), rule);
     let said = batch.mistake().map_or("nothing".to_owned(), ToString::to_string);
@@ -25,7 +24,7 @@ pub(super) fn refused(family: Family, rule: impl AsRule, says: &str) {
 }
 
 #[track_caller]
-pub(super) fn does_not_exist(families: &[Family], field: &str, rule: impl AsRule) {
+fn does_not_exist(families: &[Family], field: &str, rule: impl AsRule) {
     families.iter().for_each(|&family| refused(family, &rule, &format!("{field} does not exist in family {family}")));
 }
 
@@ -39,7 +38,7 @@ fn excluded(family: Family, rule: impl AsRule, says: [&str; 3]) {
     );
 }
 
-pub(in super::super) fn what_makes_no_sense_is_refused() {
+pub(super) fn what_makes_no_sense_is_refused() {
     const ARP: &[Family] = &[Family::ARP];
     const NO_IP: &[Family] = &[Family::IP6, Family::ARP];
     const NO_IP6: &[Family] = &[Family::IP, Family::ARP];
@@ -122,60 +121,57 @@ pub(in super::super) fn what_makes_no_sense_is_refused() {
     inet(when(meta::hour().eq(Hour::new(24, 0))), "\"24:00\" is no time of the day: the day ends at 23:59:59");
 }
 
-/// The functions of the language, by the name that a pair would use: `ip::saddr`, `.eq`.
-fn functions(dir: &Path) -> BTreeSet<String> {
-    let read = |file: &str| std::fs::read_to_string(dir.join(file)).unwrap();
-    let mut found = BTreeSet::new();
-    let names = |source: &str| -> Vec<String> {
-        let source = source.split("\nmod tests").next().unwrap();
-        let heads = source.lines().filter_map(|line| {
-            line.trim_start().strip_prefix("pub fn ").or(line.trim_start().strip_prefix("pub const fn "))
-        });
-        heads.map(|rest| rest.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect()).collect()
-    };
-    for module in ["arp", "ether", "icmp", "icmpv6", "ip", "ip6", "meta", "tcp", "th", "udp"] {
-        found.extend(names(&read(&format!("field/{module}.rs"))).iter().map(|name| format!("{module}::{name}(")));
-    }
-    let ct = read("field/ct.rs");
-    let (plain, directions) = ct.split_once("macro_rules!").unwrap();
-    found.extend(names(plain).iter().map(|name| format!("ct::{name}(")));
-    for direction in ["original", "reply"] {
-        found.extend(names(directions).iter().map(|name| format!("ct::{direction}::{name}(")));
-    }
-    found.extend(names(&read("field/concatenation.rs")).iter().map(|name| format!("{name}(")));
-    for file in [
-        "field/mod.rs",
-        "rule/meter.rs",
-        "rule/queueing.rs",
-        "rule/redirecting.rs",
-        "rule/statement.rs",
-        "rule/update.rs",
-    ] {
-        found.extend(names(&read(file)).iter().filter(|name| *name != "new").map(|name| format!(".{name}(")));
-    }
-    found
-}
+pub(super) fn statements_that_make_no_sense_are_refused() {
+    const NO_IP: &[Family] = &[Family::ARP, Family::BRIDGE, Family::NETDEV];
+    const NO_NETDEV: &[Family] = &[Family::IP, Family::IP6, Family::INET, Family::BRIDGE, Family::ARP];
+    let of = |protocol| Rule::new().when(meta::l4proto().eq(protocol));
+    does_not_exist(NO_IP, "tproxy", of(L4Proto::TCP).tproxy(80));
+    does_not_exist(&[Family::IP], "tproxy ip6", of(L4Proto::TCP).tproxy(V6));
+    does_not_exist(&[Family::IP6], "tproxy ip", of(L4Proto::TCP).tproxy(TproxyTarget::from(80).ip()));
+    does_not_exist(NO_IP, "synproxy", of(L4Proto::TCP).synproxy(Synproxy::new()));
+    does_not_exist(&[Family::ARP, Family::NETDEV], "queue", Rule::new().queue(3));
+    does_not_exist(&[Family::INET, Family::NETDEV, Family::BRIDGE], "dup to an address", Rule::new().dup(A));
+    does_not_exist(NO_NETDEV, "dup to a device", Rule::new().dup_to_device(LO));
+    does_not_exist(NO_NETDEV, "fwd", Rule::new().fwd(LO));
+    does_not_exist(NO_NETDEV, "fwd", Rule::new().fwd_via(A, LO));
 
-pub(in super::super) fn the_pairs_use_all_of_the_language() {
-    /// nft 1.0.6 does not know the statement.
-    const NOT_IN_NFT: &[&str] = &[".last(", ".eq_field(", ".ne_field("];
-    let root = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
-    let all = functions(&root.join("src"));
-    assert!(all.len() > 120, "the functions are found: {}", all.len());
-    // Maps of objects are compared as a whole ruleset.
-    let objects = include_str!("../set_notes.rs");
-    let pairs: String = [
-        include_str!("acting.rs"),
-        include_str!("matches.rs"),
-        include_str!("parts.rs"),
-        include_str!("sets.rs"),
-        include_str!("statements.rs"),
-        objects,
-    ]
-    .iter()
-    .flat_map(|source| source.lines().filter(|line| !line.trim_start().starts_with("//")))
-    .collect();
-    let unused: Vec<_> =
-        all.iter().filter(|name| !pairs.contains(*name) && !NOT_IN_NFT.contains(&name.as_str())).collect();
-    assert!(unused.is_empty(), "in no pair: {unused:?}");
+    let excludes = |field: &str, wants: &str, has: &str| {
+        format!("{field} wants {wants}, which an earlier part of the rule excludes: it wants {has}")
+    };
+    let inet = |rule: RuleBuilder, says: &str| refused(Family::INET, rule, says);
+    inet(Rule::new().tproxy(80), "tproxy needs a match on tcp or udp before it");
+    inet(of(L4Proto::ICMP).tproxy(80), "tproxy needs a match on tcp or udp before it");
+    inet(of(L4Proto::TCP).tproxy(0), "\"0\" is no port of a socket: it is the absence of one");
+    inet(of(L4Proto::TCP).tproxy(TproxyTarget::from(A).ip6()), &excludes("the address of tproxy", "ip", "ip6"));
+    inet(of(L4Proto::TCP).when(ip6::saddr().eq(V6)).tproxy(A), &excludes("tproxy ip", "ip", "ip6"));
+    refused(Family::IP, Rule::new().dup(V6), &excludes("the address of dup", "ip6", "ip"));
+    refused(Family::IP6, Rule::new().dup_via(A, LO), &excludes("the address of dup", "ip", "ip6"));
+    let other = Rule::new().when(ip::saddr().eq(A)).fwd_via(V6, LO);
+    refused(Family::NETDEV, other, &excludes("the address of fwd", "ip6", "ip"));
+    inet(Rule::new().synproxy(Synproxy::new().wscale(15)), "a synproxy's wscale of 15: the kernel takes 0 to 14");
+
+    let queue = |to: QueueTarget, says: &str| refused(Family::INET, Rule::new().queue(to), says);
+    queue(RangeInclusive::new(3, 1).into(), "the range 3-1 ends before it starts");
+    queue((0..=u16::MAX).into(), "the number of queues of 65536: the kernel takes 1 to 65535");
+    queue(QueueTarget::from(3).fanout(), &excludes("fanout", "a range of queues", "one queue"));
+    queue(QueueTarget::from(numgen::inc(0..4)).fanout(), &excludes("fanout", "a range of queues", "one queue"));
+
+    let log = |log: Log, says: &str| refused(Family::INET, Rule::new().log(log), says);
+    let line = "a line of the kernel's log";
+    log(Log::group(2).level(LogLevel::ERR), &excludes("the level of a log", line, "a group"));
+    log(Log::group(2).flags(LogFlags::UID), &excludes("the flags of a log", line, "a group"));
+    let audit = Log::new().level(LogLevel::AUDIT);
+    log(audit.clone().prefix("x"), &excludes("the prefix of a log", line, "a record of the audit"));
+    log(audit.flags(LogFlags::ALL), &excludes("the flags of a log", line, "a record of the audit"));
+    log(Log::new().snaplen(9), "snaplen is for a log with a group: the kernel would forget it");
+    log(Log::new().queue_threshold(9), "queue-threshold is for a log with a group: the kernel would forget it");
+
+    let meter = |name: &str| Rule::new().meter(Meter::new(name, ip::saddr(), Counter::default()));
+    inet(meter(""), "the set name must not be empty");
+    inet(meter("m%d"), "the set name must not have a `%` in it: the kernel would replace it");
+    let two = ip::saddr().element().stateful(Counter::default()).stateful(Limit::packets(1, Limit::SECOND));
+    let three = Rule::new().meter(Meter::new("m", two, Quota::new(1)));
+    inet(three, "the number of expressions of 3: the kernel takes 0 to 2");
+    let none = Rule::new().quota(Quota::new(100).used(101));
+    inet(none, "the consumed bytes of a quota of 101: the kernel takes 0 to 100");
 }
