@@ -43,36 +43,36 @@ fn secret(table: &Table) -> Named<object::Secmark> {
 
 pub(super) fn pairs(table: &Table) -> Vec<Pair> {
     vec![
-        does("counter name \"web\" drop", Rule::new().object(&web(table)).drop()),
+        does("counter name \"web\" drop", Rule::new().object(web(table)).drop()),
         does("counter name tcp dport map { 80 : \"web\", 443 : \"web\" }", {
             Rule::new().object_map(tcp::dport(), [(80, &web(table)), (443, &web(table))])
         }),
-        does("quota name \"month\" drop", Rule::new().object(&month(table)).drop()),
+        does("quota name \"month\" drop", Rule::new().object(month(table)).drop()),
         does("quota name meta mark map { 0x00000001 : \"month\" } drop", {
             Rule::new().object_map(meta::mark(), [(1, &month(table))]).drop()
         }),
-        does("limit name \"slow\" accept", Rule::new().object(&slow(table)).accept()),
+        does("limit name \"slow\" accept", Rule::new().object(slow(table)).accept()),
         does("limit name udp dport map { 53 : \"slow\" } accept", {
             Rule::new().object_map(udp::dport(), [(53, &slow(table))]).accept()
         }),
-        does("ct helper set \"ftp\"", Rule::new().object(&ftp(table))),
-        does("tcp dport 21 ct helper set \"ftp\"", Rule::new().when(tcp::dport().eq(21)).object(&ftp(table))),
+        does("ct helper set \"ftp\"", Rule::new().object(ftp(table))),
+        does("tcp dport 21 ct helper set \"ftp\"", Rule::new().when(tcp::dport().eq(21)).object(ftp(table))),
         does("ct helper set tcp dport map { 21 : \"ftp\", 2121 : \"ftp\" }", {
             Rule::new().object_map(tcp::dport(), [(21, &ftp(table)), (2121, &ftp(table))])
         }),
-        does("synproxy name \"answers\"", Rule::new().object(&answers(table))),
+        does("synproxy name \"answers\"", Rule::new().object(answers(table))),
         does("synproxy name tcp dport map { 80 : \"answers\" }", {
             Rule::new().object_map(tcp::dport(), [(80, &answers(table))])
         }),
-        does("ct timeout set \"patient\"", Rule::new().object(&patient(table))),
+        does("ct timeout set \"patient\"", Rule::new().object(patient(table))),
         does("ct timeout set tcp dport map { 22 : \"patient\" }", {
             Rule::new().object_map(tcp::dport(), [(22, &patient(table))])
         }),
-        does("ct expectation set \"expected\"", Rule::new().object(&expected(table))),
+        does("ct expectation set \"expected\"", Rule::new().object(expected(table))),
         does("ct expectation set tcp dport map { 22 : \"expected\" }", {
             Rule::new().object_map(tcp::dport(), [(22, &expected(table))])
         }),
-        does("meta secmark set \"secret\"", Rule::new().object(&secret(table))),
+        does("meta secmark set \"secret\"", Rule::new().object(secret(table))),
         does("meta secmark set tcp dport map { 22 : \"secret\" }", {
             Rule::new().object_map(tcp::dport(), [(22, &secret(table))])
         }),
