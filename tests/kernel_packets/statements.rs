@@ -723,9 +723,17 @@ pub(super) fn each_sender_has_a_meter_of_its_own() {
     let mut seen: Vec<_> = elements.iter().map(|element| *element.key().unwrap()).collect();
     seen.sort();
     assert_eq!(seen, [host(5), host(6)]);
-    // It is found by what it says, copied with its set, and gone with its rule.
+    // It is copied with its name, and with its set gone with its rule.
     let found = conn.find_rules(&output, &rule).unwrap();
     assert_eq!(found.len(), 1);
+    let copy = Table::inet("copy");
+    let ruleset = conn.ruleset(&table).unwrap();
+    let copied = ruleset.tables()[0].to_rule(&found[0]).unwrap();
+    batch.clear();
+    batch.add(&copy).add(&copy.chain("output")).append(copy.chain("output"), copied);
+    conn.commit(&batch).unwrap();
+    assert_eq!(conn.sets(&copy).unwrap()[0].name(), "flood");
+    assert_eq!(conn.find_rules(copy.chain("output"), &rule).unwrap().len(), 1);
     batch.clear();
     conn.commit(batch.delete_rule(&output, found[0].handle())).unwrap();
     assert_eq!(conn.sets(&table).unwrap().len(), 0);

@@ -23,6 +23,10 @@ pub(super) fn pairs() -> Vec<Pair> {
             Rule::new().limit(Limit::bytes(100 << 10, Limit::DAY).over()).drop(),
         ),
         does("limit rate 29 kbytes/week", Rule::new().limit(Limit::bytes(29 << 10, Limit::WEEK))),
+        does("limit rate over 2000 mbytes/second burst 300 kbytes", {
+            Rule::new().limit(bytes(2000 << 20).burst(300 << 10).over())
+        }),
+        does("quota 5000000 mbytes", Rule::new().quota(Quota::new(5_000_000 << 20))),
         does("quota 512 bytes used 100 bytes", Rule::new().quota(Quota::new(512).used(100))),
         does("quota over 2 mbytes used 1 kbytes drop", Rule::new().quota(Quota::new(2 << 20).used(1024).over()).drop()),
         does("quota 3 kbytes", Rule::new().quota(Quota::new(3 << 10))).typed("quota until 3 kbytes"),

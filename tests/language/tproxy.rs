@@ -80,6 +80,13 @@ fn transparent_in_ip() -> Vec<Pair> {
         does("udp dport 53 tproxy ip to :5353", {
             Rule::new().when(udp::dport().eq(53)).tproxy(TproxyTarget::from(5353).ip())
         }),
+        does("ip protocol tcp tproxy ip to :50080", {
+            Rule::new().when(ip::protocol().eq(L4Proto::TCP)).tproxy(50080)
+        }),
+        does("ip daddr 0.0.0.0/0 meta l4proto tcp tproxy ip to :50080", {
+            let anywhere = ip::daddr().in_prefix(Ipv4Addr::UNSPECIFIED, 0);
+            Rule::new().when(anywhere).when(meta::l4proto().eq(L4Proto::TCP)).tproxy(50080)
+        }),
         // A rule for IPv4 says so to the statement, too.
         does(
             "ip saddr 10.0.0.1 tcp dport 80 tproxy ip to :50080",
