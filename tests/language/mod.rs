@@ -15,21 +15,29 @@ mod adjacent;
 mod arp;
 mod bits;
 mod ct;
+mod dup;
 mod dynamic;
 mod ether;
 mod icmp;
 mod ip;
 mod ip6;
 mod keys;
+mod limit;
+mod log;
 mod maps;
 mod meta;
+mod meter;
 mod nat;
+mod objects;
 mod parts;
+mod queue;
 mod reject;
 mod sets;
 mod statements;
+mod synproxy;
 mod table_sets;
 mod tcp;
+mod tproxy;
 
 use std::process::ExitCode;
 
@@ -67,13 +75,22 @@ pub(super) fn main() -> ExitCode {
         lesson!(maps, declarations).requires(support::linux_5_13),
         lesson!(dynamic, declarations).requires(support::linux_5_11),
         lesson!(statements, declarations),
+        lesson!(limit),
+        lesson!(log),
+        lesson!(objects, declarations),
+        lesson!(meter),
         lesson!(reject),
+        lesson!(queue),
+        lesson!(synproxy),
+        lesson!(tproxy),
+        lesson!(dup),
         lesson!(nat, declarations).requires(support::linux_5_13),
     ];
     let others = [
         test!(sets::a_choice_of_nothing_is_kept).needs_nft(),
         test!(table_sets::plain_numbers_are_turned_round_for_sets_of_intervals),
         test!(mistakes::what_makes_no_sense_is_refused),
+        test!(mistakes::statements_that_make_no_sense_are_refused),
         test!(coverage::the_pairs_use_all_of_the_language),
     ];
     let tests: Vec<Test> = lessons.into_iter().chain(others).collect();

@@ -1,14 +1,14 @@
 //! Statements.
 
-use nftlink::datum::PktType;
-use nftlink::expr::{Connlimit, Limit, Log, LogFlags, LogLevel, Queue, QueueFlags, Quota};
-use nftlink::field::{meta, tcp};
+use nftlink::datum::{CtState, PktType};
+use nftlink::expr::{Connlimit, Limit, Log, LogFlags, LogLevel, Quota};
+use nftlink::field::{ct, meta, tcp};
 use nftlink::object;
 
 use super::*;
 
 pub(super) fn pairs(table: &Table) -> Vec<Pair> {
-    all([everywhere(table), of_connections(), queues(), of_few_kernels(table)])
+    all([everywhere(table), of_connections(), of_few_kernels(table)])
 }
 
 pub(super) fn declarations() -> Vec<Declaration> {
@@ -79,26 +79,22 @@ fn of_connections() -> Vec<Pair> {
     ]
 }
 
-fn queues() -> Vec<Pair> {
-    vec![
-        does("queue to 3", Rule::new().queue(Queue::new(3))),
-        does("queue to 3-5", Rule::new().queue(Queue::range(3, 3))),
-        does(
-            "queue flags bypass,fanout to 3-5",
-            Rule::new().queue(Queue::range(3, 3).flags(QueueFlags::BYPASS | QueueFlags::CPU_FANOUT)),
-        ),
-    ]
-}
-
 /// Why nothing is offloaded there.
 const NOT_FORWARDED: &str = "no connections are forwarded there, and kernels refuse a flowtable";
 
 fn of_few_kernels(table: &Table) -> Vec<Pair> {
+    let fast = || table.flowtable("fast", 0);
+    let not_of_frames = |pair: Pair| {
+        [Family::ARP, Family::BRIDGE, Family::NETDEV].iter().fold(pair, |pair, &of| pair.not_in(of, NOT_FORWARDED))
+    };
+    let known = ct::state().has_any(CtState::ESTABLISHED | CtState::RELATED);
     vec![
-        does("flow add @fast", Rule::new().flow_offload(table.flowtable("fast", 0)))
-            .not_in(Family::ARP, NOT_FORWARDED)
-            .not_in(Family::BRIDGE, NOT_FORWARDED)
-            .not_in(Family::NETDEV, NOT_FORWARDED),
+        not_of_frames(does("flow add @fast", Rule::new().flow_offload(fast()))),
+        not_of_frames(does("tcp dport 80 flow add @fast", Rule::new().when(tcp::dport().eq(80)).flow_offload(fast()))),
+        not_of_frames(does(
+            "ct state established,related flow add @fast",
+            Rule::new().when(known).flow_offload(fast()),
+        )),
         does("meta pkttype set host", Rule::new().set(meta::pkttype(), PktType::HOST)),
     ]
 }
