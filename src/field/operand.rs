@@ -5,7 +5,7 @@ use std::marker::PhantomData;
 use super::matching::Container;
 use super::source::Source;
 use super::{Choice, Field};
-use crate::datum::{Datum, HostInteger32, IntoValue, Mark, concatenations, conversions};
+use crate::datum::{Datum, HostInteger32, IntoValue, Mark, conversions};
 use crate::error::BuildErrorKind;
 use crate::expr::Data;
 use crate::set::{Anonymous, Element, IntoElement, Key, KeyFor, MapValue, Set, SetFlags};
@@ -60,7 +60,7 @@ impl<V: Datum> IntoOperand<V> for &V {
     }
 }
 
-impl<V: Datum, A> IntoOperand<V> for Field<V, A> {
+impl<V, A> IntoOperand<V> for Field<V, A> {
     fn into_operand(self) -> AnOperand {
         AnOperand(Operand::Field(self.source))
     }
@@ -78,18 +78,6 @@ impl<V> IntoOperand<V> for MapLookup<V> {
         AnOperand(self.operand)
     }
 }
-
-macro_rules! concatenated_operands {
-    ($($Part:ident $access:ident $n:tt),*) => {
-        impl<$($Part: Datum),*> IntoOperand<($($Part,)*)> for Field<($($Part,)*)> {
-            fn into_operand(self) -> AnOperand {
-                AnOperand(Operand::Field(self.source))
-            }
-        }
-    };
-}
-
-concatenations!(concatenated_operands);
 
 macro_rules! operands {
     ($($from:ty => $value:ty $(, $ordered:ident)?;)*) => {$(
