@@ -17,6 +17,7 @@ mod bits;
 mod ct;
 mod dynamic;
 mod ether;
+mod host;
 mod icmp;
 mod ip;
 mod ip6;
@@ -68,6 +69,7 @@ pub(super) fn main() -> ExitCode {
         lesson!(dynamic, declarations).requires(support::linux_5_11),
         lesson!(statements, declarations),
         lesson!(reject),
+        lesson!(host),
         lesson!(nat, declarations).requires(support::linux_5_13),
     ];
     let others = [
