@@ -1,11 +1,16 @@
 //! Rules: matches, statements and a verdict.
 
 mod compat;
+mod exprs;
 mod info;
 mod kept;
+mod meter;
 mod nat;
 mod normalized;
 mod own_chain;
+mod own_set;
+mod queueing;
+mod redirecting;
 mod reset;
 mod statement;
 mod update;
@@ -16,8 +21,12 @@ use std::sync::Arc;
 pub use compat::{Compat, CompatFlags};
 pub use info::RuleInfo;
 pub(crate) use kept::KeptSet;
+pub use meter::Meter;
 pub use nat::{NatTarget, PortTarget};
 pub use normalized::NormalizedRule;
+pub(crate) use own_set::OwnSet;
+pub use queueing::QueueTarget;
+pub use redirecting::{IntoAddress, TproxyTarget};
 pub use statement::RejectWith;
 pub use update::DynamicElement;
 
@@ -28,7 +37,7 @@ use crate::field::lower::{Context, Sink};
 use crate::field::{Container, Match, Operand, Source};
 use crate::flowtable::FlowtableRef;
 use crate::object::ObjectRef;
-use crate::set::{Anonymous, Contents};
+use crate::set::{Anonymous, Contents, OwnDynamic};
 use crate::table::Table;
 use crate::userdata::{self, Owner, Userdata};
 use crate::wire::AttrWriter;
@@ -125,6 +134,9 @@ enum Step {
     /// Rules in a chain of the rule's own.
     ToOwn(VerdictCode, Vec<Rule>),
     Nat(Box<nat::Nat>),
+    Redirecting(Box<redirecting::Redirecting>),
+    Queue(Box<QueueTarget>),
+    Meter(Box<Meter>),
     Reject(Option<RejectWith>),
 }
 
@@ -387,23 +399,6 @@ impl RuleBuilder {
         }
     }
 
-    /// The sets that the rule has to itself, in the order in which it looks into them.
-    fn own_sets_in_order(&self) -> Vec<OwnSet<'_>> {
-        if !self.steps.iter().any(Step::may_imply_sets) {
-            return self.steps.iter().filter_map(Step::own_set).collect();
-        }
-        // What is implied depends on what is known of the packet, but not on the chain.
-        let chain = ChainRef::new(Table::inet("any"), "any");
-        let (mut context, mut nowhere) = (Context::new(&chain), Collector::default());
-        let mut sets = Vec::new();
-        for step in &self.steps {
-            step.lower(&mut context, &mut nowhere);
-            sets.extend(context.take_implied().into_iter().map(|(set, key)| OwnSet::Typed(set, key)));
-            sets.extend(step.own_set());
-        }
-        sets
-    }
-
     /// What a rejection needs to know of the packet nft tests before all else.
     fn lower_early<S: Sink>(&self, context: &mut Context<'_>, sink: &mut S) {
         let Some(Step::Reject(Some(with))) = self.steps.last() else { return };
@@ -450,7 +445,7 @@ impl Step {
                 sink.put_expr(&kept.expr(id));
             }
             Self::Statement(expr) => {
-                statement::check(expr, sink);
+                statement::check(expr, context, sink);
                 sink.put_expr(expr);
             }
             Self::Counter => sink.put(Counter::default()),
@@ -484,58 +479,10 @@ impl Step {
                 sink.put(Immediate::verdict(own_chain::verdict(*code, id)));
             }
             Self::Nat(nat) => nat.lower(context, sink),
+            Self::Redirecting(statement) => statement.lower(context, sink),
+            Self::Queue(to) => to.lower(context, sink),
+            Self::Meter(meter) => meter.lower(context, sink),
             Self::Reject(with) => statement::lower_reject(with.as_ref(), context, sink),
-        }
-    }
-
-    /// Whether a test that this step implies may need a set of the rule's own.
-    fn may_imply_sets(&self) -> bool {
-        let implies = |operand: &Operand| operand.source().is_some_and(Source::implies_set);
-        match self {
-            Self::Match(matching) => matching.implies_set(),
-            Self::Set(set) => set.0.implies_set() || implies(&set.1),
-            Self::Update(update) => update.implies_set(),
-            Self::VerdictMap(map) | Self::ObjectMap(map) => map.0.implies_set(),
-            Self::Expr(_) | Self::Kept(_) | Self::KeptUse(_) | Self::Statement(_) | Self::Counter | Self::Object(_) => {
-                false
-            }
-            Self::Flow(_) | Self::Verdict(_) | Self::ToChain(..) | Self::ToOwn(..) | Self::Reject(_) => false,
-            // It is looked at closely.
-            _ => true,
-        }
-    }
-
-    /// The set that the rule has to itself for this step.
-    fn own_set(&self) -> Option<OwnSet<'_>> {
-        let (set, key) = match self {
-            Self::KeptUse(kept) => return Some(OwnSet::Kept(&kept.set)),
-            Self::Match(matching) => matching.own_set(),
-            Self::Set(set) => set.1.own_set(),
-            Self::Update(update) => update.own_set(),
-            Self::VerdictMap(map) | Self::ObjectMap(map) => match &map.1 {
-                Ok(Container::Own(own)) => Some((own, &map.0)),
-                _ => None,
-            },
-            Self::Nat(nat) => nat.own_set(),
-            _ => None,
-        }?;
-        Some(OwnSet::Typed(set, key))
-    }
-}
-
-/// A set that a rule has to itself.
-#[derive(Debug)]
-pub(crate) enum OwnSet<'a> {
-    /// With the field whose values its keys are.
-    Typed(&'a Anonymous, &'a Source),
-    Kept(&'a KeptSet),
-}
-
-impl OwnSet<'_> {
-    fn contents(&self) -> Contents {
-        match self {
-            Self::Typed(set, _) => set.contents(),
-            Self::Kept(set) => set.contents(),
         }
     }
 }
@@ -733,38 +680,6 @@ impl AsRule for Rule {
     fn own_rules(&self) -> Option<&[Rule]> {
         self.0.own_rules()
     }
-}
-
-impl<E: AsExpr> AsRule for [E] {
-    fn encode(&self, _chain: &ChainRef, sets: &[u32], w: &mut AttrWriter, _steps: &mut Vec<u8>) {
-        encode_list(w, sets, |encoder| self.iter().for_each(|expr| encoder.put_as(expr)));
-    }
-}
-
-impl<E: AsExpr, const N: usize> AsRule for [E; N] {
-    fn encode(&self, chain: &ChainRef, sets: &[u32], w: &mut AttrWriter, steps: &mut Vec<u8>) {
-        self.as_slice().encode(chain, sets, w, steps);
-    }
-}
-
-macro_rules! tuples {
-    ($(($($name:ident)*))*) => {$(
-        impl<$($name: AsExpr),*> AsRule for ($($name,)*) {
-            #[inline]
-            fn encode(&self, _chain: &ChainRef, sets: &[u32], w: &mut AttrWriter, _steps: &mut Vec<u8>) {
-                #[allow(non_snake_case, reason = "the parts are named as their types")]
-                let ($($name,)*) = self;
-                encode_list(w, sets, |encoder| {
-                    $(encoder.put_as($name);)*
-                });
-            }
-        }
-    )*};
-}
-
-tuples! {
-    (A) (A B) (A B C) (A B C D) (A B C D E) (A B C D E F) (A B C D E F G) (A B C D E F G H)
-    (A B C D E F G H I) (A B C D E F G H I J) (A B C D E F G H I J K) (A B C D E F G H I J K L)
 }
 
 impl<R: AsRule + ?Sized> AsRule for &R {
