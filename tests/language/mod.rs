@@ -116,6 +116,7 @@ pub(super) fn main() -> ExitCode {
         test!(sets::a_choice_of_nothing_is_kept).needs_nft(),
         test!(table_sets::plain_numbers_are_turned_round_for_sets_of_intervals),
         test!(mistakes::what_makes_no_sense_is_refused),
+        test!(mistakes::fields_that_packets_cannot_have_are_refused),
         test!(mistakes::statements_that_make_no_sense_are_refused),
         test!(coverage::the_pairs_use_all_of_the_language),
     ];
