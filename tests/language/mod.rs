@@ -9,6 +9,7 @@ mod comparisons;
 mod coverage;
 mod mistakes;
 mod sent;
+mod shape;
 
 mod adjacent;
 mod arp;
@@ -20,6 +21,7 @@ mod ether;
 mod icmp;
 mod ip;
 mod ip6;
+mod keys;
 mod limit;
 mod log;
 mod maps;
@@ -69,6 +71,7 @@ pub(super) fn main() -> ExitCode {
         lesson!(adjacent),
         lesson!(sets),
         lesson!(table_sets, declarations).requires(support::linux_5_13),
+        lesson!(keys, declarations),
         lesson!(maps, declarations).requires(support::linux_5_13),
         lesson!(dynamic, declarations).requires(support::linux_5_11),
         lesson!(statements, declarations),
@@ -162,6 +165,7 @@ impl Pair {
     }
 
     /// Notes why the bytes are not nft's; then they may not be.
+    #[allow(dead_code, reason = "for pairs where nft is wrong")]
     fn differs(mut self, why: &'static str) -> Self {
         self.differs = Some(why);
         self

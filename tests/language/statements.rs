@@ -8,18 +8,29 @@ use nftlink::object;
 use super::*;
 
 pub(super) fn pairs(table: &Table) -> Vec<Pair> {
-    all([everywhere(table), of_connections(), of_few_kernels(table)])
+    all([everywhere(table), of_connections(), offloads(table), of_few_kernels()])
 }
 
 pub(super) fn declarations() -> Vec<Declaration> {
-    vec![declare("counter web", |t, b| _ = b.add(&object::Counter::named(t, "web")))]
+    vec![
+        declare("counter web", |t, b| _ = b.add(&object::Counter::named(t, "web"))),
+        declare("flowtable fast { hook ingress priority 0; }", |t, b| _ = b.add(&t.flowtable("fast", 0))),
+    ]
 }
 
 fn everywhere(table: &Table) -> Vec<Pair> {
-    let other = table.chain("other");
+    let (other, web) = (table.chain("other"), object::Counter::named(table, "web"));
     vec![
         does("counter packets 0 bytes 0", Rule::new().counter()),
-        does("counter name \"web\"", Rule::new().object(object::Counter::named(table, "web"))),
+        does("counter name \"web\"", Rule::new().object(&web)),
+        does(
+            "counter name tcp dport map { 80 : \"web\", 443 : \"web\" }",
+            Rule::new().object_map(tcp::dport(), [(80, &web), (443, &web)]),
+        ),
+        does(
+            "iifname \"eth0\" meta mark 0x00000001 counter packets 0 bytes 0 drop",
+            Rule::new().when_all([meta::iifname().eq("eth0"), meta::mark().eq(1)]).counter().drop(),
+        ),
         does("accept", Rule::new().accept()),
         does("drop", Rule::new().drop()),
         does("return", Rule::new().return_()),
@@ -68,17 +79,27 @@ fn of_connections() -> Vec<Pair> {
     ]
 }
 
-fn of_few_kernels(table: &Table) -> Vec<Pair> {
-    vec![
-        does("flow add @fast", Rule::new().flow_offload(table.flowtable("fast", 0))),
-        does(
-            "tcp dport 80 flow add @fast",
-            Rule::new().when(tcp::dport().eq(80)).flow_offload(table.flowtable("fast", 0)),
-        ),
+/// Why nothing is offloaded there.
+const NOT_FORWARDED: &str = "no connections are forwarded there, and kernels refuse a flowtable";
+
+fn offloads(table: &Table) -> Vec<Pair> {
+    let fast = || table.flowtable("fast", 0);
+    let pairs = vec![
+        does("flow add @fast", Rule::new().flow_offload(fast())),
+        does("tcp dport 80 flow add @fast", Rule::new().when(tcp::dport().eq(80)).flow_offload(fast())),
         does("ct state established,related flow add @fast", {
             let known = ct::state().has_any(CtState::ESTABLISHED | CtState::RELATED);
-            Rule::new().when(known).flow_offload(table.flowtable("fast", 0))
+            Rule::new().when(known).flow_offload(fast())
         }),
-        does("meta pkttype set host", Rule::new().set(meta::pkttype(), PktType::HOST)),
-    ]
+    ];
+    let nowhere = |pair: Pair| pair.not_in(Family::BRIDGE, NOT_FORWARDED).not_in(Family::NETDEV, NOT_FORWARDED);
+    let pairs = each(pairs, nowhere);
+    // nft knows that ARP has no ports.
+    ["flow add @fast", "ct state established,related flow add @fast"]
+        .iter()
+        .fold(pairs, |pairs, nft| but(pairs, nft, |pair| pair.not_in(Family::ARP, NOT_FORWARDED)))
+}
+
+fn of_few_kernels() -> Vec<Pair> {
+    vec![does("meta pkttype set host", Rule::new().set(meta::pkttype(), PktType::HOST))]
 }
