@@ -23,7 +23,7 @@ fn set<K: Key>(table: &Table, name: &str) -> Set<K> {
 }
 
 /// Why the bytes are not nft's.
-const BY_FRAME: &str = "nft looks into the frame's header for the protocol, once it knows that there is one";
+pub(super) const BY_FRAME: &str = "nft looks into the frame's header for the protocol, once it knows that there is one";
 
 pub(super) fn pairs(table: &Table) -> Vec<Pair> {
     all([

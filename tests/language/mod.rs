@@ -18,6 +18,7 @@ mod ct;
 mod dup;
 mod dynamic;
 mod ether;
+mod host;
 mod icmp;
 mod ip;
 mod ip6;
@@ -84,6 +85,7 @@ pub(super) fn main() -> ExitCode {
         lesson!(synproxy),
         lesson!(tproxy),
         lesson!(dup),
+        lesson!(host),
         lesson!(nat, declarations).requires(support::linux_5_13),
     ];
     let others = [

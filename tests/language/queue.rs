@@ -9,30 +9,9 @@ use nftlink::{Interval, QueueTarget};
 
 use super::*;
 
-/// Why nothing is queued there.
-const NOT_QUEUED: &str = "packets cannot come back there from a program, and kernels refuse it";
-
 pub(super) fn pairs() -> Vec<Pair> {
-    let nowhere = |pair: Pair| pair.not_in(Family::NETDEV, NOT_QUEUED);
-    let mut pairs = each(of_all(), |pair| nowhere(pair).not_in(Family::ARP, NOT_QUEUED));
-    // nft knows that ARP has neither addresses of IP nor ports.
-    pairs.extend(each(of_ip(), nowhere));
-    pairs
-}
-
-fn of_ip() -> Vec<Pair> {
     let net = Interval::prefix(Ipv4Addr::new(10, 0, 0, 0), 8);
-    vec![
-        does("queue to tcp dport map { 80 : 1, 90-100 : 2 }", {
-            let by_port = [(Interval::<Port>::value(80), 1), (Interval::range(90..=100), 2)];
-            Rule::new().queue(tcp::dport().map(by_port))
-        }),
-        does("queue to ip saddr map { 10.0.0.0/8 : 2 }", Rule::new().queue(ip::saddr().map([(net, 2)]))),
-    ]
-}
-
-fn of_all() -> Vec<Pair> {
-    vec![
+    let pairs = vec![
         does("queue num 0", Rule::new().queue(0)).typed("queue"),
         does("queue num 3", Rule::new().queue(3)),
         does("queue num 3", Rule::new().queue(Queue::new(3))).typed("queue to 3"),
@@ -52,9 +31,16 @@ fn of_all() -> Vec<Pair> {
         does("queue to jhash iifname . meta mark mod 32", {
             Rule::new().queue(hash::jhash(concat((meta::iifname(), meta::mark())), 0..32))
         }),
+        does("queue to tcp dport map { 80 : 1, 90-100 : 2 }", {
+            let by_port = [(Interval::<Port>::value(80), 1), (Interval::range(90..=100), 2)];
+            Rule::new().queue(tcp::dport().map(by_port))
+        }),
         does("queue to oifname map { \"eth0\" : 1, \"eth1\" : 2 }", {
             Rule::new().queue(meta::oifname().map([("eth0", 1), ("eth1", 2)]))
         }),
+        does("queue to ip saddr map { 10.0.0.0/8 : 2 }", Rule::new().queue(ip::saddr().map([(net, 2)]))),
         does("queue to ether type map { ip : 3 }", Rule::new().queue(ether::ether_type().map([(EtherType::IP, 3)]))),
-    ]
+    ];
+    const NO_QUEUE: &str = "kernels refuse queues there, those that have them";
+    each(pairs, |pair| pair.not_in(Family::ARP, NO_QUEUE).not_in(Family::NETDEV, NO_QUEUE))
 }

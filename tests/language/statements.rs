@@ -8,7 +8,7 @@ use nftlink::object;
 use super::*;
 
 pub(super) fn pairs(table: &Table) -> Vec<Pair> {
-    all([everywhere(table), of_connections(), offloads(table), of_few_kernels()])
+    all([everywhere(table), of_connections(), of_few_kernels(table)])
 }
 
 pub(super) fn declarations() -> Vec<Declaration> {
@@ -82,24 +82,19 @@ fn of_connections() -> Vec<Pair> {
 /// Why nothing is offloaded there.
 const NOT_FORWARDED: &str = "no connections are forwarded there, and kernels refuse a flowtable";
 
-fn offloads(table: &Table) -> Vec<Pair> {
+fn of_few_kernels(table: &Table) -> Vec<Pair> {
     let fast = || table.flowtable("fast", 0);
-    let pairs = vec![
-        does("flow add @fast", Rule::new().flow_offload(fast())),
-        does("tcp dport 80 flow add @fast", Rule::new().when(tcp::dport().eq(80)).flow_offload(fast())),
-        does("ct state established,related flow add @fast", {
-            let known = ct::state().has_any(CtState::ESTABLISHED | CtState::RELATED);
-            Rule::new().when(known).flow_offload(fast())
-        }),
-    ];
-    let nowhere = |pair: Pair| pair.not_in(Family::BRIDGE, NOT_FORWARDED).not_in(Family::NETDEV, NOT_FORWARDED);
-    let pairs = each(pairs, nowhere);
-    // nft knows that ARP has no ports.
-    ["flow add @fast", "ct state established,related flow add @fast"]
-        .iter()
-        .fold(pairs, |pairs, nft| but(pairs, nft, |pair| pair.not_in(Family::ARP, NOT_FORWARDED)))
-}
-
-fn of_few_kernels() -> Vec<Pair> {
-    vec![does("meta pkttype set host", Rule::new().set(meta::pkttype(), PktType::HOST))]
+    let not_of_frames = |pair: Pair| {
+        [Family::ARP, Family::BRIDGE, Family::NETDEV].iter().fold(pair, |pair, &of| pair.not_in(of, NOT_FORWARDED))
+    };
+    let known = ct::state().has_any(CtState::ESTABLISHED | CtState::RELATED);
+    vec![
+        not_of_frames(does("flow add @fast", Rule::new().flow_offload(fast()))),
+        not_of_frames(does("tcp dport 80 flow add @fast", Rule::new().when(tcp::dport().eq(80)).flow_offload(fast()))),
+        not_of_frames(does(
+            "ct state established,related flow add @fast",
+            Rule::new().when(known).flow_offload(fast()),
+        )),
+        does("meta pkttype set host", Rule::new().set(meta::pkttype(), PktType::HOST)),
+    ]
 }
