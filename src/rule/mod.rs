@@ -15,7 +15,7 @@ use std::sync::Arc;
 pub use compat::{Compat, CompatFlags};
 pub use info::RuleInfo;
 pub(crate) use kept::KeptSet;
-pub use nat::{NatTarget, PortTarget};
+pub use nat::{NatTarget, NatValue, PortTarget};
 pub use normalized::NormalizedRule;
 pub use statement::RejectWith;
 pub use update::DynamicElement;
@@ -453,7 +453,15 @@ impl Step {
         }
     }
 
-    /// The set that the rule has to itself for this step.
+    /// The sets that the rule has to itself for this step, in the order in which they are looked up.
+    fn own_sets(&self) -> impl Iterator<Item = OwnSet<'_>> {
+        let [first, second] = match self {
+            Self::Nat(nat) => nat.own_sets().map(|set| set.map(|(set, key)| OwnSet::Typed(set, key))),
+            _ => [self.own_set(), None],
+        };
+        first.into_iter().chain(second)
+    }
+
     fn own_set(&self) -> Option<OwnSet<'_>> {
         let (set, key) = match self {
             Self::KeptUse(kept) => return Some(OwnSet::Kept(&kept.set)),
@@ -464,7 +472,6 @@ impl Step {
                 Ok(Container::Own(own)) => Some((own, &map.0)),
                 _ => None,
             },
-            Self::Nat(nat) => nat.own_set(),
             _ => None,
         }?;
         Some(OwnSet::Typed(set, key))
@@ -662,7 +669,7 @@ impl AsRule for RuleBuilder {
     }
 
     fn own_sets(&self) -> OwnSets<'_> {
-        OwnSets(self.steps.iter().filter_map(Step::own_set).collect())
+        OwnSets(self.steps.iter().flat_map(Step::own_sets).collect())
     }
 
     fn own_rules(&self) -> Option<&[Rule]> {

@@ -37,7 +37,7 @@ pub(crate) use merge::{Changes, cut_out, merge, merge_into};
 pub use shown::UntypedElement;
 pub use untyped::UntypedSet;
 use value::Shape;
-pub use value::{MapValue, Mapped};
+pub use value::{MapValue, Mapped, ValueFor};
 
 use crate::datum::DataType;
 use crate::error::BuildErrorKind;
@@ -216,8 +216,9 @@ pub struct Set<K, V = ()> {
     of: PhantomData<fn() -> (K, V)>,
 }
 
-/// A map from keys of type `K` to values of type `V`: a data type, a tuple of those, a
-/// [`Verdict`](crate::expr::Verdict), or the name of an object ([`ObjectOf`](crate::object::ObjectOf)).
+/// A map from keys of type `K` to values of type `V`: a data type, an [`Interval`](crate::Interval) of one, a
+/// tuple of those, a [`Verdict`](crate::expr::Verdict), or the name of an object
+/// ([`ObjectOf`](crate::object::ObjectOf)).
 ///
 /// ```
 /// use std::net::Ipv4Addr;
@@ -340,8 +341,17 @@ impl<K: Key, V: Mapped> Set<K, V> {
     }
 
     /// Notes for nft which field the values are values of, of a map.
-    pub fn typeof_value<F: TypeofField<Value = V>>(mut self, field: &F) -> Self {
+    pub fn typeof_value<F: TypeofField>(mut self, field: &F) -> Self
+    where
+        V: ValueFor<F::Value>,
+    {
         self.data_typeof = field.typeof_field().0.into();
+        self
+    }
+
+    /// Notes which fields the keys are of, whatever their types.
+    pub(crate) fn typeof_fields(mut self, key: TypeofFields) -> Self {
+        self.key_typeof = key.0.into();
         self
     }
 
@@ -377,7 +387,7 @@ impl<K: Key, V: Mapped> Set<K, V> {
         let userdata = OfSet {
             key_order: K::ORDER,
             data_order: V::SHAPE.and_then(Shape::data_order),
-            is_map: V::SHAPE.is_some(),
+            data_intervals: V::SHAPE.map(|shape| shape.intervals),
             merge: self.auto_merge,
             key_typeof: &self.key_typeof,
             key_is_concatenation: K::FIELDS.len() > 1,
@@ -397,6 +407,24 @@ impl<K: Key> Set<K> {
     pub fn auto_merge(mut self) -> Self {
         self.auto_merge = true;
         self
+    }
+
+    /// Makes it a map, whose elements are not merged.
+    pub(crate) fn mapped<V: Mapped>(self, value: Option<TypeofFields>) -> Set<K, V> {
+        Set {
+            at: self.at,
+            flags: self.flags | Shape::flags(V::SHAPE),
+            timeout: self.timeout,
+            gc_interval: self.gc_interval,
+            size: self.size,
+            policy: self.policy,
+            auto_merge: false,
+            comment: self.comment,
+            exprs: self.exprs,
+            key_typeof: self.key_typeof,
+            data_typeof: value.map(|fields| fields.0.into()).unwrap_or_default(),
+            of: PhantomData,
+        }
     }
 }
 
