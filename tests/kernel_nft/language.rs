@@ -22,6 +22,8 @@ pub(super) mod mistakes;
 pub(super) mod sets;
 #[path = "language/statements.rs"]
 pub(super) mod statements;
+#[path = "language/translations.rs"]
+pub(super) mod translations;
 
 /// A rule as nft lists it, and as this library says it.
 pub(super) struct Pair {
