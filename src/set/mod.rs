@@ -39,7 +39,7 @@ pub use untyped::UntypedSet;
 use value::Shape;
 pub use value::{MapValue, Mapped, ValueFor};
 
-use crate::datum::DataType;
+use crate::datum::{ByteOrder, DataType};
 use crate::error::BuildErrorKind;
 use crate::expr::{Counter, Expr};
 use crate::table::{TableRef, reference};
@@ -385,8 +385,8 @@ impl<K: Key, V: Mapped> Set<K, V> {
             _ => OfData::Plain,
         };
         let userdata = OfSet {
-            key_order: K::ORDER,
-            data_order: V::SHAPE.and_then(Shape::data_order),
+            key_order: noted_order(K::ORDER, K::TYPE, &self.key_typeof),
+            data_order: V::SHAPE.and_then(|shape| shape.data_order(&self.data_typeof)),
             data_intervals: V::SHAPE.map(|shape| shape.intervals),
             merge: self.auto_merge,
             key_typeof: &self.key_typeof,
@@ -443,6 +443,15 @@ impl<K: Key, V: Mapped> Set<K, V> {
     /// The elements as the set takes them: merged if it is one that merges.
     pub(crate) fn prepared(&self, elements: Vec<Element<K, V>>) -> Vec<Element<K, V>> {
         if self.merges() { merge(elements, self.timeout) } else { elements }
+    }
+}
+
+/// The order of bytes that nft notes. Where there is one byte it takes the order of the field, or of the type.
+fn noted_order(order: ByteOrder, kind: DataType, fields: &[FieldOf]) -> ByteOrder {
+    match (order, fields) {
+        (ByteOrder::None, [FieldOf { order: Some(order), .. }]) => *order,
+        (ByteOrder::None, _) => kind.noted_order(),
+        (order, _) => order,
     }
 }
 

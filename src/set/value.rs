@@ -4,9 +4,10 @@ use crate::datum::{ByteOrder, DataType, Datum, Interval, IntoKey, concatenations
 use crate::error::BuildErrorKind;
 use crate::expr::{Data, Value, Verdict};
 use crate::object::{self, Object, ObjectKind, ObjectOf};
-use crate::set::SetFlags;
 use crate::set::key::{KEY_MAX, KeyPart, Part, concatenated, flags_of, push_part, split_part, type_of};
+use crate::set::{SetFlags, noted_order};
 use crate::table::TableRef;
+use crate::userdata::FieldOf;
 use crate::wire::Name;
 
 /// What the elements of a set or map have beside their keys: nothing, `()`, or a [`MapValue`].
@@ -70,9 +71,9 @@ impl Shape {
         }
     }
 
-    /// The order of the bytes of values that are no objects.
-    pub(crate) fn data_order(self) -> Option<ByteOrder> {
-        self.object.is_none().then_some(self.order)
+    /// The order of the bytes of values that are no objects, and are of those fields, if they are known.
+    pub(super) fn data_order(self, fields: &[FieldOf]) -> Option<ByteOrder> {
+        self.object.is_none().then(|| noted_order(self.order, self.kind, fields))
     }
 }
 

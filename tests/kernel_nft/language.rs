@@ -14,6 +14,8 @@ use nftlink::{AsRule, Batch, ChainRef, Conn, Family, Hook, NormalizedRule, Prior
 use super::attributes;
 use crate::support;
 
+#[path = "language/maps.rs"]
+pub(super) mod maps;
 #[path = "language/matches.rs"]
 pub(super) mod matches;
 #[path = "language/mistakes.rs"]
