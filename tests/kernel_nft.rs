@@ -75,6 +75,7 @@ fn main() -> ExitCode {
         test!(language::translations::translations_to_what_maps_of_the_table_have).needs_nft(),
         test!(language::translations::what_nft_gets_wrong_is_sent_right),
         test!(language::mistakes::what_makes_no_sense_is_refused),
+        test!(language::mistakes::translations_to_what_cannot_be_are_refused),
         test!(language::mistakes::the_pairs_use_all_of_the_language),
         test!(objects::listed_as_a_person_would_write_them).needs_nft(),
         test!(objects::what_nft_wrote_is_read_as_values_and_put_back).needs_nft(),

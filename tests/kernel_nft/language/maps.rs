@@ -7,7 +7,7 @@ use nftlink::datum::{
     ClassId, CtState, EtherAddr, IcmpType, IfIndex, IfName, IntoKey, L4Proto, Mark, PktType, Port, TcpFlags,
 };
 use nftlink::expr::Verdict;
-use nftlink::field::{concat, ct, ether, icmp, ip, ip6, meta, tcp, udp};
+use nftlink::field::{concat, ct, ether, icmp, ip, ip6, meta, tcp};
 use nftlink::{Element, Interval, Map, MapValue, Set};
 
 use super::*;
@@ -62,10 +62,6 @@ fn everywhere(other: &nftlink::Chain) -> Vec<Pair> {
         does(
             "meta priority set meta priority | 0:5",
             Rule::new().set(meta::priority(), meta::priority().or(ClassId::of(0, 5))),
-        ),
-        does(
-            "meta nftrace set tcp dport map { 80 : 1 }",
-            Rule::new().set(meta::nftrace(), tcp::dport().map([(80, 1)])),
         ),
         does(
             "tcp dport set meta mark map { 0x00000001 : 80, * : 81 }",
@@ -130,7 +126,7 @@ fn of_connections() -> Vec<Pair> {
             Rule::new().set(ct::mark(), concat((ip::saddr(), tcp::dport())).map([((A, 80), 5)])),
         ),
         does(
-            "ct mark set ct mark & 0x000000ef | 0x00000010",
+            "ct mark set ct mark & 0x000000ff | 0x00000010",
             Rule::new().set(ct::mark(), ct::mark().and(0xff).or(0x10)),
         )
         .typed("ct mark set ct mark and 0xff or 0x10"),
@@ -225,7 +221,7 @@ pub(in super::super) fn maps_to_values_of_all_types() {
         classes: "classid", "1:2" => ClassId::of(1, 2);
         states: "ct_state", "new" => CtState::NEW;
         types: "icmp_type", "echo-request" => IcmpType::ECHO_REQUEST;
-        flags: "tcp_flag", "syn" => TcpFlags::SYN;
+        flag_sets: "tcp_flag", "syn" => TcpFlags::SYN;
         packets: "pkt_type", "host" => PktType::HOST;
         verdicts: "verdict", "accept" => Verdict::ACCEPT;
         sockets: "ipv4_addr . inet_service", "10.0.0.9 . 80" => (B, Port::new(80));

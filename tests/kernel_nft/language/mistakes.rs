@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 
 use nftlink::datum::{EtherType, Hour, IcmpCode, IcmpType, Icmpv6Code, IcmpxCode, L4Proto, Port};
 use nftlink::expr::Verdict;
-use nftlink::field::{arp, ct, ether, icmp, icmpv6, ip, ip6, meta, tcp, udp};
-use nftlink::{Interval, RejectWith};
+use nftlink::field::{arp, concat, ct, ether, icmp, icmpv6, ip, ip6, meta, tcp, udp};
+use nftlink::{Interval, NatTarget, RejectWith};
 
 use super::*;
 
@@ -122,6 +122,41 @@ pub(in super::super) fn what_makes_no_sense_is_refused() {
     inet(when(meta::hour().eq(Hour::new(24, 0))), "\"24:00\" is no time of the day: the day ends at 23:59:59");
 }
 
+pub(in super::super) fn translations_to_what_cannot_be_are_refused() {
+    const NO_NAT: &[Family] = &[Family::ARP, Family::BRIDGE, Family::NETDEV];
+    let when = |matching| Rule::new().when(matching);
+    let inet = |rule: Rule, says| refused(Family::INET, rule, says);
+    let tcp = || when(tcp::dport().eq(1));
+    let no_prefix = [(A, Interval::range(A..=Ipv4Addr::new(10, 0, 0, 6)))];
+    for to in [
+        NatTarget::prefix(A..=Ipv4Addr::new(10, 0, 0, 6)),
+        NatTarget::prefix(ip::saddr().map::<Interval<Ipv4Addr>>(no_prefix)),
+    ] {
+        inet(tcp().snat(to), "\"10.0.0.1-10.0.0.6\" is no network to translate to: a prefix is wanted");
+    }
+    inet(
+        tcp().snat(NatTarget::prefix(NatTarget::port(80))),
+        "\"the packet's own\" is no network to translate to: a prefix is wanted",
+    );
+    let both = NatTarget::from(tcp::dport().map::<(Ipv4Addr, Port)>([(80, (A, 80))]));
+    inet(tcp().dnat(both.clone().ports(81)), "\"81\" is no port to translate to: the map has one");
+    inet(tcp().dnat(both.ports(tcp::sport())), "\"another\" is no port to translate to: the map has one");
+    inet(when(ip::saddr().eq(A)).redirect_to(80), "redirect with a port needs a match on tcp or udp before it");
+    inet(
+        when(ip::saddr().eq(A)).dnat(ip::daddr().map::<(Ipv4Addr, Port)>([(A, (A, 80))])),
+        "dnat with a port needs a match on tcp or udp before it",
+    );
+    excluded(Family::INET, Rule::new().dnat(ip6::saddr().map::<Ipv4Addr>([(V6, A)])), ["dnat", "ip", "ip6"]);
+    does_not_exist(NO_NAT, "redirect", tcp().redirect_to(tcp::dport().map::<Port>([(80, 81)])));
+    let owners =
+        nftlink::Map::of(table(Family::INET), "owners", ip::saddr()).to(concat((ip::daddr(), tcp::dport()))).dynamic();
+    let mapped = ip::saddr().element().to((A, tcp::dport().map::<Port>([(80, 81)])));
+    inet(
+        Rule::new().add_to(&owners, mapped).into(),
+        "\"what a map has\" is no part of a concatenation: constants and fields are",
+    );
+}
+
 /// The functions of the language, by the name that a pair would use: `ip::saddr`, `.eq`.
 fn functions(dir: &Path) -> BTreeSet<String> {
     let read = |file: &str| std::fs::read_to_string(dir.join(file)).unwrap();
@@ -143,7 +178,7 @@ fn functions(dir: &Path) -> BTreeSet<String> {
         found.extend(names(directions).iter().map(|name| format!("ct::{direction}::{name}(")));
     }
     found.extend(names(&read("field/concatenation.rs")).iter().map(|name| format!("{name}(")));
-    for file in ["field/mod.rs", "rule/statement.rs", "rule/update.rs"] {
+    for file in ["field/mod.rs", "field/typed.rs", "rule/nat.rs", "rule/statement.rs", "rule/update.rs"] {
         found.extend(names(&read(file)).iter().map(|name| format!(".{name}(")));
     }
     found
@@ -157,10 +192,16 @@ pub(in super::super) fn the_pairs_use_all_of_the_language() {
     assert!(all.len() > 120, "the functions are found: {}", all.len());
     // Maps of objects are compared as a whole ruleset.
     let objects = include_str!("../set_notes.rs");
-    let pairs: String = [include_str!("matches.rs"), include_str!("sets.rs"), include_str!("statements.rs"), objects]
-        .iter()
-        .flat_map(|source| source.lines().filter(|line| !line.trim_start().starts_with("//")))
-        .collect();
+    let files = [
+        include_str!("maps.rs"),
+        include_str!("matches.rs"),
+        include_str!("sets.rs"),
+        include_str!("statements.rs"),
+        include_str!("translations.rs"),
+        objects,
+    ];
+    let pairs: String =
+        files.iter().flat_map(|source| source.lines().filter(|line| !line.trim_start().starts_with("//"))).collect();
     let unused: Vec<_> =
         all.iter().filter(|name| !pairs.contains(*name) && !NOT_IN_NFT.contains(&name.as_str())).collect();
     assert!(unused.is_empty(), "in no pair: {unused:?}");
