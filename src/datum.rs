@@ -26,9 +26,9 @@ pub use interval::{Interval, ParseIntervalError};
 pub(crate) use interval::{common_beginning, show_interval};
 pub use link::{ArpOp, EtherAddr, EtherType, ParseEtherAddrError};
 pub use meta::{CgroupV2, ClassId, DevGroup, Gid, IfIndex, IfType, PktType, Realm, Uid};
-pub use number::{HostInteger16, HostInteger32, HostInteger64, Integer8, Integer16, Integer32};
+pub use number::{HostInteger16, HostInteger32, HostInteger64, Integer8, Integer16, Integer24, Integer32};
 pub use time::{Date, Day, Hour};
-pub use types::{IfName, L4Proto, Mark, Port};
+pub use types::{Boolean, IfName, L4Proto, Mark, Port};
 
 use crate::error::BuildErrorKind;
 pub use crate::expr::CtDirection;

@@ -53,6 +53,7 @@ fn main() -> ExitCode {
         test!(only_the_members_of_a_set_pass),
         test!(matches::comparisons_of_addresses_match_what_they_say),
         test!(matches::comparisons_of_ports_match_what_they_say),
+        test!(matches::fields_of_one_packet_are_compared_with_each_other).requires(support::linux_6_13),
         test!(matches::interfaces_match_by_name_and_by_beginning),
         test!(matches::protocols_match_by_layer),
         test!(matches::marks_match_as_numbers),

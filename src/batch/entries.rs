@@ -55,32 +55,30 @@ impl Batch {
         flags: u16,
         entries: impl IntoIterator<Item = E>,
     ) -> &mut Self {
-        let mut entries: Vec<Entry> = entries.into_iter().map(Into::into).collect();
-        let what = if kind == NFT_MSG_NEWSETELEM { WhatOfElement::Full } else { WhatOfElement::Key };
-        sort_entries(&mut entries);
+        let entries: Vec<Entry> = entries.into_iter().map(Into::into).collect();
         let intervals = entries.iter().any(|entry| entry.flags.contains(ElementFlags::INTERVAL_END));
         let id = self.last_set.filter(|_| set.name().as_bytes().contains(&b'%'));
-        self.op(if intervals { INTERVALS } else { 0 }, |batch| {
-            // Without elements a deletion would mean all of them.
-            if !entries.is_empty() {
-                batch.split(set, id, kind, flags, |write| {
-                    entries.iter().for_each(|entry| write(&|w| entry.encode(what, w)));
-                });
-            }
-        })
+        self.op(if intervals { INTERVALS } else { 0 }, |batch| batch.sorted_entries(set, id, kind, flags, entries))
     }
 
     /// Adds a set that a rule which was read has to itself, and returns its number.
     pub(super) fn kept_set(&mut self, chain: &ChainRef, kept: &KeptSet) -> u32 {
         let (id, set) = (self.messages + 1, kept.set(&chain.table));
         self.message(NFT_MSG_NEWSET, NLM_F_CREATE, chain.table.family, |w| set.encode(id, w));
-        let mut entries: Vec<Entry> = kept.entries().collect();
-        sort_entries(&mut entries);
-        if !entries.is_empty() {
-            self.split(&set.at, Some(id), NFT_MSG_NEWSETELEM, NLM_F_CREATE, |write| {
-                entries.iter().for_each(|entry| write(&|w| entry.encode(WhatOfElement::Full, w)));
-            });
-        }
+        self.sorted_entries(&set.at, Some(id), NFT_MSG_NEWSETELEM, NLM_F_CREATE, kept.entries().collect());
         id
+    }
+
+    /// Writes entries in an order that the kernel accepts.
+    fn sorted_entries(&mut self, set: &SetRef, id: Option<u32>, kind: u16, flags: u16, mut entries: Vec<Entry>) {
+        // Without elements a deletion would mean all of them.
+        if entries.is_empty() {
+            return;
+        }
+        let what = if kind == NFT_MSG_NEWSETELEM { WhatOfElement::Full } else { WhatOfElement::Key };
+        sort_entries(&mut entries);
+        self.split(set, id, kind, flags, |write| {
+            entries.iter().for_each(|entry| write(&|w| entry.encode(what, w)));
+        });
     }
 }

@@ -275,7 +275,7 @@ impl Batch {
         place: impl FnOnce(&mut AttrWriter),
     ) {
         let own = rule.own_sets().0.into_iter().map(|set| match set {
-            OwnSet::Typed(set, key) => self.own_set(chain, set, &key.typeofs()),
+            OwnSet::Typed(set, key) => self.own_set(chain, set, &key.typeofs_of_own()),
             OwnSet::Kept(set) => self.kept_set(chain, set),
         });
         let mut own: Vec<u32> = own.collect();

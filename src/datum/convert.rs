@@ -88,6 +88,7 @@ impl<V: Ordered> IntoKey<Interval<V>> for RangeInclusive<V> {
 macro_rules! conversions {
     ($each:ident) => {
         $each! {
+            bool => $crate::datum::Boolean;
             u8 => $crate::datum::CtDirection;
             u8 => $crate::datum::Day, ordered;
             u8 => $crate::datum::Dscp, ordered;
@@ -116,6 +117,7 @@ macro_rules! conversions {
             u32 => $crate::datum::Gid, ordered;
             u32 => $crate::datum::HostInteger32, ordered;
             u32 => $crate::datum::IfIndex, ordered;
+            u32 => $crate::datum::Integer24, ordered;
             u32 => $crate::datum::Integer32, ordered;
             u32 => $crate::datum::Mark, ordered;
             u32 => $crate::datum::Realm, ordered;

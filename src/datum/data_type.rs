@@ -5,9 +5,9 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 use std::ops::Range;
 
 use super::{
-    ArpOp, ByteOrder, CgroupV2, ClassId, CtDirection, CtEvents, CtState, CtStatus, Date, Datum, Day, DevGroup, Dscp,
-    Ecn, EtherAddr, EtherType, Expiration, Gid, Hour, IcmpCode, IcmpType, Icmpv6Code, Icmpv6Type, IcmpxCode, IfIndex,
-    IfName, IfType, IgmpType, Integer8, L4Proto, Mark, PktType, Port, Realm, TcpFlags, Uid, prefix_bound,
+    ArpOp, Boolean, ByteOrder, CgroupV2, ClassId, CtDirection, CtEvents, CtState, CtStatus, Date, Datum, Day, DevGroup,
+    Dscp, Ecn, EtherAddr, EtherType, Expiration, Gid, Hour, IcmpCode, IcmpType, Icmpv6Code, Icmpv6Type, IcmpxCode,
+    IfIndex, IfName, IfType, IgmpType, Integer8, L4Proto, Mark, PktType, Port, Realm, TcpFlags, Uid, prefix_bound,
 };
 use crate::wire::newtype::open_number;
 use crate::wire::{Family, align};
@@ -349,6 +349,7 @@ impl DataType {
             Self::DEVGROUP => plain::<DevGroup>(bytes, f),
             Self::DSCP => plain::<Dscp>(bytes, f),
             Self::ECN => plain::<Ecn>(bytes, f),
+            Self::BOOLEAN => plain::<Boolean>(bytes, f),
             Self::CT_EVENT => plain::<CtEvents>(bytes, f),
             Self::IFNAME => quoted::<IfName>(bytes, f),
             Self::IGMP_TYPE => plain::<IgmpType>(bytes, f),

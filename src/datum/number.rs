@@ -1,6 +1,7 @@
 //! Numbers as data types: the macros that make them, and the integers without a name of their own.
 
-use super::ByteOrder;
+use super::{ByteOrder, DataType, Datum, Ordered};
+use crate::error::BuildErrorKind;
 use crate::expr::Data;
 use crate::wire::order;
 
@@ -132,6 +133,15 @@ number! {
 }
 
 number! {
+    /// Three bytes of a header, or some bits of them, without a type of their own, as a flow label or the number of a
+    /// virtual network; network order (`integer`).
+    ///
+    /// A batch refuses a number of more than 24 bits.
+    #[doc(alias = "integer")]
+    Integer24(u32)
+}
+
+number! {
     /// Four bytes of a header without a type of their own, as a sequence number, or a connection's
     /// id; network order (`integer`).
     #[doc(alias = "integer")]
@@ -159,7 +169,7 @@ number! {
     HostInteger64(u64)
 }
 
-decimal! { Integer8 Integer16 Integer32 HostInteger16 HostInteger32 HostInteger64 }
+decimal! { Integer8 Integer16 Integer24 Integer32 HostInteger16 HostInteger32 HostInteger64 }
 
 datum! {
     Integer8(u8): INTEGER, None, Ordered;
@@ -170,16 +180,43 @@ datum! {
     HostInteger64(u64): INTEGER, Host, Ordered;
 }
 
+impl Datum for Integer24 {
+    const TYPE: DataType = DataType::INTEGER;
+    const LEN: usize = 3;
+    const ORDER: ByteOrder = ByteOrder::Network;
+
+    fn to_data(&self) -> Result<Data, BuildErrorKind> {
+        match order::be_u32(self.0) {
+            [0, bytes @ ..] => Ok(Data::from(bytes)),
+            _ => {
+                let reason = "it has more than 24 bits";
+                Err(BuildErrorKind::BadValue { what: "integer", value: self.to_string().into(), reason })
+            }
+        }
+    }
+
+    fn from_data(bytes: &[u8]) -> Option<Self> {
+        match *bytes {
+            [a, b, c] => Some(Self(order::from_be_u32([0, a, b, c]))),
+            _ => None,
+        }
+    }
+}
+
+impl Ordered for Integer24 {}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::datum::Datum;
 
     #[test]
     fn integers_have_the_byte_order_of_their_type() {
         assert_eq!(Integer8::new(1).to_data().unwrap().as_bytes(), [1]);
         assert_eq!(Integer16::new(1).to_data().unwrap().as_bytes(), [0, 1]);
         assert_eq!(Integer32::new(1).to_data().unwrap().as_bytes(), [0, 0, 0, 1]);
+        assert_eq!(Integer24::new(0x0a_0b_0c).to_data().unwrap().as_bytes(), [0x0a, 0x0b, 0x0c]);
+        assert_eq!(Integer24::from_data(&[0, 1, 0]), Some(Integer24::new(256)));
+        assert!(Integer24::new(1 << 24).to_data().is_err());
         assert_eq!(HostInteger16::new(1).to_data().unwrap().as_bytes(), 1u16.to_ne_bytes());
         assert_eq!(HostInteger32::new(1).to_data().unwrap().as_bytes(), 1u32.to_ne_bytes());
         assert_eq!(HostInteger64::new(1).to_data().unwrap().as_bytes(), 1u64.to_ne_bytes());

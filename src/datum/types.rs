@@ -79,6 +79,54 @@ open_number! {
 
 from_integer! { L4Proto(u8); }
 
+/// Whether something is there or is so, 1 byte (`boolean`).
+#[doc(alias = "boolean")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Boolean(bool);
+
+impl Boolean {
+    /// Wraps the answer.
+    pub const fn new(answer: bool) -> Self {
+        Self(answer)
+    }
+
+    /// Returns the answer.
+    pub const fn get(self) -> bool {
+        self.0
+    }
+}
+
+impl From<bool> for Boolean {
+    fn from(answer: bool) -> Self {
+        Self(answer)
+    }
+}
+
+impl fmt::Display for Boolean {
+    /// Writes `exists` or `missing`, as nft does.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if self.0 { "exists" } else { "missing" })
+    }
+}
+
+impl Datum for Boolean {
+    const TYPE: DataType = DataType::BOOLEAN;
+    const LEN: usize = 1;
+    const ORDER: ByteOrder = ByteOrder::None;
+
+    fn to_data(&self) -> Result<Data, BuildErrorKind> {
+        Ok(Data::from([u8::from(self.0)]))
+    }
+
+    fn from_data(bytes: &[u8]) -> Option<Self> {
+        match bytes {
+            [0] => Some(Self(false)),
+            [1] => Some(Self(true)),
+            _ => None,
+        }
+    }
+}
+
 /// The name of a network interface: one to 15 bytes, without a NUL (`ifname`).
 ///
 /// A batch refuses another. A `*` at the end is part of the name here, unlike in nft's language:

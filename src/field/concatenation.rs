@@ -75,6 +75,7 @@ fn concatenated<V>(parts: Box<[Source]>) -> Field<V, Read> {
         tells: Tells::Nothing,
         kind: DataType::from_raw(0),
         len: 0,
+        bits: None,
         swaps: false,
         ops: Vec::new(),
     };

@@ -4,8 +4,37 @@ use std::net::Ipv4Addr;
 
 use super::source::Tells;
 use super::{Field, Write};
-use crate::datum::{Integer8, Integer16, L4Proto};
+use crate::datum::{Dscp, Ecn, Integer8, Integer16, L4Proto};
 use crate::wire::Family;
+
+/// `ip version`: 4.
+pub fn version() -> Field<Integer8, Write> {
+    Field::network("ip version", Family::IP, 0, 1).bits_at(0, 4)
+}
+
+/// `ip hdrlength`: words of four bytes in the header, options included.
+pub fn hdrlength() -> Field<Integer8, Write> {
+    Field::network("ip hdrlength", Family::IP, 0, 2).bits_at(4, 4)
+}
+
+/// `ip dscp`: the differentiated services code point.
+///
+/// ```
+/// use nftlink::Rule;
+/// use nftlink::datum::Dscp;
+/// use nftlink::field::ip;
+///
+/// // ip dscp af21 ip dscp set cs1
+/// let rule = Rule::new().when(ip::dscp().eq(Dscp::AF21)).set(ip::dscp(), Dscp::CS1);
+/// ```
+pub fn dscp() -> Field<Dscp, Write> {
+    Field::network("ip dscp", Family::IP, 1, 3).bits_at(8, 6)
+}
+
+/// `ip ecn`: explicit congestion notification.
+pub fn ecn() -> Field<Ecn, Write> {
+    Field::network("ip ecn", Family::IP, 1, 4).bits_at(14, 2)
+}
 
 /// `ip length`: bytes of header and data.
 pub fn length() -> Field<Integer16, Write> {
@@ -15,6 +44,12 @@ pub fn length() -> Field<Integer16, Write> {
 /// `ip id`: what the fragments of a packet have in common.
 pub fn id() -> Field<Integer16, Write> {
     Field::network("ip id", Family::IP, 4, 6)
+}
+
+/// `ip frag-off`: where a fragment begins, in units of eight bytes, and above that three bits of flags, as nft has it:
+/// `ip frag-off & 0x1fff != 0` is a later fragment.
+pub fn frag_off() -> Field<Integer16, Write> {
+    Field::network("ip frag-off", Family::IP, 6, 7)
 }
 
 /// `ip ttl`: how many routers the packet may pass yet.

@@ -4,8 +4,28 @@ use std::net::Ipv6Addr;
 
 use super::source::Tells;
 use super::{Field, Write};
-use crate::datum::{Integer8, Integer16, L4Proto};
+use crate::datum::{Dscp, Ecn, Integer8, Integer16, Integer24, L4Proto};
 use crate::wire::Family;
+
+/// `ip6 version`: 6.
+pub fn version() -> Field<Integer8, Write> {
+    Field::network("ip6 version", Family::IP6, 0, 1).bits_at(0, 4)
+}
+
+/// `ip6 dscp`: the differentiated services code point.
+pub fn dscp() -> Field<Dscp, Write> {
+    Field::network("ip6 dscp", Family::IP6, 0, 2).bits_at(4, 6)
+}
+
+/// `ip6 ecn`: explicit congestion notification.
+pub fn ecn() -> Field<Ecn, Write> {
+    Field::network("ip6 ecn", Family::IP6, 1, 3).bits_at(10, 2)
+}
+
+/// `ip6 flowlabel`: what the packets of a flow have in common, 20 bits.
+pub fn flowlabel() -> Field<Integer24, Write> {
+    Field::network("ip6 flowlabel", Family::IP6, 1, 4).bits_at(12, 20)
+}
 
 /// `ip6 length`: bytes behind the header.
 pub fn length() -> Field<Integer16, Write> {

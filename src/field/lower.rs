@@ -1,14 +1,15 @@
 //! From matches to the kernel's expressions, with the tests that nft inserts by itself.
 
 use super::matching::{Container, Match, Test};
+use super::merged::{Compared, Plan};
 use super::operand::Operand;
-use super::source::{BitOp, Header, Load, Needs, Source, Tells};
+use super::source::{BitOp, Bits, Header, Load, Needs, Source, Tells};
 use crate::chain::ChainRef;
 use crate::datum::{IfType, L4Proto, prefix_bound, prefix_mask};
 use crate::error::BuildErrorKind;
 use crate::expr::{
-    Base, Bitwise, Byteorder, ByteorderOp, Cmp, CmpOp, Ct, Data, Expr, Immediate, Lookup, LookupFlags, Meta, MetaKey,
-    Objref, Payload, Range, RangeOp, Reg, Wire,
+    Base, Bitwise, Byteorder, ByteorderOp, Cmp, CmpOp, Ct, Data, Expr, Exthdr, ExthdrOp, Hash, Immediate, Lookup,
+    LookupFlags, Meta, MetaKey, Objref, Payload, Range, RangeOp, Reg, Wire,
 };
 use crate::set::SetRef;
 use crate::wire::{Family, Name, order};
@@ -16,6 +17,8 @@ use crate::wire::{Family, Name, order};
 /// Takes the expressions of a rule, one after another.
 pub(crate) trait Sink {
     fn put<E: Wire + Into<Expr>>(&mut self, expr: E);
+    /// Takes an expression of any kind.
+    fn put_expr(&mut self, expr: &Expr);
     fn fail(&mut self, mistake: BuildErrorKind);
     /// The number in the batch of the next set that the rule has to itself.
     fn next_set(&mut self) -> u32;
@@ -30,6 +33,17 @@ pub(crate) struct Context<'a> {
     has_ethernet: bool,
     /// The rule has tests whose meaning is not tracked.
     opaque: bool,
+    merging: Merging,
+}
+
+/// What is done with bytes that are compared with constants.
+enum Merging {
+    /// They are compared one by one.
+    No,
+    /// They are looked at, to make a plan.
+    Planned(Plan),
+    /// They are compared as planned.
+    Done(Plan),
 }
 
 /// The register of matches: the first.
@@ -39,7 +53,43 @@ impl<'a> Context<'a> {
     pub(crate) fn new(chain: &'a ChainRef) -> Self {
         let family = chain.table.family;
         let network = Some(family).filter(|&family| matches!(family, Family::IP | Family::IP6 | Family::ARP));
-        Self { chain, network, transport: None, has_ethernet: family == Family::BRIDGE, opaque: false }
+        Self {
+            chain,
+            network,
+            transport: None,
+            has_ethernet: family == Family::BRIDGE,
+            opaque: false,
+            merging: Merging::No,
+        }
+    }
+
+    /// Looks at the matches of a run, to merge what they compare.
+    pub(crate) fn plan<'m>(&mut self, matches: impl Iterator<Item = &'m Match> + Clone) {
+        self.merging = Merging::No;
+        if !Plan::is_worthwhile(matches.clone()) {
+            return;
+        }
+        let Self { chain, network, transport, has_ethernet, opaque, .. } = *self;
+        let mut ahead =
+            Context { chain, network, transport, has_ethernet, opaque, merging: Merging::Planned(Plan::default()) };
+        matches.for_each(|matching| ahead.lower(matching, &mut Nowhere));
+        if let Merging::Planned(plan) = ahead.merging {
+            self.merging = Merging::Done(plan.merge());
+        }
+    }
+
+    /// Compares bytes of the packet with constants.
+    fn compare(&mut self, base: Base, offset: u32, data: Data, sink: &mut impl Sink) {
+        let compared = Compared { base, offset, data };
+        let compared = match &mut self.merging {
+            Merging::No => Some(compared),
+            Merging::Planned(plan) => return plan.record(compared),
+            Merging::Done(plan) => plan.next(compared),
+        };
+        if let Some(Compared { base, offset, data }) = compared {
+            sink.put(Payload::load(base, offset, data.len() as u32, REG));
+            sink.put(Cmp::new(CmpOp::EQ, REG, data));
+        }
     }
 
     pub(crate) fn family(&self) -> Family {
@@ -73,14 +123,27 @@ impl<'a> Context<'a> {
         match test {
             Test::Cmp { op, data, swap } => {
                 self.note(source, *op, data, sink);
-                source.load(REG, sink);
+                let data = match source.place(data) {
+                    Ok(data) => data,
+                    Err(mistake) => return sink.fail(mistake),
+                };
+                match &source.load {
+                    Load::Payload { base, offset, .. } if *op == CmpOp::EQ && source.is_plain() => {
+                        return self.compare(*base, (*offset).into(), data, sink);
+                    }
+                    _ => self.load_placed(source, REG, sink),
+                }
                 if *swap {
                     sink.put(hton(REG, data.len()));
                 }
-                sink.put(Cmp::new(*op, REG, data.clone()));
+                sink.put(Cmp::new(*op, REG, data));
             }
             Test::Range { from, to, not, swap } => {
-                source.load(REG, sink);
+                let (from, to) = match (source.place(from), source.place(to)) {
+                    (Ok(from), Ok(to)) => (from, to),
+                    (Err(mistake), _) | (_, Err(mistake)) => return sink.fail(mistake),
+                };
+                self.load_placed(source, REG, sink);
                 if *swap {
                     sink.put(hton(REG, from.len()));
                 }
@@ -95,7 +158,16 @@ impl<'a> Context<'a> {
                 }
             }
             Test::Prefix { address, len, not } => {
-                prefix(source, address, *len, if *not { CmpOp::NEQ } else { CmpOp::EQ }, sink);
+                prefix(self, source, address, *len, if *not { CmpOp::NEQ } else { CmpOp::EQ }, sink);
+            }
+            Test::Field { other, not } => {
+                self.require(other, sink);
+                self.load(source, REG, sink);
+                self.load(other, Reg::R2, sink);
+                let len = u32::from(source.len);
+                sink.put(Bitwise::xor(REG, Reg::R2, len));
+                let op = if *not { CmpOp::NEQ } else { CmpOp::EQ };
+                sink.put(Cmp::new(op, REG, Data::new(&vec![0; len as usize])));
             }
             Test::In { .. } => {}
             Test::Mistake(mistake) => sink.fail((**mistake).clone()),
@@ -172,7 +244,17 @@ impl<'a> Context<'a> {
             Load::Payload { base, offset, header, .. } => {
                 self.write_payload(field, (*base, *offset, *header), value, sink);
             }
-            Load::Concatenation(_) => {}
+            Load::Expr(loaded) => match &loaded.expr {
+                Expr::Exthdr(exthdr) if exthdr.op == ExthdrOp::TCPOPT => {
+                    self.lower_operand(value, REG, sink);
+                    if matches!(value, Operand::Field(value) if value.swaps) {
+                        sink.put(hton(REG, exthdr.len as usize));
+                    }
+                    sink.put(Exthdr::write(exthdr.kind, exthdr.offset, exthdr.len, REG));
+                }
+                _ => {}
+            },
+            Load::Hash(_) | Load::Concatenation(_) => {}
         }
     }
 
@@ -185,19 +267,25 @@ impl<'a> Context<'a> {
         value: &Operand,
         sink: &mut impl Sink,
     ) {
-        let (offset, len) = (u32::from(offset), u32::from(field.len));
+        let len = u32::from(field.bits.map_or(field.len, |bits| bits.loaded));
+        let offset = u32::from(offset);
         let checksum = header.checksum();
         let first = if checksum.is_some() { offset % 2 } else { 0 };
         let whole = if checksum.is_some() { (first + len).next_multiple_of(2) } else { len };
-        if whole == len {
+        if whole == len && field.bits.is_none() {
             self.lower_operand(value, REG, sink);
         } else {
             let Operand::Constant(value) = value else {
                 return sink.fail(BuildErrorKind::NotConstant { field: field.name });
             };
+            let value = match field.place(value) {
+                Ok(value) => value,
+                Err(mistake) => return sink.fail(mistake),
+            };
             let (mut mask, mut xor) = (vec![u8::MAX; whole as usize], vec![0; whole as usize]);
             let place = first as usize..(first + len) as usize;
-            mask[place.clone()].fill(0);
+            let bits = field.bits.map_or(Data::new(&vec![u8::MAX; len as usize]), Bits::mask);
+            mask[place.clone()].iter_mut().zip(bits.as_bytes()).for_each(|(kept, bits)| *kept = !bits);
             xor[place].copy_from_slice(value.as_bytes());
             sink.put(Payload::load(base, offset - first, whole, REG));
             sink.put(Bitwise::mask_xor(REG, &*mask, &*xor));
@@ -216,7 +304,13 @@ impl<'a> Context<'a> {
             Container::Named { intervals, .. } => *intervals,
             Container::Own(set) => set.swaps(part),
         };
-        self.load_fields(source, reg, swaps, sink);
+        match set {
+            Container::Own(_) if source.placing().is_some() => {
+                self.require(source, sink);
+                self.load_bytes(source, reg, sink);
+            }
+            _ => self.load_fields(source, reg, swaps, sink),
+        }
         // What is in the set may say which protocols go on.
         if source.parts().iter().any(|part| part.tells != Tells::Nothing) {
             self.opaque = true;
@@ -227,27 +321,18 @@ impl<'a> Context<'a> {
     /// network order, if they are not in it.
     fn load_fields(&mut self, source: &Source, reg: Reg, swaps: impl Fn(usize) -> bool, sink: &mut impl Sink) {
         self.require_fields(source, sink);
-        let mut word = reg.word_index();
-        for (n, part) in source.parts().iter().enumerate() {
-            let words = u32::from(part.len).div_ceil(4);
-            let last = (word + words).checked_sub(1).and_then(Reg::word);
-            let (Some(reg), Some(_)) = (Reg::word(word), last) else {
-                return sink.fail(BuildErrorKind::TooManyFields);
-            };
-            let reg = reg.normalized();
-            part.load(reg, sink);
-            if swaps(n) && part.swaps {
-                sink.put(hton(reg, part.len.into()));
-            }
-            word += words;
-        }
+        self.load_parts(source, reg.word_index(), swaps, sink);
     }
 
     /// Makes sure that the packet has the header that the field is in.
     fn require(&mut self, source: &Source, sink: &mut impl Sink) {
+        if let Load::Hash(hash) = &source.load {
+            self.require_fields(&hash.1, sink);
+        }
         match source.needs {
             Needs::Nothing => {}
             Needs::Network(network) => self.require_network(network, source.name, sink),
+            Needs::Extensions(network) => self.require_control_network(network, source.name, sink),
             Needs::Transport(transport) => self.require_transport(transport, source.name, sink),
             Needs::Control(network, transport) => {
                 // The protocol says of which network protocol it is.
@@ -323,7 +408,7 @@ impl<'a> Context<'a> {
         }
     }
 
-    /// [`require_network`](Self::require_network) as nft does it for control protocols: in a
+    /// [`require_network`](Self::require_network) as nft does it for control protocols and extension headers: in a
     /// bridge by the frame's own header.
     fn require_control_network(&mut self, network: Family, name: &'static str, sink: &mut impl Sink) {
         if self.family() != Family::BRIDGE {
@@ -331,8 +416,7 @@ impl<'a> Context<'a> {
         }
         if !self.has_network(network, name, sink) {
             self.network = Some(network);
-            sink.put(Payload::load(Base::LINK, 12, 2, REG));
-            sink.put(Cmp::new(CmpOp::EQ, REG, ether_type(network)));
+            self.compare(Base::LINK, 12, ether_type(network).into(), sink);
         }
     }
 
@@ -422,6 +506,21 @@ fn contradiction(field: &'static str, wants: &impl ToString, has: &impl ToString
     BuildErrorKind::Contradiction { field, wants: wants.to_string().into(), has: has.to_string().into() }
 }
 
+/// Takes nothing.
+struct Nowhere;
+
+impl Sink for Nowhere {
+    fn put<E: Wire + Into<Expr>>(&mut self, _: E) {}
+
+    fn put_expr(&mut self, _: &Expr) {}
+
+    fn fail(&mut self, _: BuildErrorKind) {}
+
+    fn next_set(&mut self) -> u32 {
+        0
+    }
+}
+
 /// What a sink does beyond taking expressions.
 trait SinkExt: Sink + Sized {
     /// Looks up what is in the registers from `reg` on.
@@ -446,19 +545,14 @@ trait SinkExt: Sink + Sized {
 
 impl<S: Sink> SinkExt for S {}
 
-impl Source {
-    fn load(&self, reg: Reg, sink: &mut impl Sink) {
-        match &self.load {
-            Load::Payload { base, offset, .. } => {
-                sink.put(Payload::load(*base, (*offset).into(), self.len.into(), reg));
-            }
-            Load::Meta(key) => sink.put(Meta::load(*key, reg)),
-            Load::Ct(key, None) => sink.put(Ct::load(*key, reg)),
-            Load::Ct(key, Some(direction)) => sink.put(Ct::load_of(*key, *direction, reg)),
-            // `parts` are loaded, never the whole.
-            Load::Concatenation(_) => {}
+impl Context<'_> {
+    /// Loads the value of a field.
+    fn load(&self, source: &Source, reg: Reg, sink: &mut impl Sink) {
+        self.load_bytes(source, reg, sink);
+        if let Some(bits) = source.bits {
+            shift(bits, source.len, reg, sink);
         }
-        for op in &self.ops {
+        for op in &source.ops {
             match op {
                 BitOp::MaskXor { mask, xor } => sink.put(Bitwise::mask_xor(reg, mask.clone(), xor.clone())),
                 BitOp::Shl(bits) => sink.put(Bitwise::shl(reg, *bits)),
@@ -467,10 +561,103 @@ impl Source {
             }
         }
     }
+
+    /// Loads what is compared with values that have been [placed](Source::place).
+    fn load_placed(&self, source: &Source, reg: Reg, sink: &mut impl Sink) {
+        match source.placing() {
+            Some(_) => self.load_bytes(source, reg, sink),
+            None => self.load(source, reg, sink),
+        }
+    }
+
+    /// Loads the bytes that have the value, with all other bits zero.
+    fn load_bytes(&self, source: &Source, reg: Reg, sink: &mut impl Sink) {
+        match &source.load {
+            Load::Payload { base, offset, .. } => {
+                let len = source.bits.map_or(source.len, |bits| bits.loaded);
+                sink.put(Payload::load(*base, (*offset).into(), len.into(), reg));
+            }
+            Load::Meta(key) => sink.put(Meta::load(*key, reg)),
+            Load::Ct(key, None) => sink.put(Ct::load(*key, reg)),
+            Load::Ct(key, Some(direction)) => sink.put(Ct::load_of(*key, *direction, reg)),
+            Load::Expr(loaded) => sink.put_expr(&loaded.at(reg)),
+            Load::Hash(hash) => self.load_hash(&hash.0, &hash.1, reg, sink),
+            // Its parts are loaded, never the whole.
+            Load::Concatenation(_) => {}
+        }
+        if let Some(bits) = source.bits {
+            let mask = bits.mask();
+            let none = Data::new(&vec![0; mask.len()]);
+            sink.put(Bitwise::mask_xor(reg, mask, none));
+        }
+    }
+
+    /// Loads fields behind the register for their hash, each at the next four bytes.
+    fn load_hash(&self, hash: &Hash, of: &Source, reg: Reg, sink: &mut impl Sink) {
+        let first = (reg.word_index() + 1).next_multiple_of(4);
+        let Some(words) = self.load_parts(of, first, |_| false, sink) else { return };
+        let len = match of.parts() {
+            [one] => one.len.into(),
+            _ => words * 4,
+        };
+        let sreg = Reg::word(first).map(Reg::normalized);
+        sink.put(Hash { sreg, len, dreg: reg, ..*hash });
+    }
+
+    /// Loads fields one after another, each at the next four bytes from the word `first` on, and tells how many
+    /// words they take; `swaps` says which go to network order, if they are not in it.
+    fn load_parts(
+        &self,
+        source: &Source,
+        first: u32,
+        swaps: impl Fn(usize) -> bool,
+        sink: &mut impl Sink,
+    ) -> Option<u32> {
+        let mut word = first;
+        for (n, part) in source.parts().iter().enumerate() {
+            let words = u32::from(part.len).div_ceil(4);
+            let last = (word + words).checked_sub(1).and_then(Reg::word);
+            let (Some(reg), Some(_)) = (Reg::word(word), last) else {
+                sink.fail(BuildErrorKind::TooManyFields);
+                return None;
+            };
+            let reg = reg.normalized();
+            self.load(part, reg, sink);
+            if swaps(n) && part.swaps {
+                sink.put(hton(reg, part.len.into()));
+            }
+            word += words;
+        }
+        Some(word - first)
+    }
+}
+
+/// Moves bits to where a value of `value_len` bytes has them.
+fn shift(bits: Bits, value_len: u8, reg: Reg, sink: &mut impl Sink) {
+    if bits.shift == 0 && bits.loaded == value_len {
+        return;
+    }
+    // The kernel shifts words of four bytes in the host's order. nft leaves more than one byte as the header has them,
+    // and shifts into each byte what is not its own.
+    let turned = cfg!(target_endian = "little") && bits.loaded > 1;
+    let len = u32::from(bits.loaded);
+    if turned {
+        sink.put(Byteorder::new(ByteorderOp::NTOH, reg, len));
+    }
+    // In the other order, what is left over of the loaded bytes is behind the value.
+    let behind = if cfg!(target_endian = "little") { 0 } else { 8 * i32::from(bits.loaded.saturating_sub(value_len)) };
+    match i32::from(bits.shift) - behind {
+        0 => {}
+        right @ 1.. => sink.put(Bitwise { len, ..Bitwise::shr(reg, right.unsigned_abs()) }),
+        left => sink.put(Bitwise { len, ..Bitwise::shl(reg, left.unsigned_abs()) }),
+    }
+    if turned && value_len > 1 {
+        sink.put(hton(reg, bits.loaded.into()));
+    }
 }
 
 /// Compares the first bits of an address as nft does: whole bytes alone, else under a mask.
-fn prefix(source: &Source, address: &Data, len: u8, op: CmpOp, sink: &mut impl Sink) {
+fn prefix(context: &Context<'_>, source: &Source, address: &Data, len: u8, op: CmpOp, sink: &mut impl Sink) {
     let bytes = address.as_bytes();
     let whole = usize::from(len / 8);
     let whole_bytes = len % 8 == 0 && len > 0 && source.ops.is_empty();
@@ -478,7 +665,7 @@ fn prefix(source: &Source, address: &Data, len: u8, op: CmpOp, sink: &mut impl S
         Load::Payload { base, offset, .. } if whole_bytes => {
             sink.put(Payload::load(*base, (*offset).into(), whole as u32, REG));
         }
-        _ => source.load(REG, sink),
+        _ => context.load(source, REG, sink),
     }
     if whole_bytes {
         return sink.put(Cmp::new(op, REG, Data::new(&bytes[..whole])));

@@ -30,6 +30,8 @@ pub(super) enum Test {
     Range { from: Data, to: Data, not: bool, swap: bool },
     /// The first bits are compared.
     Prefix { address: Data, len: u8, not: bool },
+    /// Another field is loaded, too.
+    Field { other: Box<Source>, not: bool },
     /// The field is looked up.
     In { set: Container, not: bool },
     /// A mistake, to be told by the batch.

@@ -20,13 +20,18 @@ pub mod arp;
 mod concatenation;
 pub mod ct;
 pub mod ether;
+pub mod exthdr;
+pub mod frag;
+pub mod hash;
 pub mod icmp;
 pub mod icmpv6;
 pub mod ip;
 pub mod ip6;
 pub(crate) mod lower;
 mod matching;
+mod merged;
 pub mod meta;
+pub mod numgen;
 mod operand;
 mod source;
 pub mod tcp;
@@ -43,14 +48,16 @@ pub(crate) use matching::Container;
 pub use matching::Match;
 pub(crate) use operand::{AnOperand, Operand};
 pub use operand::{IntoOperand, MapFor, MapLookup, SetFor};
+use source::{Bits, Loaded};
 pub(crate) use source::{Load, Source};
 
 use crate::datum::{
-    Address, BitMask, Datum, IfName, Interval, IntoValue, Mark, Ordered, common_beginning, sortable, swaps,
+    Address, BitMask, Boolean, Datum, IfName, Interval, IntoValue, Mark, Ordered, common_beginning, sortable, swaps,
 };
 use crate::error::BuildErrorKind;
-use crate::expr::{Base, CmpOp, CtDirection, CtKey, Data, MetaKey};
+use crate::expr::{Base, CmpOp, CtDirection, CtKey, Data, Expr, Exthdr, ExthdrOp, MetaKey, Reg};
 use crate::set::{Anonymous, Element, IntoElement, MapValue, TypeofField, TypeofFields};
+use crate::userdata::Typeof;
 use crate::wire::Family;
 use matching::Test;
 use source::{BitOp, Header, Needs, Tells, combine};
@@ -105,6 +112,7 @@ impl<V: Datum, A> Field<V, A> {
             tells: Tells::Nothing,
             kind: V::TYPE,
             len: V::LEN as u8,
+            bits: None,
             swaps: swaps::<V>(),
             ops: Vec::new(),
         };
@@ -138,6 +146,33 @@ impl<V: Datum, A> Field<V, A> {
         Self::new(name, Load::Ct(key, direction), Needs::Nothing)
     }
 
+    /// Makes it a field of some bits of a header: `len` of them, `offset` bits behind the header's beginning.
+    const fn bits_at(mut self, offset: u16, len: u8) -> Self {
+        let (first, bits) = Bits::at(offset, len);
+        if let Load::Payload { offset, .. } = &mut self.source.load {
+            *offset = first;
+        }
+        self.source.bits = bits;
+        self
+    }
+
+    /// What an expression loads, with nft's number for it.
+    fn loaded(name: &'static str, expr: impl Into<Expr>, of: impl Into<Option<Typeof>>) -> Self {
+        let loaded = Loaded { expr: expr.into(), of: of.into() };
+        let mut field = Self::new(name, Load::Meta(MetaKey::LEN), Needs::Nothing);
+        field.source.load = Load::Expr(Box::new(loaded));
+        field
+    }
+
+    /// A field of an extension header, an option or a chunk: `len` bits, `offset` bits behind its beginning.
+    fn exthdr(name: &'static str, op: ExthdrOp, kind: u8, of: Typeof, offset: u16, len: u8) -> Self {
+        let (first, bits) = Bits::at(offset, len);
+        let bytes = bits.map_or(u32::from(len).div_ceil(8), |bits| bits.loaded.into());
+        let mut field = Self::loaded(name, Exthdr::load(op, kind, first.into(), bytes, Reg::R1), of);
+        field.source.bits = bits;
+        field
+    }
+
     /// Notes what a test for equality says about the packet.
     const fn telling(mut self, tells: Tells) -> Self {
         self.source.tells = tells;
@@ -168,6 +203,23 @@ impl<V: Datum, A> Field<V, A> {
 }
 
 impl<V, A> Field<V, A> {
+    /// Is equal to another field of the packet: what nft has no words for, and cannot list (Linux 6.13).
+    ///
+    /// ```
+    /// use nftlink::Rule;
+    /// use nftlink::field::tcp;
+    ///
+    /// let same = Rule::new().when(tcp::sport().eq_field(tcp::dport())).drop();
+    /// ```
+    pub fn eq_field<B>(&self, other: Field<V, B>) -> Match {
+        self.test(Test::Field { other: Box::new(other.source), not: false })
+    }
+
+    /// Is not equal to another field of the packet (Linux 6.13; nft cannot list it).
+    pub fn ne_field<B>(&self, other: Field<V, B>) -> Match {
+        self.test(Test::Field { other: Box::new(other.source), not: true })
+    }
+
     /// Is in a set of the rule's table: of values, or of intervals of them.
     pub fn in_set(&self, set: impl SetFor<V>) -> Match {
         self.test(Test::In { set: set.container().0, not: false })
@@ -226,11 +278,15 @@ impl<V: Choice, A> Field<V, A> {
 
     fn choice<E: IntoElement<V::Key>>(&self, values: impl IntoIterator<Item = E>, not: bool) -> Match {
         let elements: Vec<Element<V::Key>> = values.into_iter().map(E::into_element).collect();
-        match Anonymous::new(&elements) {
-            Ok(set) => match set.single().and_then(|bounds| self.single(bounds, not)) {
-                Some(test) => self.test(test),
-                None => self.test(Test::In { set: Container::Own(set), not }),
-            },
+        let set = match Anonymous::new(&elements) {
+            Ok(set) => set,
+            Err(mistake) => return self.test(mistake.into()),
+        };
+        if let Some(test) = set.single().and_then(|bounds| self.single(bounds, not)) {
+            return self.test(test);
+        }
+        match self.source.place_all(Ok(Container::Own(set))) {
+            Ok(set) => self.test(Test::In { set, not }),
             Err(mistake) => self.test(mistake.into()),
         }
     }
@@ -332,6 +388,18 @@ impl<V: Datum, A> Field<V, A> {
             Err(mistake) => field.source.ops.push(BitOp::Mistake(Box::new(mistake))),
         }
         field
+    }
+}
+
+impl<A> Field<Boolean, A> {
+    /// The packet has it (`exists`).
+    pub fn exists(&self) -> Match {
+        self.eq(true)
+    }
+
+    /// The packet does not have it (`missing`).
+    pub fn missing(&self) -> Match {
+        self.eq(false)
     }
 }
 

@@ -5,7 +5,7 @@ use std::marker::PhantomData;
 use super::matching::Container;
 use super::source::Source;
 use super::{Choice, Field};
-use crate::datum::{Datum, IntoValue, concatenations, conversions};
+use crate::datum::{Datum, HostInteger32, IntoValue, Mark, concatenations, conversions};
 use crate::error::BuildErrorKind;
 use crate::expr::Data;
 use crate::set::{Anonymous, Element, IntoElement, Key, KeyFor, KeyPart, MapValue, Set, SetFlags};
@@ -94,6 +94,13 @@ fn together(parts: Box<[(Operand, u32)]>) -> AnOperand {
     AnOperand(Operand::Together(parts))
 }
 
+/// A number is a mark where one is set (`ct mark set numgen inc mod 4`).
+impl<A> IntoOperand<Mark> for Field<HostInteger32, A> {
+    fn into_operand(self) -> AnOperand {
+        AnOperand(Operand::Field(self.source))
+    }
+}
+
 impl<V> IntoOperand<V> for MapLookup<V> {
     fn into_operand(self) -> AnOperand {
         AnOperand(self.operand)
@@ -123,7 +130,7 @@ pub struct MapLookup<V> {
 
 impl<V> MapLookup<V> {
     pub(super) fn new(key: Source, map: AMap) -> Self {
-        let operand = match map.0 {
+        let operand = match key.place_all(map.0) {
             Ok(map) => Operand::Map { key, map },
             Err(mistake) => Operand::Mistake(Box::new(mistake)),
         };

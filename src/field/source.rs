@@ -1,11 +1,11 @@
 //! Where a field's value comes from, and what is computed from it.
 
-use crate::datum::DataType;
-use crate::datum::L4Proto;
+use super::matching::Container;
+use crate::datum::{DataType, L4Proto};
 use crate::error::BuildErrorKind;
-use crate::expr::{Base, CtDirection, CtKey, Data, MetaKey};
+use crate::expr::{Base, CtDirection, CtKey, Data, Expr, Hash, MetaKey, Reg};
 use crate::userdata::{FieldOf, Typeof};
-use crate::wire::Family;
+use crate::wire::{Family, order};
 
 /// Where a field's value comes from.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -19,6 +19,8 @@ pub(crate) struct Source {
     pub(crate) kind: DataType,
     /// Bytes of a value.
     pub(crate) len: u8,
+    /// Where the value is in the bytes that are loaded, if it is not all of them.
+    pub(crate) bits: Option<Bits>,
     /// Numbers in the host's order: what has intervals has them in network order. The data type
     /// alone does not tell: that of `ct bytes` is an integer of either.
     pub(crate) swaps: bool,
@@ -40,8 +42,87 @@ pub(crate) enum Load {
     Meta(MetaKey),
     /// What the kernel knows about the packet's connection.
     Ct(CtKey, Option<CtDirection>),
+    /// What another expression loads.
+    Expr(Box<Loaded>),
+    /// A hash of fields.
+    Hash(Box<(Hash, Source)>),
     /// Several fields, one after another.
     Concatenation(Box<[Source]>),
+}
+
+/// What an expression loads that has no keys of its own here.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) struct Loaded {
+    /// The expression, with any register.
+    pub(crate) expr: Expr,
+    /// What nft calls it in the userdata of a set.
+    pub(crate) of: Option<Typeof>,
+}
+
+impl Loaded {
+    /// The expression with the register in which the value is wanted.
+    pub(super) fn at(&self, reg: Reg) -> Expr {
+        let mut expr = self.expr.clone();
+        match &mut expr {
+            Expr::Exthdr(exthdr) => exthdr.dreg = Some(reg),
+            Expr::Fib(fib) => fib.dreg = reg,
+            Expr::Hash(hash) => hash.dreg = reg,
+            Expr::Numgen(numgen) => numgen.dreg = reg,
+            Expr::Osf(osf) => osf.dreg = reg,
+            Expr::Rt(rt) => rt.dreg = reg,
+            Expr::Socket(socket) => socket.dreg = reg,
+            Expr::Tunnel(tunnel) => tunnel.dreg = reg,
+            Expr::Xfrm(xfrm) => xfrm.dreg = reg,
+            // Nothing else is made a field.
+            _ => {}
+        }
+        expr
+    }
+}
+
+/// Where the bits of a value are that is a number in network order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) struct Bits {
+    /// Bytes that are loaded, four at most.
+    pub(crate) loaded: u8,
+    /// Bits of the value.
+    pub(crate) len: u8,
+    /// Bits of the last byte, and of those before it, that are below the value.
+    pub(crate) shift: u8,
+}
+
+impl Bits {
+    /// The bits of `len` that begin `offset` bits behind the beginning of the header, and the byte in which they
+    /// begin; none for whole bytes.
+    pub(super) const fn at(offset: u16, len: u8) -> (u16, Option<Self>) {
+        let before = (offset % 8) as u8;
+        let loaded = (before + len).div_ceil(8);
+        let shift = loaded * 8 - before - len;
+        let whole = before == 0 && shift == 0;
+        (offset / 8, if whole { None } else { Some(Self { loaded, len, shift }) })
+    }
+
+    /// The bits that are the value's, in the bytes that are loaded.
+    pub(super) fn mask(self) -> Data {
+        self.bytes(self.highest() << self.shift)
+    }
+
+    const fn highest(self) -> u32 {
+        u32::MAX >> (32 - self.len)
+    }
+
+    /// The last bytes of a number, as many as are loaded.
+    fn bytes(self, number: u32) -> Data {
+        let bytes = order::be_u32(number);
+        Data::new(&bytes[bytes.len() - usize::from(self.loaded)..])
+    }
+
+    /// A value where the field has it, or none if it has more bits than the field.
+    pub(crate) fn place(self, value: &Data) -> Option<Data> {
+        let number = value.as_bytes().iter().fold(0u64, |number, &byte| number << 8 | u64::from(byte));
+        let number = u32::try_from(number).ok().filter(|&number| number <= self.highest())?;
+        Some(self.bytes(number << self.shift))
+    }
 }
 
 /// A header of a packet, by nft's number for it (`enum proto_desc_id`).
@@ -82,6 +163,8 @@ pub(crate) enum Needs {
     Nothing,
     /// A packet of that network protocol.
     Network(Family),
+    /// A packet of that network protocol, with extension headers.
+    Extensions(Family),
     /// A packet of that transport protocol.
     Transport(L4Proto),
     /// A message of a network protocol's own control protocol.
@@ -132,6 +215,36 @@ impl Source {
         *before = combine(before, mask, |a, b| a & b);
     }
 
+    /// Whether the value is all of the bytes, as they are.
+    pub(super) fn is_plain(&self) -> bool {
+        self.bits.is_none() && self.ops.is_empty()
+    }
+
+    /// A value as the bytes have it that are loaded.
+    pub(crate) fn place(&self, value: &Data) -> Result<Data, BuildErrorKind> {
+        let Some(bits) = self.placing() else { return Ok(value.clone()) };
+        bits.place(value).ok_or_else(|| BuildErrorKind::BadValue {
+            what: self.name,
+            value: self.kind.display(value.as_bytes()).to_string().into(),
+            reason: "it has more bits than the field",
+        })
+    }
+
+    /// Where values are compared as they are in the header: unless something is computed from them.
+    pub(crate) fn placing(&self) -> Option<Bits> {
+        self.bits.filter(|_| self.ops.is_empty())
+    }
+
+    /// Values of the rule's own set or map as the bytes have them that are loaded.
+    pub(crate) fn place_all(&self, set: Result<Container, BuildErrorKind>) -> Result<Container, BuildErrorKind> {
+        match (set?, self.placing()) {
+            (Container::Own(set), Some(bits)) => {
+                set.with_keys(bits.loaded.into(), |key| self.place(key)).map(Container::Own)
+            }
+            (set, _) => Ok(set),
+        }
+    }
+
     /// The fields of a concatenation, or the only one.
     pub(crate) fn parts(&self) -> &[Self] {
         match &self.load {
@@ -145,15 +258,31 @@ impl Source {
         self.parts().iter().map(Self::type_of).collect()
     }
 
+    /// What nft calls the field in the userdata of a rule's own set: bits of a byte are something computed there.
+    pub(crate) fn typeofs_of_own(&self) -> Vec<FieldOf> {
+        let own = |part: &Self| if part.bits.is_some() { part.type_of().computed() } else { part.type_of() };
+        self.parts().iter().map(own).collect()
+    }
+
     fn type_of(&self) -> FieldOf {
         let plain = match &self.load {
             Load::Payload { header, field, .. } => {
-                let bits = (self.kind == DataType::INTEGER).then_some(u32::from(self.len) * 8);
+                let len = self.bits.map_or(u32::from(self.len) * 8, |bits| bits.len.into());
+                let bits = (self.kind == DataType::INTEGER).then_some(len);
                 Typeof::Payload { header: header.0.into(), field: (*field).into(), raw: None, bits, inner: None }
             }
             Load::Meta(key) => Typeof::Meta { key: *key, inner: None },
             Load::Ct(key, direction) => {
                 Typeof::Ct { key: *key, direction: direction.map(|direction| direction.get().into()) }
+            }
+            Load::Expr(loaded) => match &loaded.of {
+                Some(of) => of.clone(),
+                None => return FieldOf { of: None, order: None },
+            },
+            Load::Hash(hash) => {
+                let Hash { kind, modulus, seed, offset, .. } = hash.0;
+                let (seed, seed_set) = (seed.unwrap_or_default(), seed.is_some().into());
+                Typeof::Hash { kind: kind.get(), offset, modulus, seed, seed_set }
             }
             Load::Concatenation(_) => return FieldOf { of: None, order: None },
         };

@@ -2,7 +2,7 @@
 
 use super::source::{Header, Needs};
 use super::{Field, Write};
-use crate::datum::{Integer16, Integer32, L4Proto, Port, TcpFlags};
+use crate::datum::{Integer8, Integer16, Integer32, L4Proto, Port, TcpFlags};
 
 const fn field<V: crate::datum::Datum>(name: &'static str, offset: u16, number: u8) -> Field<V, Write> {
     Field::transport(name, Header::TCP, Needs::Transport(L4Proto::TCP), offset, number)
@@ -26,6 +26,16 @@ pub fn sequence() -> Field<Integer32, Write> {
 /// `tcp ackseq`: the number of the next byte that is expected.
 pub fn ackseq() -> Field<Integer32, Write> {
     field("tcp ackseq", 8, 4)
+}
+
+/// `tcp doff`: words of four bytes in the header, options included.
+pub fn doff() -> Field<Integer8, Write> {
+    field::<Integer8>("tcp doff", 12, 5).bits_at(96, 4)
+}
+
+/// `tcp reserved`: four bits without a meaning.
+pub fn reserved() -> Field<Integer8, Write> {
+    field::<Integer8>("tcp reserved", 12, 6).bits_at(100, 4)
 }
 
 /// `tcp flags`.

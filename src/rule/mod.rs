@@ -373,7 +373,13 @@ impl RuleBuilder {
     fn lower<S: Sink + Raw>(&self, chain: &ChainRef, sink: &mut S, mut stepped: impl FnMut(&mut S)) {
         let mut context = Context::new(chain);
         self.lower_early(&mut context, sink);
-        for step in &self.steps {
+        let mut planned = false;
+        for (n, step) in self.steps.iter().enumerate() {
+            let is_match = matches!(step, Step::Match(_));
+            if is_match && !planned {
+                context.plan(self.steps[n..].iter().map_while(Step::as_match));
+            }
+            planned = is_match;
             step.lower(&mut context, sink);
             stepped(sink);
         }
@@ -397,6 +403,13 @@ impl RuleBuilder {
 }
 
 impl Step {
+    fn as_match(&self) -> Option<&Match> {
+        match self {
+            Self::Match(matching) => Some(matching),
+            _ => None,
+        }
+    }
+
     fn lower<S: Sink + Raw>(&self, context: &mut Context<'_>, sink: &mut S) {
         let chain = context.chain;
         match self {
@@ -517,9 +530,8 @@ impl IntoStep for ExprInfo {
     }
 }
 
-/// Takes expressions that are not of a certain type.
+/// Takes expressions that were read.
 trait Raw {
-    fn put_expr(&mut self, expr: &Expr);
     fn put_kept(&mut self, info: &ExprInfo);
 }
 
@@ -548,6 +560,10 @@ impl Sink for Collector {
         self.keep(expr.into());
     }
 
+    fn put_expr(&mut self, expr: &Expr) {
+        self.keep(expr.clone());
+    }
+
     fn fail(&mut self, mistake: BuildErrorKind) {
         self.mistake.get_or_insert(mistake);
     }
@@ -559,10 +575,6 @@ impl Sink for Collector {
 }
 
 impl Raw for Collector {
-    fn put_expr(&mut self, expr: &Expr) {
-        self.keep(expr.clone());
-    }
-
     fn put_kept(&mut self, info: &ExprInfo) {
         if let Some(mistake) = info.mistake() {
             self.fail(mistake);
@@ -586,6 +598,11 @@ impl Sink for Encoder<'_> {
         self.count += 1;
     }
 
+    fn put_expr(&mut self, expr: &Expr) {
+        expr.write(self.w);
+        self.count += 1;
+    }
+
     fn fail(&mut self, mistake: BuildErrorKind) {
         self.w.fail(mistake);
     }
@@ -604,11 +621,6 @@ impl Encoder<'_> {
 }
 
 impl Raw for Encoder<'_> {
-    fn put_expr(&mut self, expr: &Expr) {
-        expr.write(self.w);
-        self.count += 1;
-    }
-
     fn put_kept(&mut self, info: &ExprInfo) {
         info.write(self.w);
         self.count += 1;

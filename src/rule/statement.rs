@@ -96,7 +96,8 @@ impl RuleBuilder {
     /// let rule = Rule::new().vmap(tcp::dport(), [(22, Verdict::ACCEPT), (80, Verdict::jump(&web))]);
     /// ```
     pub fn vmap<V, A>(self, field: Field<V, A>, map: impl MapFor<V, Verdict>) -> Self {
-        self.push(Step::VerdictMap(Box::new((field.source, map.into_map().0))))
+        let map = field.source.place_all(map.into_map().0);
+        self.push(Step::VerdictMap(Box::new((field.source, map))))
     }
 
     /// Hands the packet to the object that a map has for a field: one of the table's, or pairs that become a
@@ -112,7 +113,8 @@ impl RuleBuilder {
     /// ```
     #[doc(alias = "nft_objref")]
     pub fn object_map<V, A, T: Object>(self, field: Field<V, A>, map: impl MapFor<V, ObjectOf<T>>) -> Self {
-        self.push(Step::ObjectMap(Box::new((field.source, map.into_map().0))))
+        let map = field.source.place_all(map.into_map().0);
+        self.push(Step::ObjectMap(Box::new((field.source, map))))
     }
 
     /// Refuses the packet and tells its sender that the port is unreachable (`reject`). For

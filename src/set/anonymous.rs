@@ -77,6 +77,21 @@ impl Anonymous {
         })
     }
 
+    /// The same with other keys, each of `len` bytes.
+    pub(crate) fn with_keys(
+        mut self,
+        len: usize,
+        change: impl Fn(&Data) -> Result<Data, BuildErrorKind>,
+    ) -> Result<Self, BuildErrorKind> {
+        let changed = |entry: &Entry| {
+            let key = entry.key.as_ref().map(|(start, end)| Ok((change(start)?, change(end)?))).transpose()?;
+            Ok(Entry { key, ..entry.clone() })
+        };
+        self.entries = self.entries.iter().map(changed).collect::<Result<_, _>>()?;
+        self.len = len;
+        Ok(self)
+    }
+
     /// Refuses objects of another table than the rule's.
     pub(crate) fn check_objects(&self, table: &TableRef) -> Result<(), BuildErrorKind> {
         let mut objects = self.objects.iter().flat_map(|objects| objects.iter());

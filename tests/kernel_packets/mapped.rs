@@ -30,7 +30,7 @@ pub(super) fn networks_are_mapped_to_networks() {
         let _servers = serve(&here, hosts.map(|host| at(V::host(12, host), 80)));
         let table = Table::new(V::FAMILY, "fw");
         let output = table.chain("output").nat(Hook::OUTPUT, Priority::DSTNAT);
-        let input = table.chain("input").nat(Hook::INPUT, Priority::SRCNAT);
+        let post = table.chain("post").nat(Hook::POSTROUTING, Priority::SRCNAT);
         let networks = Map::<Interval<V>, Interval<V>>::new(&table, "networks");
         let hidden = NatTarget::prefix(net(13));
         let targets = [
@@ -40,10 +40,10 @@ pub(super) fn networks_are_mapped_to_networks() {
         ];
         for target in targets {
             let mut batch = Batch::new();
-            batch.reset(&table).add(&output).add(&input).add(&networks);
+            batch.reset(&table).add(&output).add(&post).add(&networks);
             batch.add_elements(&networks, [(net(11), net(12))]);
             batch.append(&output, Rule::new().when(V::daddr().in_prefix(V::host(11, 0), V::NET)).dnat(target));
-            batch.append(&input, Rule::new().when(V::saddr().in_prefix(V::host(11, 0), V::NET)).snat(hidden.clone()));
+            batch.append(&post, Rule::new().when(V::saddr().in_prefix(V::host(11, 0), V::NET)).snat(hidden.clone()));
             conn.commit(&batch).unwrap();
             for host in hosts {
                 for client in [udp_from(&here, V::host(11, 77)), tcp_from(&here, V::host(11, 77))] {

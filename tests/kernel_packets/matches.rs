@@ -120,6 +120,41 @@ pub(super) fn comparisons_of_ports_match_what_they_say() {
     }
 }
 
+pub(super) fn fields_of_one_packet_are_compared_with_each_other() {
+    let mut cable = cable();
+    let (client, server) = cable.address::<Ipv4Addr>();
+    let table = Table::ip("fw");
+    type Says = fn(u16) -> bool;
+    let rules: Vec<(Match, Says)> = vec![
+        (udp::sport().eq_field(udp::dport()), |p| p == 4000),
+        (udp::sport().ne_field(udp::dport()), |p| p != 4000),
+        (ip::saddr().eq_field(ip::daddr()), |_| false),
+        (ip::saddr().ne_field(ip::daddr()), |_| true),
+        (ip::ttl().eq_field(ip::ttl()), |_| true),
+        // Parts of bytes: version 4, and five words of header.
+        (ip::version().eq_field(ip::hdrlength()), |_| false),
+        (ip::version().and(0b110).eq_field(ip::hdrlength().and(0b110)), |_| true),
+        (ip::dscp().eq_field(ip::dscp()), |_| true),
+    ];
+    let mut batch = Batch::new();
+    batch.reset(&table);
+    first_packets(&mut batch, &table, rules.iter().map(|(rule, _)| rule.clone()));
+    cable.conn.commit(&batch).unwrap();
+
+    let served = [53, 4000];
+    let _servers = serve(&cable.server, served.map(|port| at(server, port)));
+    let client = Client::udp(&cable.client, at(client, 4000)).unwrap().timeout(LONG);
+    let mut before = vec![0; rules.len()];
+    for port in served {
+        pass(&client, at(server, port));
+        let after = packets(&mut cable.conn, &table, "first");
+        for (((rule, says), before), after) in rules.iter().zip(&before).zip(&after) {
+            assert_eq!(after - before, says(port).into(), "port {port}: {rule:?}");
+        }
+        before = after;
+    }
+}
+
 pub(super) fn interfaces_match_by_name_and_by_beginning() {
     let (client, server) = (Namespace::new().unwrap(), Namespace::current().unwrap());
     let mut conn = Conn::open().unwrap();

@@ -32,6 +32,7 @@ use nftlink::{Batch, Conn, Errno, Hook, Priority, Rule, Table};
 
 #[path = "../../examples/lab/mod.rs"]
 pub mod lab;
+pub mod state;
 
 /// Tells whether the machine has what a test needs, and if not, what is missing.
 pub type Probe = fn() -> Result<(), String>;
@@ -228,10 +229,20 @@ pub struct Debugged {
 /// Loads a script, if the kernel takes it, and shows the messages.
 #[track_caller]
 pub fn nft_debugging(script: &str) -> Debugged {
-    let output = run_nft(&["--debug=mnl", "-f", "-"], script);
-    let printed = String::from_utf8(output.stdout).expect("nft prints UTF-8");
+    debugged(&run_nft(&["--debug=mnl", "-f", "-"], script))
+}
+
+/// Has nft and the kernel look at a script, and shows the messages; loads nothing.
+///
+/// nft sends nothing if it refuses the script itself, and tells of no more than ten reasons.
+#[track_caller]
+pub fn nft_checking(script: &str) -> Debugged {
+    debugged(&run_nft(&["--debug=mnl", "-c", "-f", "-"], script))
+}
+
+fn debugged(output: &Output) -> Debugged {
     let refusal = if output.status.success() { String::new() } else { String::from_utf8_lossy(&output.stderr).into() };
-    Debugged { printed, refusal }
+    Debugged { printed: String::from_utf8(output.stdout.clone()).expect("nft prints UTF-8"), refusal }
 }
 
 /// The ruleset as a person reads it, with counters and without handles.
@@ -357,6 +368,11 @@ pub fn kernel_asks_for_routes_after_routing() -> Result<(), String> {
 /// For other devices of a chain.
 pub fn linux_6_4() -> Result<(), String> {
     since((6, 4), "other devices of a chain")
+}
+
+/// For two registers that are combined.
+pub fn linux_6_13() -> Result<(), String> {
+    since((6, 13), "combination of two registers")
 }
 
 /// For prefixes of devices.

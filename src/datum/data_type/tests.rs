@@ -360,9 +360,10 @@ macro_rules! samples {
 }
 
 samples! {
+    bool: true;
     u8: 2;
     u16: 0x0102;
-    u32: 0x0102_0304;
+    u32: 0x0001_0203;
     u64: 0x0102_0304_0506_0708;
     [u8; 6]: [1, 2, 3, 4, 5, 6];
     std::time::SystemTime: std::time::UNIX_EPOCH + std::time::Duration::from_nanos(0x0102_0304_0506_0708);

@@ -4,7 +4,7 @@ use std::net::{Ipv4Addr, Ipv6Addr, SocketAddrV4, SocketAddrV6};
 
 use nftlink::datum::{IfName, L4Proto, Port};
 use nftlink::field::{concat, ct, ip, ip6, meta, tcp, th, udp};
-use nftlink::{Element, Interval, Map, NatTarget, PortTarget};
+use nftlink::{Conn, Element, Interval, Map, NatTarget, PortTarget, RuleBuilder};
 
 use super::*;
 
@@ -29,9 +29,11 @@ fn to(address: impl Into<NatTarget>) -> NatTarget {
     address.into()
 }
 
-/// What nft makes of the words for the family of an address: where there is but one it leaves them out.
-fn spelled(family: Family, rule: &str) -> String {
-    if family == Family::INET { rule.to_owned() } else { rule.replace("nat ip6 ", "nat ").replace("nat ip ", "nat ") }
+/// Where there is but one family, nft leaves it out, but not before intervals and concatenations.
+fn short(pair: Pair) -> Pair {
+    let [ip, ip6] = [("nat ip ", Family::IP), ("nat ip6 ", Family::IP6)]
+        .map(|(words, family)| (family, pair.text.replace(words, "nat ")));
+    pair.listed_in(ip.0, ip.1).listed_in(ip6.0, ip6.1)
 }
 
 fn without_addresses() -> Vec<Pair> {
@@ -103,8 +105,8 @@ fn masquerades_and_redirections() -> Vec<Pair> {
     pairs
 }
 
-fn of_ip(family: Family) -> Vec<Pair> {
-    let does = |text: &str, rule: Rule| does(spelled(family, text), rule).typed(text);
+fn of_ip() -> Vec<Pair> {
+    let does = |text: &str, rule: Rule| short(super::does(text, rule));
     let dport = || Rule::new().when(tcp::dport().eq(1));
     vec![
         does("dnat ip to 10.0.0.1", Rule::new().dnat(A)),
@@ -127,8 +129,8 @@ fn of_ip(family: Family) -> Vec<Pair> {
     ]
 }
 
-fn of_ip6(family: Family) -> Vec<Pair> {
-    let does = |text: &str, rule: Rule| does(spelled(family, text), rule).typed(text);
+fn of_ip6() -> Vec<Pair> {
+    let does = |text: &str, rule: Rule| short(super::does(text, rule));
     let dport = || Rule::new().when(tcp::dport().eq(1));
     vec![
         does("dnat ip6 to fd00::1", Rule::new().dnat(A6)),
@@ -141,8 +143,8 @@ fn of_ip6(family: Family) -> Vec<Pair> {
     ]
 }
 
-fn loaded_in_ip(family: Family) -> Vec<Pair> {
-    let does = |text: &str, rule: Rule| does(spelled(family, text), rule).typed(text);
+fn loaded_in_ip() -> Vec<Pair> {
+    let does = |text: &str, rule: Rule| short(super::does(text, rule));
     let mapped = |text: &str, rule: Rule| super::does(text, rule);
     let dport = || Rule::new().when(tcp::dport().eq(1));
     let pair = || concat((ip::saddr(), tcp::dport()));
@@ -150,11 +152,11 @@ fn loaded_in_ip(family: Family) -> Vec<Pair> {
         does("dnat ip to ip saddr", Rule::new().dnat(ip::saddr())),
         does("tcp dport 1 dnat ip to ip saddr:80", dport().dnat(to(ip::saddr()).ports(80))),
         does("tcp dport 1 dnat ip to ip saddr:tcp sport", dport().dnat(to(ip::saddr()).ports(tcp::sport()))),
-        does("dnat ip to ip daddr & 255.255.0.0 | 0.0.0.9", {
+        does("dnat ip to ip daddr & 255.255.0.9 | 0.0.0.9", {
             let network = ip::daddr().and(Ipv4Addr::new(255, 255, 0, 0));
             Rule::new().dnat(network.or(Ipv4Addr::new(0, 0, 0, 9)))
         })
-        .listed_as(spelled(family, "dnat ip to ip daddr & 255.255.0.9 | 0.0.0.9")),
+        .typed("dnat ip to ip daddr & 255.255.0.0 | 0.0.0.9"),
         does(
             "dnat ip to ip daddr map { 10.0.0.1 : 10.0.0.9 }",
             Rule::new().dnat(ip::daddr().map::<Ipv4Addr>([(A, B)])),
@@ -261,8 +263,8 @@ fn loaded_in_ip(family: Family) -> Vec<Pair> {
     ]
 }
 
-fn loaded_in_ip6(family: Family) -> Vec<Pair> {
-    let does = |text: &str, rule: Rule| does(spelled(family, text), rule).typed(text);
+fn loaded_in_ip6() -> Vec<Pair> {
+    let does = |text: &str, rule: Rule| short(super::does(text, rule));
     let mapped = |text: &str, rule: Rule| super::does(text, rule);
     let dport = || Rule::new().when(tcp::dport().eq(1));
     let pair = || concat((ip6::saddr(), tcp::dport()));
@@ -293,91 +295,108 @@ fn loaded_in_ip6(family: Family) -> Vec<Pair> {
     ]
 }
 
-pub(in super::super) fn translations() {
-    for family in [Family::IP, Family::IP6, Family::INET] {
-        compare(family, vec![], without_addresses());
-        compare(family, vec![], masquerades_and_redirections());
-        if family != Family::IP6 {
-            compare(family, vec![], of_ip(family));
-            compare(family, vec![], loaded_in_ip(family));
-        }
-        if family != Family::IP {
-            compare(family, vec![], of_ip6(family));
-            compare(family, vec![], loaded_in_ip6(family));
-        }
-    }
+pub(super) fn pairs(table: &Table) -> Vec<Pair> {
+    all([
+        without_addresses(),
+        masquerades_and_redirections(),
+        of_ip(),
+        of_ip6(),
+        loaded_in_ip(),
+        loaded_in_ip6(),
+        of_the_tables_maps(table),
+    ])
 }
 
-pub(in super::super) fn translations_to_what_maps_of_the_table_have() {
-    for family in [Family::IP, Family::INET] {
-        let table = table(family);
-        let servers = Map::<Port, Ipv4Addr>::new(&table, "servers");
-        let ports = Map::of(&table, "ports", tcp::dport()).to(tcp::dport());
-        let sockets = Map::<(IfName, Port), (Ipv4Addr, Port)>::new(&table, "sockets");
-        let pools = Map::<Interval<Ipv4Addr>, Interval<Ipv4Addr>>::new(&table, "pools");
-        let shares = Map::of(&table, "shares", ip::saddr()).to_intervals_of(concat((ip::daddr(), tcp::dport())));
-        let forwards =
-            Map::<(Interval<Ipv4Addr>, Interval<Port>), (Interval<Ipv4Addr>, Interval<Port>)>::new(&table, "forwards");
-        let dport = || Rule::new().when(tcp::dport().eq(1));
-        let spelled = |text| spelled(family, text);
-        let pairs = vec![
-            does(spelled("dnat ip to tcp dport map @servers"), Rule::new().dnat(tcp::dport().map(&servers))),
-            does(
-                spelled("tcp dport 1 dnat ip to tcp dport map @servers:80"),
-                dport().dnat(to(tcp::dport().map(&servers)).ports(80)),
-            ),
-            does(
-                spelled("tcp dport 1 dnat ip to tcp dport map @servers:tcp dport map @ports"),
-                dport().dnat(to(tcp::dport().map(&servers)).ports(tcp::dport().map(&ports))),
-            ),
-            does("tcp dport 1 redirect to :tcp dport map @ports", dport().redirect_to(tcp::dport().map(&ports))),
-            does(
-                "dnat ip to iifname . tcp dport map @sockets",
-                Rule::new().dnat(concat((meta::iifname(), tcp::dport())).map(&sockets)),
-            ),
-            does("snat ip to ip saddr map @pools", Rule::new().snat(ip::saddr().map(&pools))),
-            does("dnat ip prefix to ip daddr map @pools", Rule::new().dnat(NatTarget::prefix(ip::daddr().map(&pools)))),
-            does("meta l4proto tcp dnat ip to ip saddr map @shares", tcp().dnat(ip::saddr().map(&shares))),
-            does(
-                "meta l4proto { tcp, udp } dnat ip to ip daddr . th dport map @forwards",
-                Rule::new()
-                    .when(meta::l4proto().one_of([L4Proto::TCP, L4Proto::UDP]))
-                    .dnat(concat((ip::daddr(), th::dport())).map(&forwards)),
-            ),
-        ];
-        let (pools_e, shares_e, forwards_e, sockets_e) =
-            (pools.clone(), shares.clone(), forwards.clone(), sockets.clone());
-        let declarations = vec![
-            declare("map servers { type inet_service : ipv4_addr; }", move |b| _ = b.add(&servers)),
-            declare("map ports { typeof tcp dport : tcp dport; }", move |b| _ = b.add(&ports)),
-            declare("map sockets { type ifname . inet_service : ipv4_addr . inet_service; }", move |b| {
-                _ = b.add(&sockets)
-            }),
-            declare("element sockets { \"eth0\" . 80 : 10.0.0.1 . 8080 }", move |b| {
-                _ = b.add_elements(&sockets_e, [(("eth0", 80), (A, 8080))])
-            }),
-            declare("map pools { type ipv4_addr : interval ipv4_addr; flags interval; }", move |b| _ = b.add(&pools)),
-            declare("element pools { 10.0.0.1 : 10.0.0.1-10.0.0.9, 10.1.0.0/16 : 10.2.0.0/16 }", move |b| {
-                _ = b.add_elements(&pools_e, [(Interval::value(A), Interval::range(A..=B)), (net(1), net(2))])
-            }),
-            declare("map shares { typeof ip saddr : interval ip daddr . tcp dport; }", move |b| _ = b.add(&shares)),
-            declare("element shares { 10.0.0.1 : 10.2.0.0/16 . 80-90 }", move |b| {
-                _ = b.add_elements(&shares_e, [(A, (net(2), 80..=90))])
-            }),
-            declare(
-                "map forwards { type ipv4_addr . inet_service : interval ipv4_addr . inet_service; flags interval; }",
-                move |b| _ = b.add(&forwards),
-            ),
-            declare("element forwards { 10.0.0.1 . 1000-2000 : 10.0.0.9 . 3000-4000 }", move |b| {
-                _ = b.add_elements(&forwards_e, [((A, 1000..=2000), (B, 3000..=4000))])
-            }),
-        ];
-        compare(family, declarations, pairs);
-    }
+type Pool = (Interval<Ipv4Addr>, Interval<Port>);
+
+fn hosts(table: &Table) -> Map<Port, Ipv4Addr> {
+    Map::new(table, "hosts")
+}
+
+fn ports(table: &Table) -> Map<Port, Port> {
+    Map::of(table, "ports", tcp::dport()).to(tcp::dport())
+}
+
+fn services(table: &Table) -> Map<(IfName, Port), (Ipv4Addr, Port)> {
+    Map::new(table, "services")
+}
+
+fn networks(table: &Table) -> Map<Interval<Ipv4Addr>, Interval<Ipv4Addr>> {
+    Map::new(table, "networks")
+}
+
+fn shares(table: &Table) -> Map<Ipv4Addr, Pool> {
+    Map::of(table, "shares", ip::saddr()).to_intervals_of(concat((ip::daddr(), tcp::dport())))
+}
+
+fn forwards(table: &Table) -> Map<Pool, Pool> {
+    Map::new(table, "forwards")
+}
+
+fn of_the_tables_maps(table: &Table) -> Vec<Pair> {
+    let dport = || Rule::new().when(tcp::dport().eq(1));
+    vec![
+        short(does("dnat ip to tcp dport map @hosts", Rule::new().dnat(tcp::dport().map(&hosts(table))))),
+        short(does(
+            "tcp dport 1 dnat ip to tcp dport map @hosts:80",
+            dport().dnat(to(tcp::dport().map(&hosts(table))).ports(80)),
+        )),
+        short(does(
+            "tcp dport 1 dnat ip to tcp dport map @hosts:tcp dport map @ports",
+            dport().dnat(to(tcp::dport().map(&hosts(table))).ports(tcp::dport().map(&ports(table)))),
+        )),
+        does("tcp dport 1 redirect to :tcp dport map @ports", dport().redirect_to(tcp::dport().map(&ports(table)))),
+        does(
+            "dnat ip to iifname . tcp dport map @services",
+            Rule::new().dnat(concat((meta::iifname(), tcp::dport())).map(&services(table))),
+        ),
+        does("snat ip to ip saddr map @networks", Rule::new().snat(ip::saddr().map(&networks(table)))),
+        does(
+            "dnat ip prefix to ip daddr map @networks",
+            Rule::new().dnat(NatTarget::prefix(ip::daddr().map(&networks(table)))),
+        ),
+        does("meta l4proto tcp dnat ip to ip saddr map @shares", tcp().dnat(ip::saddr().map(&shares(table)))),
+        does(
+            "meta l4proto { tcp, udp } dnat ip to ip daddr . th dport map @forwards",
+            Rule::new()
+                .when(meta::l4proto().one_of([L4Proto::TCP, L4Proto::UDP]))
+                .dnat(concat((ip::daddr(), th::dport())).map(&forwards(table))),
+        ),
+    ]
+}
+
+pub(super) fn declarations() -> Vec<Declaration> {
+    vec![
+        declare("map hosts { type inet_service : ipv4_addr; }", |t, b| _ = b.add(&hosts(t))),
+        declare("map ports { typeof tcp dport : tcp dport; }", |t, b| _ = b.add(&ports(t))),
+        declare("map services { type ifname . inet_service : ipv4_addr . inet_service; }", |t, b| {
+            _ = b.add(&services(t))
+        }),
+        declare("element services { \"eth0\" . 80 : 10.0.0.1 . 8080 }", |t, b| {
+            _ = b.add_elements(&services(t), [(("eth0", 80), (A, 8080))])
+        }),
+        declare("map networks { type ipv4_addr : interval ipv4_addr; flags interval; }", |t, b| {
+            _ = b.add(&networks(t))
+        }),
+        declare("element networks { 10.0.0.1 : 10.0.0.1-10.0.0.9, 10.1.0.0/16 : 10.2.0.0/16 }", |t, b| {
+            b.add_elements(&networks(t), [(Interval::value(A), Interval::range(A..=B)), (net(1), net(2))]);
+        }),
+        declare("map shares { typeof ip saddr : interval ip daddr . tcp dport; }", |t, b| _ = b.add(&shares(t))),
+        declare("element shares { 10.0.0.1 : 10.2.0.0/16 . 80-90 }", |t, b| {
+            _ = b.add_elements(&shares(t), [(A, (net(2), 80..=90))])
+        }),
+        declare(
+            "map forwards { type ipv4_addr . inet_service : interval ipv4_addr . inet_service; flags interval; }",
+            |t, b| _ = b.add(&forwards(t)),
+        ),
+        declare("element forwards { 10.0.0.1 . 1000-2000 : 10.0.0.9 . 3000-4000 }", |t, b| {
+            _ = b.add_elements(&forwards(t), [((A, 1000..=2000), (B, 3000..=4000))])
+        }),
+    ]
 }
 
 /// What nft 1.0.6 takes and sends as something else, or sends and the kernel refuses. Most of it it cannot list either.
-pub(in super::super) fn what_nft_gets_wrong_is_sent_right() {
+pub(super) fn what_nft_gets_wrong_is_sent_right() {
     let table = table(Family::INET);
     let chain = table.chain(CHAIN);
     let dport = || Rule::new().when(tcp::dport().eq(1));
