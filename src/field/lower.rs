@@ -399,7 +399,10 @@ impl<'a> Context<'a> {
             return;
         }
         self.network = Some(network);
-        if self.family() == Family::INET {
+        if self.has_ethernet && self.family() != Family::BRIDGE {
+            // nft looks into the header that it knows of.
+            self.compare(Base::LINK, 12, ether_type(network).into(), sink);
+        } else if self.family() == Family::INET {
             sink.put(Meta::load(MetaKey::NFPROTO, REG));
             sink.put(Cmp::new(CmpOp::EQ, REG, [network.get()]));
         } else {

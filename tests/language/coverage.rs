@@ -27,6 +27,11 @@ fn functions(dir: &Path) -> BTreeSet<String> {
     for file in ["field/mod.rs", "field/typed.rs", "rule/nat.rs", "rule/statement.rs", "rule/update.rs"] {
         found.extend(names(&read(file)).iter().map(|name| format!(".{name}(")));
     }
+    // What begins a value of its type is called by its name.
+    for (method, path) in [("of", "Set::of"), ("intervals_of", "Set::intervals_of"), ("port", "NatTarget::port")] {
+        assert!(found.remove(&format!(".{method}(")), "{method}");
+        found.insert(format!("{path}("));
+    }
     found
 }
 

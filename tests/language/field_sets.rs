@@ -6,6 +6,7 @@ use std::time::Duration;
 use nftlink::datum::{ClassId, CtState, EtherAddr, IcmpType, IfName, L4Proto, Mark, PktType, Port, TcpFlags};
 use nftlink::expr::Verdict;
 use nftlink::field::{concat, icmp, meta, tcp};
+use nftlink::object::{Counter, ObjectOf};
 use nftlink::{Element, Interval, Map, Set};
 
 use super::*;
@@ -168,7 +169,7 @@ pub(super) fn declarations() -> Vec<Declaration> {
 /// nft 1.0.6 cannot declare a map to objects by a field; it lists one without.
 pub(super) fn a_map_to_objects_is_listed() {
     let table = table(Family::IP);
-    let accounts = Map::of(&table, "accounts", meta::mark()).to_objects::<nftlink::object::Counter>();
+    let accounts: Map<Mark, ObjectOf<Counter>> = Map::of(&table, "accounts", meta::mark()).to_objects();
     let mut batch = Batch::new();
     batch.add(&table).add(&accounts);
     nftlink::Conn::open().unwrap().commit(&batch).unwrap();
