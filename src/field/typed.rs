@@ -11,33 +11,15 @@ use crate::table::TableRef;
 use crate::wire::Name;
 
 impl<V: Datum, A> Field<V, A> {
-    /// The same field with another type for its values, as one of the user's own:
+    /// The same field with another type for its values: a [data type of one's own](Datum), or another of nft's, where
+    /// a field of one type is to be set to one of another.
     ///
     /// ```
-    /// use nftlink::datum::{ByteOrder, DataType, Datum};
-    /// use nftlink::error::BuildErrorKind;
-    /// use nftlink::expr::Data;
+    /// use nftlink::Rule;
+    /// use nftlink::datum::Mark;
     /// use nftlink::field::meta;
     ///
-    /// /// Whose traffic it is: what this program uses marks for.
-    /// #[derive(Debug, Clone, PartialEq)]
-    /// struct Tenant(u32);
-    ///
-    /// impl Datum for Tenant {
-    ///     const TYPE: DataType = DataType::MARK;
-    ///     const LEN: usize = 4;
-    ///     const ORDER: ByteOrder = ByteOrder::Host;
-    ///
-    ///     fn to_data(&self) -> Result<Data, BuildErrorKind> {
-    ///         Ok(Data::from(self.0.to_ne_bytes()))
-    ///     }
-    ///
-    ///     fn from_data(bytes: &[u8]) -> Option<Self> {
-    ///         bytes.try_into().ok().map(u32::from_ne_bytes).map(Self)
-    ///     }
-    /// }
-    ///
-    /// let guest = meta::mark().typed::<Tenant>().eq(Tenant(7));
+    /// let rule = Rule::new().set(meta::mark(), meta::priority().typed::<Mark>());
     /// ```
     ///
     /// A type whose values are of another length or byte order does not compile:

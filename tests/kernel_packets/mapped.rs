@@ -88,7 +88,7 @@ pub(super) fn targets_are_chosen_by_interface_and_port() {
         let mut batch = Batch::new();
         batch.reset(&table).add(&nat).add(&services);
         let entries = [(("left", 8080), (first, 80)), (("left", 8443), (second, 90)), (("other", 9090), (second, 90))];
-        batch.add_elements(&services, entries.clone());
+        batch.add_elements(&services, entries);
         for dport in [udp::dport as fn() -> Field<Port, Write>, tcp::dport] {
             let ours = Rule::new().when(V::daddr().eq(published));
             batch.append(&nat, ours.dnat(concat((meta::iifname(), dport())).map::<(V, Port)>(&services)));
