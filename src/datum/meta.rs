@@ -158,7 +158,7 @@ from_integer! {
 }
 
 datum! {
-    PktType(u8): PKT_TYPE, None;
+    PktType(u8): PKT_TYPE, Host;
     IfType(u16): IFACE_TYPE, Host;
     Uid(u32): UID, Host, Ordered;
     Gid(u32): GID, Host, Ordered;
