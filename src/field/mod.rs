@@ -36,6 +36,7 @@ mod operand;
 mod source;
 pub mod tcp;
 pub mod th;
+mod typed;
 pub mod udp;
 
 use std::fmt;

@@ -20,7 +20,7 @@ pub use compat::{Compat, CompatFlags};
 pub use info::RuleInfo;
 pub(crate) use kept::KeptSet;
 pub use meter::Meter;
-pub use nat::{NatTarget, PortTarget};
+pub use nat::{NatTarget, NatValue, PortTarget};
 pub use normalized::NormalizedRule;
 pub use queueing::QueueTarget;
 pub use redirecting::{IntoAddress, TproxyTarget};
@@ -484,6 +484,7 @@ impl Step {
         let sets = match self {
             Self::KeptUse(kept) => [Some(OwnSet::Kept(&kept.set)), None],
             Self::Meter(meter) => [Some(OwnSet::Meter(&meter.set)), None],
+            Self::Nat(nat) => nat.own_sets().map(|set| set.map(|(set, key)| OwnSet::Typed(set, key))),
             Self::Redirecting(statement) => {
                 statement.own_sets().map(|set| set.map(|(set, key)| OwnSet::Typed(set, key)))
             }
@@ -502,7 +503,6 @@ impl Step {
                 Ok(Container::Own(own)) => Some((own, &map.0)),
                 _ => None,
             },
-            Self::Nat(nat) => nat.own_set(),
             Self::Queue(to) => to.own_set(),
             _ => None,
         }
