@@ -31,6 +31,8 @@ mod exprs;
 mod frames;
 #[path = "kernel_packets/headers.rs"]
 mod headers;
+#[path = "kernel_packets/mapped.rs"]
+mod mapped;
 #[path = "kernel_packets/matches.rs"]
 mod matches;
 #[path = "kernel_packets/nat.rs"]
@@ -93,6 +95,9 @@ fn main() -> ExitCode {
         test!(nat::snat_of_packets_for_this_machine),
         test!(nat::masquerade_takes_the_address_of_the_way_out),
         test!(nat::redirect_leads_to_this_machine),
+        test!(mapped::networks_are_mapped_to_networks),
+        test!(mapped::targets_are_chosen_by_interface_and_port),
+        test!(mapped::marks_are_translated_by_a_map),
         test!(objects::quota_is_used_up_by_all_rules_that_name_it),
         test!(objects::limit_is_of_all_rules_that_name_it),
         test!(objects::timeout_is_the_connections_that_it_is_given),

@@ -51,6 +51,7 @@ mod source;
 pub mod srh;
 pub mod tcp;
 pub mod th;
+mod typed;
 pub mod udp;
 pub mod udplite;
 pub mod vlan;

@@ -22,7 +22,7 @@ pub use compat::{Compat, CompatFlags};
 pub use info::RuleInfo;
 pub(crate) use kept::KeptSet;
 pub use meter::Meter;
-pub use nat::{NatTarget, PortTarget};
+pub use nat::{NatTarget, NatValue, PortTarget};
 pub use normalized::NormalizedRule;
 pub(crate) use own_set::OwnSet;
 pub use queueing::QueueTarget;

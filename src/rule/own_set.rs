@@ -65,6 +65,7 @@ impl Step {
         let sets = match self {
             Self::KeptUse(kept) => [Some(OwnSet::Kept(&kept.set)), None],
             Self::Meter(meter) => [Some(OwnSet::Meter(&meter.set)), None],
+            Self::Nat(nat) => nat.own_sets().map(|set| set.map(|(set, key)| OwnSet::Typed(set, key))),
             Self::Redirecting(statement) => {
                 statement.own_sets().map(|set| set.map(|(set, key)| OwnSet::Typed(set, key)))
             }
@@ -83,7 +84,6 @@ impl Step {
                 Ok(Container::Own(own)) => Some((own, &map.0)),
                 _ => None,
             },
-            Self::Nat(nat) => nat.own_set(),
             Self::Queue(to) => to.own_set(),
             _ => None,
         }

@@ -9,9 +9,9 @@ use nftlink::datum::{
 };
 use nftlink::expr::{Counter, Limit, Log, LogFlags, LogLevel, Quota, Synproxy, Verdict};
 use nftlink::field::{
-    arp, ct, dccp, ether, hbh, icmp, icmpv6, igmp, ip, ip6, meta, numgen, raw, rt0, sctp, srh, tcp, udp, vlan,
+    arp, concat, ct, dccp, ether, hbh, icmp, icmpv6, igmp, ip, ip6, meta, numgen, raw, rt0, sctp, srh, tcp, udp, vlan,
 };
-use nftlink::{AsRule, Interval, Meter, QueueTarget, RejectWith, RuleBuilder, TproxyTarget};
+use nftlink::{AsRule, Interval, Meter, NatTarget, QueueTarget, RejectWith, RuleBuilder, TproxyTarget};
 
 use super::*;
 
@@ -128,6 +128,41 @@ pub(super) fn what_makes_no_sense_is_refused() {
     inet(Rule::new().vmap(tcp::dport(), overlapping), "two of the elements overlap");
     inet(when(meta::mark().shl(32).eq(0)), "a shift of 32: the kernel takes 0 to 31");
     inet(when(meta::hour().eq(Hour::new(24, 0))), "\"24:00\" is no time of the day: the day ends at 23:59:59");
+}
+
+pub(super) fn translations_to_what_cannot_be_are_refused() {
+    const NO_NAT: &[Family] = &[Family::ARP, Family::BRIDGE, Family::NETDEV];
+    let when = |matching| Rule::new().when(matching);
+    let inet = |rule: Rule, says| refused(Family::INET, rule, says);
+    let tcp = || when(tcp::dport().eq(1));
+    let no_prefix = [(A, Interval::range(A..=Ipv4Addr::new(10, 0, 0, 6)))];
+    for to in [
+        NatTarget::prefix(A..=Ipv4Addr::new(10, 0, 0, 6)),
+        NatTarget::prefix(ip::saddr().map::<Interval<Ipv4Addr>>(no_prefix)),
+    ] {
+        inet(tcp().snat(to), "\"10.0.0.1-10.0.0.6\" is no network to translate to: a prefix is wanted");
+    }
+    inet(
+        tcp().snat(NatTarget::prefix(NatTarget::port(80))),
+        "\"the packet's own\" is no network to translate to: a prefix is wanted",
+    );
+    let both = NatTarget::from(tcp::dport().map::<(Ipv4Addr, Port)>([(80, (A, 80))]));
+    inet(tcp().dnat(both.clone().ports(81)), "\"81\" is no port to translate to: the map has one");
+    inet(tcp().dnat(both.ports(tcp::sport())), "\"another\" is no port to translate to: the map has one");
+    inet(when(ip::saddr().eq(A)).redirect_to(80), "redirect with a port needs a match on tcp or udp before it");
+    inet(
+        when(ip::saddr().eq(A)).dnat(ip::daddr().map::<(Ipv4Addr, Port)>([(A, (A, 80))])),
+        "dnat with a port needs a match on tcp or udp before it",
+    );
+    excluded(Family::INET, Rule::new().dnat(ip6::saddr().map::<Ipv4Addr>([(V6, A)])), ["dnat", "ip", "ip6"]);
+    does_not_exist(&NO_NAT[1..], "redirect", tcp().redirect_to(tcp::dport().map::<Port>([(80, 81)])));
+    let owners =
+        nftlink::Map::of(table(Family::INET), "owners", ip::saddr()).to(concat((ip::daddr(), tcp::dport()))).dynamic();
+    let mapped = ip::saddr().element().to((A, tcp::dport().map::<Port>([(80, 81)])));
+    inet(
+        Rule::new().add_to(&owners, mapped).into(),
+        "\"what a map has\" is no part of a concatenation: constants and fields are",
+    );
 }
 
 pub(super) fn statements_that_make_no_sense_are_refused() {

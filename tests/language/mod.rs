@@ -23,6 +23,7 @@ mod dynamic;
 mod esp;
 mod ether;
 mod exthdr;
+mod field_sets;
 mod host;
 mod icmp;
 mod igmp;
@@ -49,7 +50,9 @@ mod table_sets;
 mod tcp;
 mod tcp_option;
 mod tproxy;
+mod translations;
 mod udplite;
+mod values;
 mod vlan;
 
 use std::process::ExitCode;
@@ -111,12 +114,18 @@ pub(super) fn main() -> ExitCode {
         lesson!(dup),
         lesson!(host),
         lesson!(nat, declarations).requires(support::linux_5_13),
+        lesson!(translations, declarations).requires(support::linux_5_13),
+        lesson!(values, declarations).requires(support::linux_5_13),
+        lesson!(field_sets, declarations),
     ];
     let others = [
         test!(sets::a_choice_of_nothing_is_kept).needs_nft(),
         test!(table_sets::plain_numbers_are_turned_round_for_sets_of_intervals),
+        test!(field_sets::a_map_to_objects_is_listed).needs_nft(),
+        test!(translations::what_nft_gets_wrong_is_sent_right),
         test!(mistakes::what_makes_no_sense_is_refused),
         test!(mistakes::fields_that_packets_cannot_have_are_refused),
+        test!(mistakes::translations_to_what_cannot_be_are_refused),
         test!(mistakes::statements_that_make_no_sense_are_refused),
         test!(coverage::the_pairs_use_all_of_the_language),
     ];
