@@ -1,5 +1,6 @@
 //! nft's data types as Rust types: register bytes, type number, byte order.
 
+mod bytes;
 mod conntrack;
 mod convert;
 mod data_type;
@@ -16,17 +17,18 @@ mod types;
 use std::fmt;
 use std::net::{Ipv4Addr, Ipv6Addr};
 
+pub use bytes::Bytes;
 pub use conntrack::{CtEvents, CtState, CtStatus, Expiration};
 pub use convert::{IntoKey, IntoValue};
 pub(crate) use convert::{concatenations, conversions};
 pub use data_type::DataType;
-pub use header::{Dscp, Ecn, TcpFlags};
+pub use header::{DccpPktType, Dscp, Ecn, MhType, TcpFlags};
 pub use icmp::{IcmpCode, IcmpType, Icmpv6Code, Icmpv6Type, IcmpxCode, IgmpType};
 pub use interval::{Interval, ParseIntervalError};
 pub(crate) use interval::{common_beginning, show_interval};
 pub use link::{ArpOp, EtherAddr, EtherType, ParseEtherAddrError};
 pub use meta::{CgroupV2, ClassId, DevGroup, Gid, IfIndex, IfType, PktType, Realm, Uid};
-pub use number::{HostInteger16, HostInteger32, HostInteger64, Integer8, Integer16, Integer24, Integer32};
+pub use number::{Bitmask8, HostInteger16, HostInteger32, HostInteger64, Integer8, Integer16, Integer24, Integer32};
 pub use time::{Date, Day, Hour};
 pub use types::{Boolean, IfName, L4Proto, Mark, Port};
 

@@ -5,9 +5,10 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 use std::ops::Range;
 
 use super::{
-    ArpOp, Boolean, ByteOrder, CgroupV2, ClassId, CtDirection, CtEvents, CtState, CtStatus, Date, Datum, Day, DevGroup,
-    Dscp, Ecn, EtherAddr, EtherType, Expiration, Gid, Hour, IcmpCode, IcmpType, Icmpv6Code, Icmpv6Type, IcmpxCode,
-    IfIndex, IfName, IfType, IgmpType, Integer8, L4Proto, Mark, PktType, Port, Realm, TcpFlags, Uid, prefix_bound,
+    ArpOp, Boolean, ByteOrder, CgroupV2, ClassId, CtDirection, CtEvents, CtState, CtStatus, Date, Datum, Day,
+    DccpPktType, DevGroup, Dscp, Ecn, EtherAddr, EtherType, Expiration, Gid, Hour, IcmpCode, IcmpType, Icmpv6Code,
+    Icmpv6Type, IcmpxCode, IfIndex, IfName, IfType, IgmpType, Integer8, L4Proto, Mark, MhType, PktType, Port, Realm,
+    TcpFlags, Uid, prefix_bound,
 };
 use crate::wire::newtype::open_number;
 use crate::wire::{Family, align};
@@ -327,6 +328,8 @@ impl DataType {
             Self::INET_SERVICE => plain::<Port>(bytes, f),
             Self::ICMP_TYPE => plain::<IcmpType>(bytes, f),
             Self::TCP_FLAG => plain::<TcpFlags>(bytes, f),
+            Self::DCCP_PKTTYPE => plain::<DccpPktType>(bytes, f),
+            Self::MH_TYPE => plain::<MhType>(bytes, f),
             Self::TIME => plain::<Expiration>(bytes, f),
             Self::MARK => plain::<Mark>(bytes, f),
             Self::IFACE_INDEX => plain::<IfIndex>(bytes, f),

@@ -5,7 +5,7 @@ use std::marker::PhantomData;
 use super::matching::Container;
 use super::source::Source;
 use super::{Choice, Field};
-use crate::datum::{Datum, HostInteger32, IntoValue, Mark, concatenations, conversions};
+use crate::datum::{Bytes, Datum, HostInteger32, IntoValue, Mark, concatenations, conversions};
 use crate::error::BuildErrorKind;
 use crate::expr::Data;
 use crate::set::{Anonymous, Element, IntoElement, Key, KeyFor, KeyPart, MapValue, Set, SetFlags};
@@ -27,6 +27,15 @@ pub(crate) enum Operand {
 impl Operand {
     pub(crate) fn constant(data: Result<Data, BuildErrorKind>) -> Self {
         data.map_or_else(|mistake| Self::Mistake(Box::new(mistake)), Self::Constant)
+    }
+
+    /// Whether packets have to be of several types, for which nft has a set.
+    pub(crate) fn implies_set(&self) -> bool {
+        match self {
+            Self::Field(source) | Self::Map { key: source, .. } => source.implies_set(),
+            Self::Together(parts) => parts.iter().any(|(part, _)| part.implies_set()),
+            Self::Constant(_) | Self::Mistake(_) => false,
+        }
     }
 
     /// The map that the rule has to itself for this value.
@@ -104,6 +113,12 @@ impl<A> IntoOperand<Mark> for Field<HostInteger32, A> {
 impl<V> IntoOperand<V> for MapLookup<V> {
     fn into_operand(self) -> AnOperand {
         AnOperand(self.operand)
+    }
+}
+
+impl<const N: usize> IntoOperand<Bytes<N>> for [u8; N] {
+    fn into_operand(self) -> AnOperand {
+        Bytes::new(self).into_operand()
     }
 }
 

@@ -8,8 +8,10 @@ mod meter;
 mod nat;
 mod normalized;
 mod own_chain;
+mod own_set;
 mod queueing;
 mod redirecting;
+mod reset;
 mod statement;
 mod update;
 
@@ -22,6 +24,7 @@ pub(crate) use kept::KeptSet;
 pub use meter::Meter;
 pub use nat::{NatTarget, NatValue, PortTarget};
 pub use normalized::NormalizedRule;
+pub(crate) use own_set::OwnSet;
 pub use queueing::QueueTarget;
 pub use redirecting::{IntoAddress, TproxyTarget};
 pub use statement::RejectWith;
@@ -35,6 +38,7 @@ use crate::field::{Container, Match, Operand, Source};
 use crate::flowtable::FlowtableRef;
 use crate::object::ObjectRef;
 use crate::set::{Anonymous, Contents, OwnDynamic};
+use crate::table::Table;
 use crate::userdata::{self, Owner, Userdata};
 use crate::wire::AttrWriter;
 use crate::wire::newtype::handle;
@@ -407,7 +411,10 @@ impl RuleBuilder {
             // Here, and not where it would exclude what the author says before.
             Some(mistake) => sink.fail(mistake),
             None if late.exprs.is_empty() => {}
-            None => with.require(context, sink),
+            None => {
+                context.note_tags_of(&before);
+                with.require(context, sink);
+            }
         }
     }
 }
@@ -476,56 +483,6 @@ impl Step {
             Self::Queue(to) => to.lower(context, sink),
             Self::Meter(meter) => meter.lower(context, sink),
             Self::Reject(with) => statement::lower_reject(with.as_ref(), context, sink),
-        }
-    }
-
-    /// The sets that the rule has to itself for this step, in the order in which it looks them up.
-    fn own_sets(&self) -> impl Iterator<Item = OwnSet<'_>> {
-        let sets = match self {
-            Self::KeptUse(kept) => [Some(OwnSet::Kept(&kept.set)), None],
-            Self::Meter(meter) => [Some(OwnSet::Meter(&meter.set)), None],
-            Self::Nat(nat) => nat.own_sets().map(|set| set.map(|(set, key)| OwnSet::Typed(set, key))),
-            Self::Redirecting(statement) => {
-                statement.own_sets().map(|set| set.map(|(set, key)| OwnSet::Typed(set, key)))
-            }
-            _ => [self.own_set().map(|(set, key)| OwnSet::Typed(set, key)), None],
-        };
-        sets.into_iter().flatten()
-    }
-
-    /// The only set that the rule has to itself for this step.
-    fn own_set(&self) -> Option<(&Anonymous, &Source)> {
-        match self {
-            Self::Match(matching) => matching.own_set(),
-            Self::Set(set) => set.1.own_set(),
-            Self::Update(update) => update.own_set(),
-            Self::VerdictMap(map) | Self::ObjectMap(map) => match &map.1 {
-                Ok(Container::Own(own)) => Some((own, &map.0)),
-                _ => None,
-            },
-            Self::Queue(to) => to.own_set(),
-            _ => None,
-        }
-    }
-}
-
-/// A set that a rule has to itself.
-#[derive(Debug)]
-pub(crate) enum OwnSet<'a> {
-    /// With the field whose values its keys are.
-    Typed(&'a Anonymous, &'a Source),
-    Kept(&'a KeptSet),
-    /// Of a meter.
-    Meter(&'a OwnDynamic),
-}
-
-impl OwnSet<'_> {
-    /// What is in it, if that is part of what the rule does: packets fill that of a meter.
-    fn contents(&self) -> Option<Contents> {
-        match self {
-            Self::Typed(set, _) => Some(set.contents()),
-            Self::Kept(set) => Some(set.contents()),
-            Self::Meter(_) => None,
         }
     }
 }
@@ -703,7 +660,7 @@ impl AsRule for RuleBuilder {
     }
 
     fn own_sets(&self) -> OwnSets<'_> {
-        OwnSets(self.steps.iter().flat_map(Step::own_sets).collect())
+        OwnSets(self.own_sets_in_order())
     }
 
     fn own_rules(&self) -> Option<&[Rule]> {

@@ -180,6 +180,10 @@ impl Update {
         sink.put(update);
     }
 
+    pub(super) fn implies_set(&self) -> bool {
+        self.parts.key.implies_set() || self.parts.value.as_ref().is_some_and(Operand::implies_set)
+    }
+
     /// The map that the rule has to itself for the element's value.
     pub(super) fn own_set(&self) -> Option<(&Anonymous, &Source)> {
         self.parts.value.as_ref()?.own_set()

@@ -12,17 +12,24 @@ mod sent;
 mod shape;
 
 mod adjacent;
+mod ah;
 mod arp;
 mod bits;
+mod comp;
 mod ct;
+mod dccp;
 mod dup;
 mod dynamic;
+mod esp;
 mod ether;
+mod exthdr;
 mod field_sets;
 mod host;
 mod icmp;
+mod igmp;
 mod ip;
 mod ip6;
+mod ip_option;
 mod keys;
 mod limit;
 mod log;
@@ -33,20 +40,25 @@ mod nat;
 mod objects;
 mod parts;
 mod queue;
+mod raw;
 mod reject;
+mod sctp;
 mod sets;
 mod statements;
 mod synproxy;
 mod table_sets;
 mod tcp;
+mod tcp_option;
 mod tproxy;
 mod translations;
+mod udplite;
 mod values;
+mod vlan;
 
 use std::process::ExitCode;
 
 use nftlink::field::Match;
-use nftlink::{Batch, Family, Rule, Table};
+use nftlink::{Batch, Family, Rule, RuleBuilder, Table};
 
 use crate::support::{self, Test};
 
@@ -66,7 +78,19 @@ pub(super) fn main() -> ExitCode {
         lesson!(ip6),
         lesson!(tcp),
         lesson!(icmp),
+        lesson!(igmp),
+        lesson!(udplite),
+        lesson!(dccp),
+        lesson!(sctp).requires(support::linux_5_14),
+        lesson!(ah),
+        lesson!(esp),
+        lesson!(comp),
+        lesson!(tcp_option).requires(support::linux_5_18),
+        lesson!(ip_option),
+        lesson!(exthdr),
         lesson!(ether),
+        lesson!(vlan, declarations),
+        lesson!(raw).requires(support::linux_5_16),
         lesson!(arp),
         lesson!(meta),
         lesson!(ct),
@@ -100,6 +124,7 @@ pub(super) fn main() -> ExitCode {
         test!(field_sets::a_map_to_objects_is_listed).needs_nft(),
         test!(translations::what_nft_gets_wrong_is_sent_right),
         test!(mistakes::what_makes_no_sense_is_refused),
+        test!(mistakes::fields_that_packets_cannot_have_are_refused),
         test!(mistakes::translations_to_what_cannot_be_are_refused),
         test!(mistakes::statements_that_make_no_sense_are_refused),
         test!(coverage::the_pairs_use_all_of_the_language),
