@@ -236,7 +236,11 @@ impl Datum for CtLabel {
     fn to_data(&self) -> Result<Data, BuildErrorKind> {
         if let Some(number) = self.wrong {
             let reason = "the last is 127";
-            return Err(BuildErrorKind::BadValue { what: "connection label", value: number.to_string().into(), reason });
+            return Err(BuildErrorKind::BadValue {
+                what: "connection label",
+                value: number.to_string().into(),
+                reason,
+            });
         }
         // The kernel has words of 64 bits at most, the lowest first.
         let words = [self.bits as u64, (self.bits >> 64) as u64].map(order::host_u64);

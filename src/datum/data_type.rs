@@ -5,9 +5,10 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 use std::ops::Range;
 
 use super::{
-    ArpOp, Boolean, ByteOrder, CgroupV2, ClassId, CtDirection, CtEvents, CtLabel, CtState, CtStatus, Date, Datum, Day, DevGroup,
-    Dscp, Ecn, EtherAddr, EtherType, Expiration, FibAddrType, Gid, Hour, IcmpCode, IcmpType, Icmpv6Code, Icmpv6Type, IcmpxCode,
-    IfIndex, IfName, IfType, IgmpType, Integer8, L4Proto, Mark, PktType, Port, Realm, TcpFlags, Uid, prefix_bound,
+    ArpOp, Boolean, ByteOrder, CgroupV2, ClassId, CtDirection, CtEvents, CtLabel, CtState, CtStatus, Date, Datum, Day,
+    DevGroup, Dscp, Ecn, EtherAddr, EtherType, Expiration, FibAddrType, Gid, HelperName, Hour, IcmpCode, IcmpType,
+    Icmpv6Code, Icmpv6Type, IcmpxCode, IfIndex, IfName, IfType, IgmpType, Integer8, L4Proto, Mark, PktType, Port,
+    Realm, TcpFlags, Uid, prefix_bound,
 };
 use crate::wire::newtype::open_number;
 use crate::wire::{Family, align};
@@ -303,6 +304,7 @@ impl DataType {
             }),
             // Of a longer one, the type does not tell the order.
             Self::INTEGER => plain::<Integer8>(bytes, f),
+            Self::STRING => quoted::<HelperName>(bytes, f),
             Self::IPV4_ADDR => plain::<Ipv4Addr>(bytes, f),
             Self::IPV6_ADDR => plain::<Ipv6Addr>(bytes, f),
             Self::ETHER_ADDR => plain::<EtherAddr>(bytes, f),

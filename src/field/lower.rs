@@ -3,7 +3,7 @@
 use super::matching::{Container, Match, Test};
 use super::merged::{Compared, Plan};
 use super::operand::Operand;
-use super::source::{BitOp, Bits, Header, Load, Needs, Source, Tells};
+use super::source::{BitOp, Bits, Header, Load, Needs, Source, Tells, Tunnel};
 use crate::chain::ChainRef;
 use crate::datum::{IfType, L4Proto, prefix_bound, prefix_mask};
 use crate::error::BuildErrorKind;
@@ -31,9 +31,25 @@ pub(crate) struct Context<'a> {
     network: Option<Family>,
     transport: Option<L4Proto>,
     has_ethernet: bool,
+    /// The packet's connection is of a protocol that has ports.
+    connection_has_ports: bool,
+    /// The tunnel whose packet is looked at now.
+    tunnel: Option<Tunnel>,
+    /// What is known of the other packet: that in the tunnel, or while that one is looked at, that which carries it.
+    other: Other,
     /// The rule has tests whose meaning is not tracked.
     opaque: bool,
     merging: Merging,
+}
+
+/// What is known of a packet that is not looked at now.
+#[derive(Debug, Clone, Copy, Default)]
+struct Other {
+    /// The last tunnel that was looked into.
+    tunnel: Option<Tunnel>,
+    network: Option<Family>,
+    transport: Option<L4Proto>,
+    has_ethernet: bool,
 }
 
 /// What is done with bytes that are compared with constants.
@@ -58,6 +74,9 @@ impl<'a> Context<'a> {
             network,
             transport: None,
             has_ethernet: family == Family::BRIDGE,
+            connection_has_ports: false,
+            tunnel: None,
+            other: Other::default(),
             opaque: false,
             merging: Merging::No,
         }
@@ -69,9 +88,7 @@ impl<'a> Context<'a> {
         if !Plan::is_worthwhile(matches.clone()) {
             return;
         }
-        let Self { chain, network, transport, has_ethernet, opaque, .. } = *self;
-        let mut ahead =
-            Context { chain, network, transport, has_ethernet, opaque, merging: Merging::Planned(Plan::default()) };
+        let mut ahead = Context { merging: Merging::Planned(Plan::default()), ..*self };
         matches.for_each(|matching| ahead.lower(matching, &mut Nowhere));
         if let Merging::Planned(plan) = ahead.merging {
             self.merging = Merging::Done(plan.merge());
@@ -80,20 +97,44 @@ impl<'a> Context<'a> {
 
     /// Compares bytes of the packet with constants.
     fn compare(&mut self, base: Base, offset: u32, data: Data, sink: &mut impl Sink) {
-        let compared = Compared { base, offset, data };
+        let compared = Compared { tunnel: self.tunnel, base, offset, data };
         let compared = match &mut self.merging {
             Merging::No => Some(compared),
             Merging::Planned(plan) => return plan.record(compared),
             Merging::Done(plan) => plan.next(compared),
         };
-        if let Some(Compared { base, offset, data }) = compared {
-            sink.put(Payload::load(base, offset, data.len() as u32, REG));
+        if let Some(Compared { tunnel, base, offset, data }) = compared {
+            sink.put_of(tunnel, Payload::load(base, offset, data.len() as u32, REG));
             sink.put(Cmp::new(CmpOp::EQ, REG, data));
         }
     }
 
+    /// The family of the table; in a tunnel, that whose tables see such packets.
     pub(crate) fn family(&self) -> Family {
-        self.chain.table.family
+        match self.tunnel {
+            None => self.chain.table.family,
+            Some(tunnel) if tunnel.has_frames() => Family::BRIDGE,
+            Some(_) => Family::NETDEV,
+        }
+    }
+
+    /// Looks at the packet that a tunnel carries, if it is one.
+    fn within(&mut self, tunnel: Option<Tunnel>, look: impl FnOnce(&mut Self)) {
+        let Some(into) = tunnel else { return look(self) };
+        if self.other.tunnel != tunnel {
+            self.other = Other { tunnel, has_ethernet: into.has_frames(), ..Other::default() };
+        }
+        self.swap();
+        self.tunnel = tunnel;
+        look(self);
+        self.tunnel = None;
+        self.swap();
+    }
+
+    fn swap(&mut self) {
+        std::mem::swap(&mut self.network, &mut self.other.network);
+        std::mem::swap(&mut self.transport, &mut self.other.transport);
+        std::mem::swap(&mut self.has_ethernet, &mut self.other.has_ethernet);
     }
 
     /// The protocol of the network layer, if it is known.
@@ -103,8 +144,7 @@ impl<'a> Context<'a> {
 
     /// Whether the packet may have ports at this place.
     pub(crate) fn may_have_ports(&self) -> bool {
-        const WITH_PORTS: [L4Proto; 5] = [L4Proto::TCP, L4Proto::UDP, L4Proto::UDPLITE, L4Proto::SCTP, L4Proto::DCCP];
-        self.opaque || self.transport.is_some_and(|protocol| WITH_PORTS.contains(&protocol))
+        self.opaque || self.transport.is_some_and(has_ports)
     }
 
     /// Notes that the rule has an expression of its author's.
@@ -120,6 +160,13 @@ impl<'a> Context<'a> {
             return sink.put_lookup(self, set, REG, |lookup| lookup.flags = flags);
         }
         self.require(source, sink);
+        if let Test::Field { other, .. } = test {
+            self.require(other, sink);
+        }
+        self.within(source.tunnel, |context| context.lower_test(source, test, sink));
+    }
+
+    fn lower_test(&mut self, source: &Source, test: &Test, sink: &mut impl Sink) {
         match test {
             Test::Cmp { op, data, swap } => {
                 self.note(source, *op, data, sink);
@@ -161,7 +208,6 @@ impl<'a> Context<'a> {
                 prefix(self, source, address, *len, if *not { CmpOp::NEQ } else { CmpOp::EQ }, sink);
             }
             Test::Field { other, not } => {
-                self.require(other, sink);
                 self.load(source, REG, sink);
                 self.load(other, Reg::R2, sink);
                 let len = u32::from(source.len);
@@ -318,6 +364,27 @@ impl<'a> Context<'a> {
         if let Load::Hash(hash) = &source.load {
             self.require_fields(&hash.1, sink);
         }
+        if let Some(tunnel) = source.tunnel {
+            self.require_carrier(tunnel, source.name, sink);
+        }
+        self.within(source.tunnel, |context| context.require_needs(source, sink));
+    }
+
+    /// Makes sure that the packet is one that may carry another.
+    fn require_carrier(&mut self, tunnel: Tunnel, name: &'static str, sink: &mut impl Sink) {
+        match tunnel {
+            Tunnel::Gre | Tunnel::Gretap => self.require_transport(L4Proto::GRE, name, sink),
+            Tunnel::Vxlan | Tunnel::Geneve => match self.transport {
+                Some(L4Proto::UDP) => {}
+                Some(has) => sink.fail(contradiction(name, &L4Proto::UDP, &has)),
+                // The author has to say which port it is.
+                None if self.opaque => {}
+                None => sink.fail(BuildErrorKind::NoTransport { statement: name }),
+            },
+        }
+    }
+
+    fn require_needs(&mut self, source: &Source, sink: &mut impl Sink) {
         match source.needs {
             Needs::Nothing => {}
             Needs::Network(network) => self.require_network(network, source.name, sink),
@@ -330,8 +397,8 @@ impl<'a> Context<'a> {
                 }
                 self.require_transport(transport, source.name, sink);
             }
-            Needs::IpTable => {
-                if !matches!(self.family(), Family::INET | Family::IP | Family::IP6) {
+            Needs::Tables(families) => {
+                if !families.contains(&self.family()) {
                     sink.fail(self.not_in_family(source.name));
                 }
             }
@@ -343,7 +410,9 @@ impl<'a> Context<'a> {
                 }
             }
             Needs::Ports => {
-                if !self.may_have_ports() {
+                // nft cannot list it where the network protocol is not known.
+                let connection_has_ports = self.connection_has_ports && self.network.is_some();
+                if !connection_has_ports && !self.may_have_ports() {
                     sink.fail(BuildErrorKind::NoTransport { statement: source.name });
                 }
             }
@@ -360,7 +429,7 @@ impl<'a> Context<'a> {
             Some(has) => sink.fail(contradiction(name, &transport, &has)),
             None => {
                 self.transport = Some(transport);
-                sink.put(Meta::load(MetaKey::L4PROTO, REG));
+                sink.put_of(self.tunnel, Meta::load(MetaKey::L4PROTO, REG));
                 sink.put(Cmp::new(CmpOp::EQ, REG, [transport.get()]));
             }
         }
@@ -392,7 +461,7 @@ impl<'a> Context<'a> {
             sink.put(Meta::load(MetaKey::NFPROTO, REG));
             sink.put(Cmp::new(CmpOp::EQ, REG, [network.get()]));
         } else {
-            sink.put(Meta::load(MetaKey::PROTOCOL, REG));
+            sink.put_of(self.tunnel, Meta::load(MetaKey::PROTOCOL, REG));
             sink.put(Cmp::new(CmpOp::EQ, REG, ether_type(network)));
         }
     }
@@ -434,6 +503,7 @@ impl<'a> Context<'a> {
                     _ => {}
                 }
             }
+            (Tells::CtTransport, &[value]) => self.connection_has_ports |= has_ports(L4Proto::from_raw(value)),
             (Tells::Network, &[value]) => self.note_network(source.name, Family::from_raw(value), sink),
             // There nft tests for the protocol nonetheless.
             (Tells::EtherType, _) if self.is_unknown_of_inet(source) => {}
@@ -470,6 +540,11 @@ impl<'a> Context<'a> {
             sink.fail(mistake);
         }
     }
+}
+
+fn has_ports(protocol: L4Proto) -> bool {
+    const WITH_PORTS: [L4Proto; 5] = [L4Proto::TCP, L4Proto::UDP, L4Proto::UDPLITE, L4Proto::SCTP, L4Proto::DCCP];
+    WITH_PORTS.contains(&protocol)
 }
 
 /// `ARPHRD_ETHER`
@@ -512,6 +587,14 @@ impl Sink for Nowhere {
 
 /// What a sink does beyond taking expressions.
 trait SinkExt: Sink + Sized {
+    /// Takes what loads something of the packet, or of the one that a tunnel carries.
+    fn put_of<E: Wire + Into<Expr>>(&mut self, tunnel: Option<Tunnel>, expr: E) {
+        match tunnel {
+            None => self.put(expr),
+            Some(tunnel) => self.put(tunnel.look(expr)),
+        }
+    }
+
     /// Looks up what is in the registers from `reg` on.
     fn put_lookup(&mut self, context: &Context<'_>, set: &Container, reg: Reg, change: impl FnOnce(&mut Lookup)) {
         let (name, set_id) = self.container(context, set);
@@ -564,9 +647,9 @@ impl Context<'_> {
         match &source.load {
             Load::Payload { base, offset, .. } => {
                 let len = source.bits.map_or(source.len, |bits| bits.loaded);
-                sink.put(Payload::load(*base, (*offset).into(), len.into(), reg));
+                sink.put_of(source.tunnel, Payload::load(*base, (*offset).into(), len.into(), reg));
             }
-            Load::Meta(key) => sink.put(Meta::load(*key, reg)),
+            Load::Meta(key) => sink.put_of(source.tunnel, Meta::load(*key, reg)),
             Load::Ct(key, None) => sink.put(Ct::load(*key, reg)),
             Load::Ct(key, Some(direction)) => sink.put(Ct::load_of(*key, *direction, reg)),
             Load::Expr(loaded) => sink.put_expr(&loaded.at(reg)),
@@ -652,7 +735,7 @@ fn prefix(context: &Context<'_>, source: &Source, address: &Data, len: u8, op: C
     let whole_bytes = len % 8 == 0 && len > 0 && source.ops.is_empty();
     match &source.load {
         Load::Payload { base, offset, .. } if whole_bytes => {
-            sink.put(Payload::load(*base, (*offset).into(), whole as u32, REG));
+            sink.put_of(source.tunnel, Payload::load(*base, (*offset).into(), whole as u32, REG));
         }
         _ => context.load(source, REG, sink),
     }

@@ -178,6 +178,20 @@ const WORDS: &[(DataType, &[(u64, &str)])] = &[
             (0x38, "cs7"),
         ],
     ),
+    (
+        DataType::FIB_ADDRTYPE,
+        &[
+            (0x0, "unspec"),
+            (0x1, "unicast"),
+            (0x2, "local"),
+            (0x3, "broadcast"),
+            (0x4, "anycast"),
+            (0x5, "multicast"),
+            (0x6, "blackhole"),
+            (0x7, "unreachable"),
+            (0x8, "prohibit"),
+        ],
+    ),
     (DataType::ECN, &[(0x0, "not-ect"), (0x1, "ect1"), (0x2, "ect0"), (0x3, "ce")]),
     (
         DataType::CT_EVENT,
