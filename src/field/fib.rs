@@ -14,14 +14,15 @@
 //! For tables of families ip, ip6, inet and netdev, at the hooks that know what is asked with (Linux 4.10).
 
 use super::matching::Test;
-use super::source::Needs;
+use super::source::{IP_TABLES, Needs};
 use super::{Field, Load, Match};
-use crate::datum::{Datum, FibAddrType, IfIndex, IfName};
+use crate::datum::{DataType, Datum, FibAddrType, IfIndex, IfName};
 use crate::expr::{CmpOp, Data, Expr, Fib, FibFlags, FibResult, Reg};
 use crate::userdata::Typeof;
 use crate::wire::{Family, order};
 
-const TABLES: Needs = Needs::Tables(&[Family::INET, Family::IP, Family::IP6, Family::NETDEV]);
+/// Tables of devices have no hook that knows by which interface a packet goes out.
+const WITHOUT_OIF: Needs = Needs::Tables(&[Family::INET, Family::IP, Family::IP6, Family::NETDEV]);
 
 /// What is looked up in the routing tables. `I` is [`AnyInterface`] until an interface is named.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -78,7 +79,10 @@ impl<I> Route<I> {
 
     /// `oifname`: the name of the interface that the route leaves by.
     pub fn oifname(self) -> Field<IfName> {
-        self.field("fib oifname", FibResult::OIFNAME)
+        let mut field = self.field("fib oifname", FibResult::OIFNAME);
+        // To nft it is any text.
+        field.source.kind = DataType::STRING;
+        field
     }
 
     /// `type`: the kind of address: whether it is this host's, one for all …
@@ -88,7 +92,8 @@ impl<I> Route<I> {
 
     fn field<V: Datum, A>(self, name: &'static str, result: FibResult) -> Field<V, A> {
         let of = Typeof::Fib { result: result.get(), flags: self.with.bits() };
-        Field::loaded(name, Fib::new(result, self.with, Reg::R1), of).needing(TABLES)
+        let needs = if self.with.contains(FibFlags::OIF) { IP_TABLES } else { WITHOUT_OIF };
+        Field::loaded(name, Fib::new(result, self.with, Reg::R1), of).needing(needs)
     }
 }
 

@@ -309,6 +309,9 @@ impl<'a> Context<'a> {
         let whole = if checksum.is_some() { (first + len).next_multiple_of(2) } else { len };
         if whole == len && field.bits.is_none() {
             self.lower_operand(value, REG, sink);
+            if matches!(value, Operand::Field(value) if value.swaps) {
+                sink.put(hton(REG, len as usize));
+            }
         } else {
             let Operand::Constant(value) = value else {
                 return sink.fail(BuildErrorKind::NotConstant { field: field.name });

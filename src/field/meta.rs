@@ -74,13 +74,13 @@ pub fn oifkind() -> Field<IfName> {
 /// `meta sdif`: the index of the interface by which the packet came into the VRF that is its incoming interface
 /// now (Linux 5.6).
 pub fn sdif() -> Field<IfIndex> {
-    Field::meta("meta sdif", MetaKey::SDIF)
+    Field::meta("meta sdif", MetaKey::SDIF).needing(IP_TABLES)
 }
 
 /// `meta sdifname`: the name of the interface by which the packet came into the VRF that is its incoming interface
 /// now (Linux 5.6).
 pub fn sdifname() -> Field<IfName> {
-    Field::meta("meta sdifname", MetaKey::SDIFNAME)
+    Field::meta("meta sdifname", MetaKey::SDIFNAME).needing(IP_TABLES)
 }
 
 /// A field that tables of family bridge have.

@@ -313,6 +313,9 @@ impl Source {
             (Container::Own(set), Some(bits)) => {
                 set.with_keys(bits.loaded.into(), |key| self.place(key)).map(Container::Own)
             }
+            (Container::Own(set), None) if !matches!(self.load, Load::Concatenation(_)) => {
+                Ok(Container::Own(set.of_kind(self.kind)))
+            }
             (set, _) => Ok(set),
         }
     }

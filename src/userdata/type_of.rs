@@ -182,7 +182,7 @@ impl Typeof {
         const NFT_CT_PROTOCOL: CtKey = CtKey::from_raw(10);
         match self {
             Self::Payload { .. } | Self::Ct { key: NFT_CT_PROTOCOL, .. } => Some(ByteOrder::Network),
-            Self::Meta { .. } | Self::Ct { .. } => Some(ByteOrder::Host),
+            Self::Meta { .. } | Self::Ct { .. } | Self::Socket(_) => Some(ByteOrder::Host),
             _ => None,
         }
     }

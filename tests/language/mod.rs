@@ -16,15 +16,21 @@ mod bits;
 mod ct;
 mod dynamic;
 mod ether;
+mod fib;
+mod hash;
 mod icmp;
 mod ip;
 mod ip6;
+mod ipsec;
 mod maps;
 mod meta;
 mod nat;
+mod osf;
 mod parts;
 mod reject;
+mod rt;
 mod sets;
+mod socket;
 mod statements;
 mod table_sets;
 mod tcp;
@@ -56,6 +62,12 @@ pub(super) fn main() -> ExitCode {
         lesson!(arp),
         lesson!(meta),
         lesson!(ct),
+        lesson!(fib),
+        lesson!(rt),
+        lesson!(socket).requires(support::linux_5_11),
+        lesson!(osf),
+        lesson!(ipsec),
+        lesson!(hash),
         lesson!(bits),
         lesson!(parts),
         lesson!(adjacent),
