@@ -1,0 +1,7 @@
+//! A concatenation has two fields at least.
+
+use nftlink::field::{concat, ip};
+
+fn main() {
+    concat((ip::saddr(),));
+}
