@@ -1,5 +1,6 @@
 //! nft's data types as Rust types: register bytes, type number, byte order.
 
+mod bytes;
 mod conntrack;
 mod convert;
 mod data_type;
@@ -17,11 +18,12 @@ mod types;
 use std::fmt;
 use std::net::{Ipv4Addr, Ipv6Addr};
 
+pub use bytes::Bytes;
 pub use conntrack::{CtEvents, CtLabel, CtState, CtStatus, Expiration};
 pub use convert::{IntoKey, IntoValue};
 pub(crate) use convert::{concatenations, conversions};
 pub use data_type::DataType;
-pub use header::{Dscp, Ecn, TcpFlags};
+pub use header::{DccpPktType, Dscp, Ecn, MhType, TcpFlags};
 pub use icmp::{IcmpCode, IcmpType, Icmpv6Code, Icmpv6Type, IcmpxCode, IgmpType};
 pub use interval::{Interval, ParseIntervalError};
 pub(crate) use interval::{common_beginning, show_interval};

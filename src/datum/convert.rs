@@ -92,6 +92,7 @@ macro_rules! conversions {
             u8 => $crate::datum::CtDirection;
             u8 => $crate::datum::CtLabel;
             u8 => $crate::datum::Day, ordered;
+            u8 => $crate::datum::DccpPktType, ordered;
             u8 => $crate::datum::Dscp, ordered;
             u8 => $crate::datum::Ecn;
             u8 => $crate::datum::IcmpCode, ordered;
@@ -102,6 +103,7 @@ macro_rules! conversions {
             u8 => $crate::datum::IgmpType, ordered;
             u8 => $crate::datum::Integer8, ordered;
             u8 => $crate::datum::L4Proto, ordered;
+            u8 => $crate::datum::MhType, ordered;
             u8 => $crate::datum::PktType;
             u8 => $crate::datum::TcpFlags;
             u16 => $crate::datum::ArpOp, ordered;

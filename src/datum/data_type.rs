@@ -6,9 +6,9 @@ use std::ops::Range;
 
 use super::{
     ArpOp, Boolean, ByteOrder, CgroupV2, ClassId, CtDirection, CtEvents, CtLabel, CtState, CtStatus, Date, Datum, Day,
-    DevGroup, Dscp, Ecn, EtherAddr, EtherType, Expiration, FibAddrType, Gid, HelperName, Hour, IcmpCode, IcmpType,
-    Icmpv6Code, Icmpv6Type, IcmpxCode, IfIndex, IfName, IfType, IgmpType, Integer8, L4Proto, Mark, PktType, Port,
-    Realm, TcpFlags, Uid, prefix_bound,
+    DccpPktType, DevGroup, Dscp, Ecn, EtherAddr, EtherType, Expiration, FibAddrType, Gid, HelperName, Hour, IcmpCode,
+    IcmpType, Icmpv6Code, Icmpv6Type, IcmpxCode, IfIndex, IfName, IfType, IgmpType, Integer8, L4Proto, Mark, MhType,
+    PktType, Port, Realm, TcpFlags, Uid, prefix_bound,
 };
 use crate::wire::newtype::open_number;
 use crate::wire::{Family, align};
@@ -314,6 +314,8 @@ impl DataType {
             Self::INET_SERVICE => plain::<Port>(bytes, f),
             Self::ICMP_TYPE => plain::<IcmpType>(bytes, f),
             Self::TCP_FLAG => plain::<TcpFlags>(bytes, f),
+            Self::DCCP_PKTTYPE => plain::<DccpPktType>(bytes, f),
+            Self::MH_TYPE => plain::<MhType>(bytes, f),
             Self::TIME => plain::<Expiration>(bytes, f),
             Self::MARK => plain::<Mark>(bytes, f),
             Self::IFACE_INDEX => plain::<IfIndex>(bytes, f),

@@ -1,7 +1,7 @@
-//! What is in the headers of IP and TCP and is no address or port.
+//! What is in the headers of IP, TCP and others and is no address or port.
 
 use super::mask::bit_mask;
-use super::number::from_integer;
+use super::number::{datum, from_integer};
 use super::{ByteOrder, DataType, Datum, Ordered};
 use crate::error::BuildErrorKind;
 use crate::expr::Data;
@@ -147,9 +147,103 @@ impl Datum for Ecn {
     }
 }
 
+open_number! {
+    /// What a DCCP packet is for: 4 bits, in the lower bits of a byte (`dccp_pkttype`).
+    ///
+    /// A batch refuses a number above 15.
+    #[doc(alias = "dccp_pkttype")]
+    pub struct DccpPktType(u8) {
+        /// Opens the connection.
+        REQUEST = 0, "request";
+        /// Answers the request.
+        RESPONSE = 1, "response";
+        /// Has data.
+        DATA = 2, "data";
+        /// Acknowledges data.
+        ACK = 3, "ack";
+        /// Has data and acknowledges data.
+        DATAACK = 4, "dataack";
+        /// Asks the other side to close the connection.
+        CLOSEREQ = 5, "closereq";
+        /// Closes the connection.
+        CLOSE = 6, "close";
+        /// Ends the connection.
+        RESET = 7, "reset";
+        /// Asks for the numbers of packets.
+        SYNC = 8, "sync";
+        /// Answers with the numbers of packets.
+        SYNCACK = 9, "syncack";
+    }
+}
+
+impl DccpPktType {
+    /// The highest number.
+    const MAX: u8 = 15;
+}
+
+impl Datum for DccpPktType {
+    const TYPE: DataType = DataType::DCCP_PKTTYPE;
+    const LEN: usize = 1;
+    const ORDER: ByteOrder = ByteOrder::None;
+
+    fn to_data(&self) -> Result<Data, BuildErrorKind> {
+        at_most(Self::MAX, self.get(), "dccp_pkttype", "it has four bits")
+    }
+
+    fn from_data(bytes: &[u8]) -> Option<Self> {
+        match bytes {
+            // An interval without an end.
+            [u8::MAX] => Some(Self(Self::MAX)),
+            &[byte] => Some(Self(byte)),
+            _ => None,
+        }
+    }
+}
+
+impl Ordered for DccpPktType {}
+
+open_number! {
+    /// What a message of Mobile IPv6 is for, 1 byte (`mh_type`).
+    #[doc(alias = "mh_type")]
+    pub struct MhType(u8) {
+        /// Asks for a new binding.
+        BINDING_REFRESH_REQUEST = 0, "binding-refresh-request";
+        /// Tests the way over the home agent.
+        HOME_TEST_INIT = 1, "home-test-init";
+        /// Tests the way to the care-of address.
+        CAREOF_TEST_INIT = 2, "careof-test-init";
+        /// Answers the test of the way over the home agent.
+        HOME_TEST = 3, "home-test";
+        /// Answers the test of the way to the care-of address.
+        CAREOF_TEST = 4, "careof-test";
+        /// Tells the care-of address.
+        BINDING_UPDATE = 5, "binding-update";
+        /// Acknowledges a binding.
+        BINDING_ACKNOWLEDGEMENT = 6, "binding-acknowledgement";
+        /// Tells that there is no binding.
+        BINDING_ERROR = 7, "binding-error";
+        /// Tells the old router of the new one.
+        FAST_BINDING_UPDATE = 8, "fast-binding-update";
+        /// Acknowledges that.
+        FAST_BINDING_ACKNOWLEDGEMENT = 9, "fast-binding-acknowledgement";
+        /// Tells the new router of it.
+        FAST_BINDING_ADVERTISEMENT = 10, "fast-binding-advertisement";
+        /// For experiments.
+        EXPERIMENTAL_MOBILITY_HEADER = 11, "experimental-mobility-header";
+        /// Tells of another home agent.
+        HOME_AGENT_SWITCH_MESSAGE = 12, "home-agent-switch-message";
+    }
+}
+
 from_integer! {
+    DccpPktType(u8);
     Dscp(u8);
     Ecn(u8);
+    MhType(u8);
+}
+
+datum! {
+    MhType(u8): MH_TYPE, None, Ordered;
 }
 
 fn at_most(max: u8, number: u8, what: &'static str, reason: &'static str) -> Result<Data, BuildErrorKind> {

@@ -69,6 +69,8 @@ open_number! {
         AH = 51, "ah";
         /// ICMPv6.
         ICMPV6 = 58, "ipv6-icmp";
+        /// IP payload compression.
+        COMP = 108, "ipcomp";
         /// SCTP.
         SCTP = 132, "sctp";
         /// UDP-Lite.

@@ -51,6 +51,38 @@ open_number! {
     }
 }
 
+open_number! {
+    /// The kind of a TCP option.
+    pub struct TcpOption(u8) {
+        /// The end of the options.
+        EOL = 0, "eol";
+        /// One byte without a meaning.
+        NOP = 1, "nop";
+        /// The maximum segment size.
+        MAXSEG = 2, "maxseg";
+        /// The window scale.
+        WINDOW = 3, "window";
+        /// Selective acknowledgement is understood.
+        SACK_PERM = 4, "sack-perm";
+        /// Selective acknowledgement.
+        SACK = 5, "sack";
+        /// Timestamps.
+        TIMESTAMP = 8, "timestamp";
+        /// A signature by MD5.
+        MD5SIG = 19, "md5sig";
+        /// Multipath TCP.
+        MPTCP = 30, "mptcp";
+        /// TCP Fast Open.
+        FASTOPEN = 34, "fastopen";
+    }
+}
+
+impl From<u8> for TcpOption {
+    fn from(kind: u8) -> Self {
+        Self(kind)
+    }
+}
+
 bitflags::bitflags! {
     /// Flags of a load (`enum nft_exthdr_flags`).
     #[doc(alias = "nft_exthdr_flags")]

@@ -67,7 +67,7 @@ pub(crate) use data::DATA_SCHEMA;
 pub use data::{Data, Value, Verdict, VerdictCode};
 pub use dup::Dup;
 pub use dynset::{Dynset, DynsetFlags, DynsetOp};
-pub use exthdr::{Exthdr, ExthdrFlags, ExthdrOp};
+pub use exthdr::{Exthdr, ExthdrFlags, ExthdrOp, TcpOption};
 pub use fib::{Fib, FibFlags, FibResult};
 pub use flow_offload::FlowOffload;
 pub use fwd::Fwd;

@@ -1,14 +1,11 @@
 //! The fragment header of IPv6.
 
 use super::Field;
-use super::exthdr::ipv6;
+use super::exthdr::{FRAG, ipv6};
 use crate::datum::{Boolean, Datum, Integer8, Integer16, Integer32, L4Proto};
 
-/// Its number among the headers of IPv6.
-const FRAGMENT: u8 = 44;
-
 fn field<V: Datum>(name: &'static str, number: u32, offset: u16, len: u8) -> Field<V> {
-    ipv6(name, FRAGMENT, number, offset, len)
+    ipv6(name, FRAG, number, offset, len)
 }
 
 /// `frag nexthdr`: the protocol behind the header.

@@ -1,4 +1,6 @@
-//! The IPv4 header.
+//! The IPv4 header, and its [options](option).
+
+pub mod option;
 
 use std::net::Ipv4Addr;
 

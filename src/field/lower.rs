@@ -1,5 +1,6 @@
 //! From matches to the kernel's expressions, with the tests that nft inserts by itself.
 
+use super::implied::{ImpliedSet, Link, Message};
 use super::matching::{Container, Match, Test};
 use super::merged::{Compared, Plan};
 use super::operand::Operand;
@@ -28,15 +29,20 @@ pub(crate) trait Sink {
 pub(crate) struct Context<'a> {
     pub(crate) chain: &'a ChainRef,
     /// ip, ip6 or arp.
-    network: Option<Family>,
+    pub(super) network: Option<Family>,
     transport: Option<L4Proto>,
     has_ethernet: bool,
     /// The packet's connection is of a protocol that has ports.
     connection_has_ports: bool,
     /// The tunnel whose packet is looked at now.
-    tunnel: Option<Tunnel>,
+    pub(super) tunnel: Option<Tunnel>,
     /// What is known of the other packet: that in the tunnel, or while that one is looked at, that which carries it.
-    other: Other,
+    pub(super) other: Other,
+    pub(super) link: Link,
+    /// What is known of the type of an ICMP message.
+    pub(super) message: Option<Message>,
+    /// The sets that tests of the type look into, which no step of the rule has.
+    pub(super) implied: Vec<&'static ImpliedSet>,
     /// The rule has tests whose meaning is not tracked.
     opaque: bool,
     merging: Merging,
@@ -44,12 +50,14 @@ pub(crate) struct Context<'a> {
 
 /// What is known of a packet that is not looked at now.
 #[derive(Debug, Clone, Copy, Default)]
-struct Other {
+pub(super) struct Other {
     /// The last tunnel that was looked into.
     tunnel: Option<Tunnel>,
     network: Option<Family>,
     transport: Option<L4Proto>,
     has_ethernet: bool,
+    pub(super) link: Link,
+    message: Option<Message>,
 }
 
 /// What is done with bytes that are compared with constants.
@@ -63,7 +71,7 @@ enum Merging {
 }
 
 /// The register of matches: the first.
-const REG: Reg = Reg::R1;
+pub(super) const REG: Reg = Reg::R1;
 
 impl<'a> Context<'a> {
     pub(crate) fn new(chain: &'a ChainRef) -> Self {
@@ -77,6 +85,9 @@ impl<'a> Context<'a> {
             connection_has_ports: false,
             tunnel: None,
             other: Other::default(),
+            link: Link::default(),
+            message: None,
+            implied: Vec::new(),
             opaque: false,
             merging: Merging::No,
         }
@@ -88,7 +99,8 @@ impl<'a> Context<'a> {
         if !Plan::is_worthwhile(matches.clone()) {
             return;
         }
-        let mut ahead = Context { merging: Merging::Planned(Plan::default()), ..*self };
+        let (implied, merging) = (Vec::new(), Merging::Planned(Plan::default()));
+        let mut ahead = Context { implied, merging, ..*self };
         matches.for_each(|matching| ahead.lower(matching, &mut Nowhere));
         if let Merging::Planned(plan) = ahead.merging {
             self.merging = Merging::Done(plan.merge());
@@ -96,7 +108,7 @@ impl<'a> Context<'a> {
     }
 
     /// Compares bytes of the packet with constants.
-    fn compare(&mut self, base: Base, offset: u32, data: Data, sink: &mut impl Sink) {
+    pub(super) fn compare(&mut self, base: Base, offset: u32, data: Data, sink: &mut impl Sink) {
         let compared = Compared { tunnel: self.tunnel, base, offset, data };
         let compared = match &mut self.merging {
             Merging::No => Some(compared),
@@ -135,6 +147,8 @@ impl<'a> Context<'a> {
         std::mem::swap(&mut self.network, &mut self.other.network);
         std::mem::swap(&mut self.transport, &mut self.other.transport);
         std::mem::swap(&mut self.has_ethernet, &mut self.other.has_ethernet);
+        std::mem::swap(&mut self.link, &mut self.other.link);
+        std::mem::swap(&mut self.message, &mut self.other.message);
     }
 
     /// The protocol of the network layer, if it is known.
@@ -156,6 +170,7 @@ impl<'a> Context<'a> {
         let Match { source, test } = matching;
         if let Test::In { set, not } = test {
             self.load_key(source, set, REG, sink);
+            self.within(source.tunnel, |context| context.note_choice(source, set, *not));
             let flags = if *not { LookupFlags::INV } else { LookupFlags::empty() };
             return sink.put_lookup(self, set, REG, |lookup| lookup.flags = flags);
         }
@@ -169,21 +184,25 @@ impl<'a> Context<'a> {
     fn lower_test(&mut self, source: &Source, test: &Test, sink: &mut impl Sink) {
         match test {
             Test::Cmp { op, data, swap } => {
-                self.note(source, *op, data, sink);
+                let offset = self.offset(source);
+                let told = data;
                 let data = match source.place(data) {
                     Ok(data) => data,
                     Err(mistake) => return sink.fail(mistake),
                 };
                 match &source.load {
-                    Load::Payload { base, offset, .. } if *op == CmpOp::EQ && source.is_plain() => {
-                        return self.compare(*base, (*offset).into(), data, sink);
+                    Load::Payload { base, .. } if *op == CmpOp::EQ && source.is_plain() => {
+                        self.compare(*base, offset, data, sink);
                     }
-                    _ => self.load_placed(source, REG, sink),
+                    _ => {
+                        self.load_placed(source, REG, sink);
+                        if *swap {
+                            sink.put(hton(REG, data.len()));
+                        }
+                        sink.put(Cmp::new(*op, REG, data));
+                    }
                 }
-                if *swap {
-                    sink.put(hton(REG, data.len()));
-                }
-                sink.put(Cmp::new(*op, REG, data));
+                self.note(source, *op, told, sink);
             }
             Test::Range { from, to, not, swap } => {
                 let (from, to) = match (source.place(from), source.place(to)) {
@@ -276,8 +295,8 @@ impl<'a> Context<'a> {
                 self.lower_operand(value, REG, sink);
                 sink.put(Ct { direction: *direction, ..Ct::set(*key, REG) });
             }
-            Load::Payload { base, offset, header, .. } => {
-                self.write_payload(field, (*base, *offset, *header), value, sink);
+            Load::Payload { base, header, .. } => {
+                self.write_payload(field, (*base, self.offset(field), *header), value, sink);
             }
             Load::Expr(loaded) => match &loaded.expr {
                 Expr::Exthdr(exthdr) if exthdr.op == ExthdrOp::TCPOPT => {
@@ -298,12 +317,11 @@ impl<'a> Context<'a> {
     fn write_payload(
         &mut self,
         field: &Source,
-        (base, offset, header): (Base, u16, Header),
+        (base, offset, header): (Base, u32, Header),
         value: &Operand,
         sink: &mut impl Sink,
     ) {
         let len = u32::from(field.bits.map_or(field.len, |bits| bits.loaded));
-        let offset = u32::from(offset);
         let checksum = header.checksum();
         let first = if checksum.is_some() { offset % 2 } else { 0 };
         let whole = if checksum.is_some() { (first + len).next_multiple_of(2) } else { len };
@@ -329,10 +347,10 @@ impl<'a> Context<'a> {
             sink.put(Bitwise::mask_xor(REG, &*mask, &*xor));
         }
         let mut write = Payload::write(base, offset - first, whole, REG);
-        if let Some(at) = checksum {
-            (write.checksum_type, write.checksum_offset) = (1, at);
+        if let Some((kind, at)) = checksum {
+            (write.checksum_type, write.checksum_offset) = (kind, at);
         }
-        write.checksum_flags = u32::from(header.is_pseudo(offset as u16));
+        write.checksum_flags = u32::from(header.is_pseudo(offset));
         sink.put(write);
     }
 
@@ -394,24 +412,22 @@ impl<'a> Context<'a> {
             Needs::Extensions(network) => self.require_control_network(network, source.name, sink),
             Needs::Transport(transport) => self.require_transport(transport, source.name, sink),
             Needs::Control(network, transport) => {
-                // The protocol says of which network protocol it is.
-                if self.transport != Some(transport) {
-                    self.require_control_network(network, source.name, sink);
-                }
-                self.require_transport(transport, source.name, sink);
+                self.require_control(network, transport, source.name, sink);
+            }
+            Needs::Message(network, transport, types) => {
+                self.require_control(network, transport, source.name, sink);
+                self.require_message(transport, types, source.name, sink);
+            }
+            Needs::Vlan => {
+                self.require_ethernet(sink);
+                self.require_vlan(source.name, sink);
             }
             Needs::Tables(families) => {
                 if !families.contains(&self.family()) {
                     sink.fail(self.not_in_family(source.name));
                 }
             }
-            Needs::Ether => {
-                if !self.has_ethernet {
-                    self.has_ethernet = true;
-                    sink.put(Meta::load(MetaKey::IIFTYPE, REG));
-                    sink.put(Cmp::new(CmpOp::EQ, REG, order::host_u16(ETHERNET.get())));
-                }
-            }
+            Needs::Ether => self.require_ethernet(sink),
             Needs::Ports => {
                 // nft cannot list it where the network protocol is not known.
                 let connection_has_ports = self.connection_has_ports && self.network.is_some();
@@ -419,6 +435,24 @@ impl<'a> Context<'a> {
                     sink.fail(BuildErrorKind::NoTransport { statement: source.name });
                 }
             }
+        }
+    }
+
+    /// Makes sure of a control protocol, and of the network protocol that it is of.
+    fn require_control(&mut self, network: Family, transport: L4Proto, name: &'static str, sink: &mut impl Sink) {
+        // The protocol says of which network protocol it is.
+        if self.transport != Some(transport) {
+            self.require_control_network(network, name, sink);
+        }
+        self.require_transport(transport, name, sink);
+    }
+
+    /// Makes sure that the frame has an Ethernet header.
+    fn require_ethernet(&mut self, sink: &mut impl Sink) {
+        if !self.has_ethernet {
+            self.has_ethernet = true;
+            sink.put(Meta::load(MetaKey::IIFTYPE, REG));
+            sink.put(Cmp::new(CmpOp::EQ, REG, order::host_u16(ETHERNET.get())));
         }
     }
 
@@ -460,7 +494,9 @@ impl<'a> Context<'a> {
             return;
         }
         self.network = Some(network);
-        if self.family() == Family::INET {
+        if let Some(offset) = self.link.type_behind_tags() {
+            self.compare(Base::LINK, offset, ether_type(network).into(), sink);
+        } else if self.family() == Family::INET {
             sink.put(Meta::load(MetaKey::NFPROTO, REG));
             sink.put(Cmp::new(CmpOp::EQ, REG, [network.get()]));
         } else {
@@ -477,7 +513,8 @@ impl<'a> Context<'a> {
         }
         if !self.has_network(network, name, sink) {
             self.network = Some(network);
-            self.compare(Base::LINK, 12, ether_type(network).into(), sink);
+            let offset = self.link.type_behind_tags().unwrap_or(Link::TYPE);
+            self.compare(Base::LINK, offset, ether_type(network).into(), sink);
         }
     }
 
@@ -510,6 +547,8 @@ impl<'a> Context<'a> {
             (Tells::Network, &[value]) => self.note_network(source.name, Family::from_raw(value), sink),
             // There nft tests for the protocol nonetheless.
             (Tells::EtherType, _) if self.is_unknown_of_inet(source) => {}
+            (Tells::EtherType, value) if self.note_tag(source, value) => {}
+            (Tells::MessageType, &[value]) => self.message = Some(Message::Type(value)),
             (Tells::EtherType, value) => {
                 if let Some(&family) = [Family::IP, Family::IP6, Family::ARP].iter().find(|&&f| ether_type(f) == value)
                 {
@@ -526,7 +565,7 @@ impl<'a> Context<'a> {
         self.family() == Family::INET && self.network.is_none() && matches!(source.load, Load::Meta(_))
     }
 
-    fn note_network(&mut self, name: &'static str, wants: Family, sink: &mut impl Sink) {
+    pub(super) fn note_network(&mut self, name: &'static str, wants: Family, sink: &mut impl Sink) {
         match self.network.replace(wants) {
             Some(has) if has != wants => sink.fail(contradiction(name, &wants, &has)),
             _ => {}
@@ -553,7 +592,7 @@ fn has_ports(protocol: L4Proto) -> bool {
 /// `ARPHRD_ETHER`
 const ETHERNET: IfType = IfType::ETHER;
 
-fn ether_type(network: Family) -> [u8; 2] {
+pub(super) fn ether_type(network: Family) -> [u8; 2] {
     match network {
         Family::IP => [0x08, 0x00],
         Family::IP6 => [0x86, 0xdd],
@@ -569,7 +608,7 @@ fn is_extension(source: &Source, value: u8) -> bool {
     is_of_ip6 && HOP_BY_HOP_ROUTING_FRAGMENT_AH_DESTINATION.contains(&value)
 }
 
-fn contradiction(field: &'static str, wants: &impl ToString, has: &impl ToString) -> BuildErrorKind {
+pub(super) fn contradiction(field: &'static str, wants: &impl ToString, has: &impl ToString) -> BuildErrorKind {
     BuildErrorKind::Contradiction { field, wants: wants.to_string().into(), has: has.to_string().into() }
 }
 
@@ -589,7 +628,7 @@ impl Sink for Nowhere {
 }
 
 /// What a sink does beyond taking expressions.
-trait SinkExt: Sink + Sized {
+pub(super) trait SinkExt: Sink + Sized {
     /// Takes what loads something of the packet, or of the one that a tunnel carries.
     fn put_of<E: Wire + Into<Expr>>(&mut self, tunnel: Option<Tunnel>, expr: E) {
         match tunnel {
@@ -648,9 +687,9 @@ impl Context<'_> {
     /// Loads the bytes that have the value, with all other bits zero.
     fn load_bytes(&self, source: &Source, reg: Reg, sink: &mut impl Sink) {
         match &source.load {
-            Load::Payload { base, offset, .. } => {
+            Load::Payload { base, .. } => {
                 let len = source.bits.map_or(source.len, |bits| bits.loaded);
-                sink.put_of(source.tunnel, Payload::load(*base, (*offset).into(), len.into(), reg));
+                sink.put_of(source.tunnel, Payload::load(*base, self.offset(source), len.into(), reg));
             }
             Load::Meta(key) => sink.put_of(source.tunnel, Meta::load(*key, reg)),
             Load::Ct(key, None) => sink.put(Ct::load(*key, reg)),
@@ -660,7 +699,7 @@ impl Context<'_> {
             // Its parts are loaded, never the whole.
             Load::Concatenation(_) => {}
         }
-        if let Some(bits) = source.bits {
+        if let Some(bits) = source.bits.filter(|bits| !bits.is_whole()) {
             let mask = bits.mask();
             let none = Data::new(&vec![0; mask.len()]);
             sink.put(Bitwise::mask_xor(reg, mask, none));
@@ -737,8 +776,8 @@ fn prefix(context: &Context<'_>, source: &Source, address: &Data, len: u8, op: C
     let whole = usize::from(len / 8);
     let whole_bytes = len % 8 == 0 && len > 0 && source.ops.is_empty();
     match &source.load {
-        Load::Payload { base, offset, .. } if whole_bytes => {
-            sink.put_of(source.tunnel, Payload::load(*base, (*offset).into(), whole as u32, REG));
+        Load::Payload { base, .. } if whole_bytes => {
+            sink.put_of(source.tunnel, Payload::load(*base, context.offset(source), whole as u32, REG));
         }
         _ => context.load(source, REG, sink),
     }

@@ -54,6 +54,11 @@ pub(crate) enum Container {
 }
 
 impl Match {
+    /// Whether packets have to be of several types, for which nft has a set.
+    pub(crate) fn implies_set(&self) -> bool {
+        self.source.implies_set() || matches!(&self.test, Test::Field { other, .. } if other.implies_set())
+    }
+
     /// The set that the rule has to itself for this match.
     pub(crate) fn own_set(&self) -> Option<(&Anonymous, &Source)> {
         match &self.test {

@@ -16,9 +16,14 @@
 //! What nft tests without being told is the library's work, too: in a table of family inet
 //! `tcp::dport()` looks at TCP packets only, `ip::saddr()` at IPv4 packets only.
 
+pub mod ah;
 pub mod arp;
+pub mod comp;
 mod concatenation;
 pub mod ct;
+pub mod dccp;
+pub mod dst;
+pub mod esp;
 pub mod ether;
 pub mod exthdr;
 pub mod fib;
@@ -27,8 +32,11 @@ pub mod geneve;
 pub mod gre;
 pub mod gretap;
 pub mod hash;
+pub mod hbh;
 pub mod icmp;
 pub mod icmpv6;
+pub mod igmp;
+mod implied;
 pub mod ip;
 pub mod ip6;
 pub mod ipsec;
@@ -36,16 +44,24 @@ pub(crate) mod lower;
 mod matching;
 mod merged;
 pub mod meta;
+pub mod mh;
 pub mod numgen;
 mod operand;
 pub mod osf;
+pub mod raw;
 pub mod rt;
+pub mod rt0;
+pub mod rt2;
+pub mod sctp;
 pub mod socket;
 mod source;
+pub mod srh;
 pub mod tcp;
 pub mod th;
 pub mod tunnel;
 pub mod udp;
+pub mod udplite;
+pub mod vlan;
 pub mod vxlan;
 
 use std::fmt;
@@ -167,7 +183,7 @@ impl<V: Datum, A> Field<V, A> {
 
     /// Makes it a field of some bits of a header: `len` of them, `offset` bits behind the header's beginning.
     const fn bits_at(mut self, offset: u16, len: u8) -> Self {
-        let (first, bits) = Bits::at(offset, len);
+        let (first, bits) = Bits::at(offset, len, self.source.len);
         if let Load::Payload { offset, .. } = &mut self.source.load {
             *offset = first;
         }
@@ -185,11 +201,18 @@ impl<V: Datum, A> Field<V, A> {
 
     /// A field of an extension header, an option or a chunk: `len` bits, `offset` bits behind its beginning.
     fn exthdr(name: &'static str, op: ExthdrOp, kind: u8, of: Typeof, offset: u16, len: u8) -> Self {
-        let (first, bits) = Bits::at(offset, len);
+        let (first, bits) = Bits::at(offset, len, V::LEN as u8);
         let bytes = bits.map_or(u32::from(len).div_ceil(8), |bits| bits.loaded.into());
         let mut field = Self::loaded(name, Exthdr::load(op, kind, first.into(), bytes, Reg::R1), of);
         field.source.bits = bits;
         field
+    }
+
+    /// Notes a mistake, to be told by the batch.
+    fn mistaken(mut self, mistake: BuildErrorKind) -> Self {
+        self.source.bits = None;
+        self.source.ops.push(BitOp::Mistake(Box::new(mistake)));
+        self
     }
 
     /// Notes what a test for equality says about the packet.

@@ -5,7 +5,7 @@ use std::marker::PhantomData;
 use super::matching::Container;
 use super::source::Source;
 use super::{Choice, Field};
-use crate::datum::{Datum, HostInteger16, HostInteger32, Integer16, IntoValue, Mark, conversions};
+use crate::datum::{Bytes, Datum, HostInteger16, HostInteger32, Integer16, IntoValue, Mark, conversions};
 use crate::error::BuildErrorKind;
 use crate::expr::Data;
 use crate::set::{Anonymous, Element, IntoElement, Key, KeyFor, MapValue, Set, SetFlags};
@@ -22,6 +22,14 @@ pub(crate) enum Operand {
 impl Operand {
     pub(crate) fn constant(data: Result<Data, BuildErrorKind>) -> Self {
         data.map_or_else(|mistake| Self::Mistake(Box::new(mistake)), Self::Constant)
+    }
+
+    /// The field that the value is, or that a map has it for.
+    pub(crate) fn source(&self) -> Option<&Source> {
+        match self {
+            Self::Field(source) | Self::Map { key: source, .. } => Some(source),
+            Self::Constant(_) | Self::Mistake(_) => None,
+        }
     }
 
     /// The map that the rule has to itself for this value.
@@ -90,6 +98,12 @@ impl<A> IntoOperand<Integer16> for Field<HostInteger16, A> {
 impl<V> IntoOperand<V> for MapLookup<V> {
     fn into_operand(self) -> AnOperand {
         AnOperand(self.operand)
+    }
+}
+
+impl<const N: usize> IntoOperand<Bytes<N>> for [u8; N] {
+    fn into_operand(self) -> AnOperand {
+        Bytes::new(self).into_operand()
     }
 }
 

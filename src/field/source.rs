@@ -95,18 +95,31 @@ pub(crate) struct Bits {
 
 impl Bits {
     /// The bits of `len` that begin `offset` bits behind the beginning of the header, and the byte in which they
-    /// begin; none for whole bytes.
-    pub(super) const fn at(offset: u16, len: u8) -> (u16, Option<Self>) {
+    /// begin; none for all of the `value` bytes that a value has.
+    pub(super) const fn at(offset: u16, len: u8, value: u8) -> (u16, Option<Self>) {
         let before = (offset % 8) as u8;
         let loaded = (before + len).div_ceil(8);
         let shift = loaded * 8 - before - len;
-        let whole = before == 0 && shift == 0;
+        let whole = before == 0 && len == value * 8;
         (offset / 8, if whole { None } else { Some(Self { loaded, len, shift }) })
+    }
+
+    /// How many bits are moved at most.
+    pub(super) const MAX: u8 = 32;
+
+    /// Whether all bits that are loaded are the value's.
+    pub(super) const fn is_whole(self) -> bool {
+        self.len == self.loaded * 8
     }
 
     /// The bits that are the value's, in the bytes that are loaded.
     pub(super) fn mask(self) -> Data {
         self.bytes(self.highest() << self.shift)
+    }
+
+    /// Bits that are loaded before the value's.
+    fn before(self) -> u32 {
+        (self.loaded * 8 - self.len - self.shift).into()
     }
 
     const fn highest(self) -> u32 {
@@ -132,14 +145,24 @@ impl Bits {
 pub(crate) struct Header(pub(crate) u8);
 
 impl Header {
+    /// No header that nft knows.
+    pub(crate) const NONE: Self = Self(0);
+    pub(crate) const AH: Self = Self(1);
+    pub(crate) const ESP: Self = Self(2);
+    pub(crate) const COMP: Self = Self(3);
     pub(crate) const ICMP: Self = Self(4);
+    pub(crate) const IGMP: Self = Self(5);
     pub(crate) const UDP: Self = Self(6);
+    pub(crate) const UDPLITE: Self = Self(7);
     pub(crate) const TCP: Self = Self(8);
+    pub(crate) const DCCP: Self = Self(9);
+    pub(crate) const SCTP: Self = Self(10);
     pub(crate) const TH: Self = Self(11);
     pub(crate) const IP: Self = Self(12);
     pub(crate) const IP6: Self = Self(13);
     pub(crate) const ICMPV6: Self = Self(14);
     pub(crate) const ARP: Self = Self(15);
+    pub(crate) const VLAN: Self = Self(16);
     pub(crate) const ETHER: Self = Self(17);
     // These are of nft 1.0.7 and later.
     pub(crate) const VXLAN: Self = Self(18);
@@ -147,19 +170,23 @@ impl Header {
     pub(crate) const GRE: Self = Self(20);
     pub(crate) const GRETAP: Self = Self(21);
 
-    /// Where the checksum is that covers the header.
-    pub(crate) fn checksum(self) -> Option<u32> {
+    /// Of what kind the checksum is that covers the header (`enum nft_payload_csum_types`), and where; none if the
+    /// kernel does not mend it.
+    pub(crate) fn checksum(self) -> Option<(u32, u32)> {
+        const NFT_PAYLOAD_CSUM_INET: u32 = 1;
+        const NFT_PAYLOAD_CSUM_SCTP: u32 = 2;
         match self {
-            Self::IP => Some(10),
-            Self::TCP => Some(16),
-            Self::UDP => Some(6),
-            Self::ICMP | Self::ICMPV6 => Some(2),
+            Self::IP => Some((NFT_PAYLOAD_CSUM_INET, 10)),
+            Self::TCP => Some((NFT_PAYLOAD_CSUM_INET, 16)),
+            Self::UDP => Some((NFT_PAYLOAD_CSUM_INET, 6)),
+            Self::ICMP | Self::ICMPV6 | Self::IGMP => Some((NFT_PAYLOAD_CSUM_INET, 2)),
+            Self::SCTP => Some((NFT_PAYLOAD_CSUM_SCTP, 8)),
             _ => None,
         }
     }
 
     /// Whether the checksum of the transport layer covers what is at `offset`, too.
-    pub(crate) fn is_pseudo(self, offset: u16) -> bool {
+    pub(crate) fn is_pseudo(self, offset: u32) -> bool {
         matches!((self, offset), (Self::IP, 2 | 9 | 12 | 16) | (Self::IP6, 4 | 6 | 8 | 24))
     }
 }
@@ -221,10 +248,14 @@ pub(crate) enum Needs {
     Transport(L4Proto),
     /// A message of a network protocol's own control protocol.
     Control(Family, L4Proto),
+    /// A message of a control protocol that is of one of these types.
+    Message(Family, L4Proto, &'static [u8]),
     /// A table of one of these families: elsewhere the kernel does not know it, or knows something else.
     Tables(&'static [Family]),
     /// A frame with an Ethernet header.
     Ether,
+    /// A frame with a VLAN tag behind its Ethernet header.
+    Vlan,
     /// A protocol with ports: the author has to say which.
     Ports,
 }
@@ -244,6 +275,8 @@ pub(crate) enum Tells {
     Transport,
     /// The protocol of the transport layer that the packet's connection is of.
     CtTransport,
+    /// The type of a message of a control protocol.
+    MessageType,
     /// The hardware type of the incoming interface.
     LinkType,
 }
@@ -287,6 +320,11 @@ impl Source {
         *before = combine(before, mask, |a, b| a & b);
     }
 
+    /// Whether it is a field of a VLAN tag.
+    pub(super) fn is_of_tag(&self) -> bool {
+        matches!(self.load, Load::Payload { header: Header::VLAN, .. })
+    }
+
     /// Whether the value is all of the bytes, as they are.
     pub(super) fn is_plain(&self) -> bool {
         self.bits.is_none() && self.ops.is_empty()
@@ -320,6 +358,15 @@ impl Source {
         }
     }
 
+    /// Whether packets have to be of several types, for which nft has a set.
+    pub(crate) fn implies_set(&self) -> bool {
+        match &self.load {
+            Load::Hash(hash) => hash.1.implies_set(),
+            Load::Concatenation(parts) => parts.iter().any(Self::implies_set),
+            _ => matches!(self.needs, Needs::Message(_, _, [_, _, ..])),
+        }
+    }
+
     /// The fields of a concatenation, or the only one.
     pub(crate) fn parts(&self) -> &[Self] {
         match &self.load {
@@ -339,11 +386,20 @@ impl Source {
         self.parts().iter().map(own).collect()
     }
 
+    fn bit_len(&self) -> u32 {
+        self.bits.map_or(u32::from(self.len) * 8, |bits| bits.len.into())
+    }
+
     fn type_of(&self) -> FieldOf {
         let inner = self.tunnel.map(|tunnel| tunnel.header().0.into());
         let plain = match &self.load {
+            Load::Payload { base, offset, header: Header::NONE, .. } => {
+                // nft counts its bases from one.
+                let raw = (base.get() + 1, u32::from(*offset) * 8 + self.bits.map_or(0, Bits::before));
+                Typeof::Payload { header: 0, field: 0, raw: Some(raw), bits: Some(self.bit_len()), inner: None }
+            }
             Load::Payload { header, field, .. } => {
-                let len = self.bits.map_or(u32::from(self.len) * 8, |bits| bits.len.into());
+                let len = self.bit_len();
                 let bits = (self.kind == DataType::INTEGER).then_some(len);
                 Typeof::Payload { header: header.0.into(), field: (*field).into(), raw: None, bits, inner }
             }

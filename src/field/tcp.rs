@@ -1,4 +1,6 @@
-//! The TCP header.
+//! The TCP header, and its [options](option).
+
+pub mod option;
 
 use super::source::{Header, Needs};
 use super::{Field, Write};

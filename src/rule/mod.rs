@@ -6,6 +6,7 @@ mod kept;
 mod nat;
 mod normalized;
 mod own_chain;
+mod reset;
 mod statement;
 mod update;
 
@@ -28,6 +29,7 @@ use crate::field::{Container, Match, Operand, Source};
 use crate::flowtable::FlowtableRef;
 use crate::object::ObjectRef;
 use crate::set::{Anonymous, Contents};
+use crate::table::Table;
 use crate::userdata::{self, Owner, Userdata};
 use crate::wire::AttrWriter;
 use crate::wire::newtype::handle;
@@ -385,6 +387,23 @@ impl RuleBuilder {
         }
     }
 
+    /// The sets that the rule has to itself, in the order in which it looks into them.
+    fn own_sets_in_order(&self) -> Vec<OwnSet<'_>> {
+        if !self.steps.iter().any(Step::may_imply_sets) {
+            return self.steps.iter().filter_map(Step::own_set).collect();
+        }
+        // What is implied depends on what is known of the packet, but not on the chain.
+        let chain = ChainRef::new(Table::inet("any"), "any");
+        let (mut context, mut nowhere) = (Context::new(&chain), Collector::default());
+        let mut sets = Vec::new();
+        for step in &self.steps {
+            step.lower(&mut context, &mut nowhere);
+            sets.extend(context.take_implied().into_iter().map(|(set, key)| OwnSet::Typed(set, key)));
+            sets.extend(step.own_set());
+        }
+        sets
+    }
+
     /// What a rejection needs to know of the packet nft tests before all else.
     fn lower_early<S: Sink>(&self, context: &mut Context<'_>, sink: &mut S) {
         let Some(Step::Reject(Some(with))) = self.steps.last() else { return };
@@ -397,7 +416,10 @@ impl RuleBuilder {
             // Here, and not where it would exclude what the author says before.
             Some(mistake) => sink.fail(mistake),
             None if late.exprs.is_empty() => {}
-            None => with.require(context, sink),
+            None => {
+                context.note_tags_of(&before);
+                with.require(context, sink);
+            }
         }
     }
 }
@@ -463,6 +485,23 @@ impl Step {
             }
             Self::Nat(nat) => nat.lower(context, sink),
             Self::Reject(with) => statement::lower_reject(with.as_ref(), context, sink),
+        }
+    }
+
+    /// Whether a test that this step implies may need a set of the rule's own.
+    fn may_imply_sets(&self) -> bool {
+        let implies = |operand: &Operand| operand.source().is_some_and(Source::implies_set);
+        match self {
+            Self::Match(matching) => matching.implies_set(),
+            Self::Set(set) => set.0.implies_set() || implies(&set.1),
+            Self::Update(update) => update.implies_set(),
+            Self::VerdictMap(map) | Self::ObjectMap(map) => map.0.implies_set(),
+            Self::Expr(_) | Self::Kept(_) | Self::KeptUse(_) | Self::Statement(_) | Self::Counter | Self::Object(_) => {
+                false
+            }
+            Self::Flow(_) | Self::Verdict(_) | Self::ToChain(..) | Self::ToOwn(..) | Self::Reject(_) => false,
+            // It is looked at closely.
+            _ => true,
         }
     }
 
@@ -674,7 +713,7 @@ impl AsRule for RuleBuilder {
     }
 
     fn own_sets(&self) -> OwnSets<'_> {
-        OwnSets(self.steps.iter().filter_map(Step::own_set).collect())
+        OwnSets(self.own_sets_in_order())
     }
 
     fn own_rules(&self) -> Option<&[Rule]> {

@@ -157,6 +157,11 @@ impl Update {
         sink.put(update);
     }
 
+    pub(super) fn implies_set(&self) -> bool {
+        let value = self.parts.value.as_ref().and_then(Operand::source);
+        self.parts.key.implies_set() || value.is_some_and(Source::implies_set)
+    }
+
     /// The map that the rule has to itself for the element's value.
     pub(super) fn own_set(&self) -> Option<(&Anonymous, &Source)> {
         self.parts.value.as_ref()?.own_set()

@@ -77,6 +77,22 @@ impl Anonymous {
         })
     }
 
+    /// A set of values of one byte.
+    pub(crate) fn of_bytes<K: Key>(bytes: &[u8]) -> Self {
+        let entry =
+            |&byte: &u8| Entry { key: Some((Data::from([byte]), Data::from([byte]))), value: None, object: None };
+        Self {
+            kind: K::TYPE,
+            len: K::LEN,
+            order: K::ORDER,
+            fields: K::FIELDS,
+            intervals: false,
+            shape: None,
+            entries: bytes.iter().map(entry).collect(),
+            objects: None,
+        }
+    }
+
     /// The same with other keys, each of `len` bytes.
     pub(crate) fn with_keys(
         mut self,
@@ -123,6 +139,15 @@ impl Anonymous {
     /// Which parts of the key have to be swapped to network order before they are looked up.
     pub(crate) fn swaps(&self, part: usize) -> bool {
         self.intervals && self.fields.get(part).is_some_and(|part| part.swaps)
+    }
+
+    /// Whether its elements are single bytes, each of them one of these.
+    pub(crate) fn is_subset_of(&self, bytes: &[u8]) -> bool {
+        let is_one = |(start, end): &(Data, Data)| match start.as_bytes() {
+            [byte] => start == end && bytes.contains(byte),
+            _ => false,
+        };
+        self.entries.iter().all(|entry| entry.key.as_ref().is_some_and(is_one))
     }
 
     pub(crate) fn entries(&self) -> &[Entry] {

@@ -20,7 +20,7 @@ fn functions(dir: &Path) -> BTreeSet<String> {
         found.extend(names(plain).iter().map(|name| format!("{module}::{name}(")));
         found.extend(names(methods).iter().map(|name| format!(".{name}(")));
     }
-    for module in ["rt", "socket", "hash", "numgen"] {
+    for module in ["socket", "hash", "numgen"] {
         found.extend(names(&read(&format!("field/{module}.rs"))).iter().map(|name| format!("{module}::{name}(")));
     }
     for module in ["arp", "ether", "icmp", "icmpv6", "ip", "ip6", "meta", "tcp", "th", "udp"] {

@@ -34,6 +34,7 @@ mod socket;
 mod statements;
 mod table_sets;
 mod tcp;
+mod tunnels;
 
 use std::process::ExitCode;
 
@@ -82,6 +83,9 @@ pub(super) fn main() -> ExitCode {
     let others = [
         test!(sets::a_choice_of_nothing_is_kept).needs_nft(),
         test!(table_sets::plain_numbers_are_turned_round_for_sets_of_intervals),
+        test!(tunnels::rules_look_into_tunnels_as_nft_does),
+        test!(tunnels::packets_in_tunnels_have_their_own_protocols),
+        test!(tunnels::bytecode_is_that_of_newer_nft).requires(tunnels::corpus),
         test!(mistakes::what_makes_no_sense_is_refused),
         test!(coverage::the_pairs_use_all_of_the_language),
     ];

@@ -1,0 +1,29 @@
+//! IP payload compression.
+//!
+//! ```
+//! use nftlink::field::comp;
+//! let deflated = comp::cpi().eq(2);
+//! ```
+
+use super::source::{Header, Needs};
+use super::{Field, Write};
+use crate::datum::{Datum, Integer8, Integer16, L4Proto};
+
+const fn field<V: Datum>(name: &'static str, offset: u16, number: u8) -> Field<V, Write> {
+    Field::transport(name, Header::COMP, Needs::Transport(L4Proto::COMP), offset, number)
+}
+
+/// `comp nexthdr`: the protocol of what is compressed.
+pub fn nexthdr() -> Field<L4Proto, Write> {
+    field("comp nexthdr", 0, 1)
+}
+
+/// `comp flags`.
+pub fn flags() -> Field<Integer8, Write> {
+    field("comp flags", 1, 2)
+}
+
+/// `comp cpi`: how it is compressed, or which of the receiver's associations it is.
+pub fn cpi() -> Field<Integer16, Write> {
+    field("comp cpi", 2, 3)
+}

@@ -1,0 +1,23 @@
+//! The routing header of IPv6 of type 2: that of mobile nodes.
+
+use std::net::Ipv6Addr;
+
+use super::Field;
+use super::exthdr::{RT, ipv6};
+
+/// `rt2 addr`: the home address of the mobile node. nft 1.0.6 knows the field but takes no value for it, and lists it
+/// as `srh sid[1]`, which is at the same place.
+///
+/// Test for [`rt::rt_type`](super::rt::rt_type) before.
+///
+/// ```
+/// use std::net::Ipv6Addr;
+///
+/// use nftlink::Rule;
+/// use nftlink::field::{rt, rt2};
+///
+/// let rule = Rule::new().when(rt::rt_type().eq(2)).when(rt2::addr().ne(Ipv6Addr::LOCALHOST)).drop();
+/// ```
+pub fn addr() -> Field<Ipv6Addr> {
+    ipv6("rt2 addr", RT, 5, 64, 128)
+}
