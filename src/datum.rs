@@ -147,7 +147,7 @@ const fn is_swapped(kind: DataType, order: ByteOrder) -> bool {
 
 /// [`is_swapped`] for a Rust type.
 pub(crate) const fn swaps<V: Datum>() -> bool {
-    is_swapped(V::TYPE, V::ORDER)
+    is_swapped(V::TYPE, V::ORDER) && V::LEN > 1
 }
 
 /// Bytes of `data` in an order in which the kernel's comparison is the value's.

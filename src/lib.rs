@@ -135,8 +135,8 @@ pub use engine::{Applied, Handle};
 pub use error::{Errno, Error, Op};
 pub use flowtable::{Flowtable, FlowtableFlags, FlowtableHandle, FlowtableInfo, FlowtableRef};
 pub use rule::{
-    AsRule, Compat, CompatFlags, DynamicElement, IntoStep, NatTarget, NormalizedRule, PortTarget, RejectWith, Rule,
-    RuleBuilder, RuleHandle, RuleInfo,
+    AsRule, Compat, CompatFlags, DynamicElement, IntoAddress, IntoStep, Meter, NatTarget, NormalizedRule, PortTarget,
+    QueueTarget, RejectWith, Rule, RuleBuilder, RuleHandle, RuleInfo, TproxyTarget,
 };
 pub use ruleset::{Generation, Ruleset};
 pub use set::{

@@ -138,6 +138,7 @@ fn main() -> ExitCode {
         test!(statements::packets_add_to_sets_and_delete_from_them),
         test!(statements::updates_begin_timeouts_anew_and_adding_does_not),
         test!(statements::each_sender_has_a_limit_of_its_own),
+        test!(statements::each_sender_has_a_meter_of_its_own),
         test!(statements::maps_that_packets_fill_are_read_back),
         test!(control::frames_have_what_a_field_implies),
         test!(conntrack::each_client_has_a_number_of_connections_of_its_own),
@@ -146,6 +147,7 @@ fn main() -> ExitCode {
         test!(acting::copies_reach_a_third_host_and_questions_their_server),
         test!(acting::forwarded_frames_leave_by_another_device_only),
         test!(acting::transparent_socket_gets_what_was_for_another_port),
+        test!(acting::transparent_socket_gets_what_was_for_others),
         test!(acting::handshakes_are_answered_in_the_servers_stead),
         test!(acting::packets_for_a_queue_of_nobodys_are_dropped_unless_it_is_bypassed).requires(acting::kernel_queues),
     ])

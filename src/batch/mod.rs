@@ -23,7 +23,7 @@ use crate::rule::{
 };
 use crate::set::{
     Anonymous, Element, IntoElement, Key, Mapped, NFT_MSG_DELSETELEM, NFT_MSG_DESTROYSETELEM, NFT_MSG_NEWSET,
-    NFT_MSG_NEWSETELEM, Set, SetFlags, SetRef, SplitEntries, WhatOfElement, write_set_id,
+    NFT_MSG_NEWSETELEM, OwnDynamic, Set, SetFlags, SetRef, SplitEntries, WhatOfElement, write_set_id,
 };
 use crate::table::{NFT_MSG_DELTABLE, NFT_MSG_NEWTABLE, TableRef};
 use crate::userdata::FieldOf;
@@ -277,6 +277,7 @@ impl Batch {
         let own = rule.own_sets().0.into_iter().map(|set| match set {
             OwnSet::Typed(set, key) => self.own_set(chain, set, &key.typeofs_of_own()),
             OwnSet::Kept(set) => self.kept_set(chain, set),
+            OwnSet::Meter(set) => self.meter_set(chain, set),
         });
         let mut own: Vec<u32> = own.collect();
         own.extend(rule.own_rules().map(|rules| self.own_chain(chain, rules)));
@@ -320,6 +321,14 @@ impl Batch {
         }
         let at = SetRef::new(table, set.name());
         self.split(&at, Some(id), NFT_MSG_NEWSETELEM, NLM_F_CREATE, |entries| set.each_entry(entries));
+        id
+    }
+
+    /// Adds the set that a rule has to itself for a meter, and returns its number.
+    fn meter_set(&mut self, chain: &ChainRef, set: &OwnDynamic) -> u32 {
+        let id = self.messages + 1;
+        let table = &chain.table;
+        self.message(NFT_MSG_NEWSET, NLM_F_CREATE, table.family, |w| set.encode(table, id, w));
         id
     }
 

@@ -168,23 +168,20 @@ impl DataType {
     /// Bytes of a value of one type, and their order (nft's `src/datatype.c`).
     fn layout(self) -> Option<(usize, ByteOrder)> {
         Some(match self {
-            Self::NF_PROTO
-            | Self::INET_PROTO
-            | Self::ICMP_TYPE
-            | Self::TCP_FLAG
-            | Self::DCCP_PKTTYPE
-            | Self::MH_TYPE
-            | Self::CT_DIR
-            | Self::ICMPV6_TYPE
-            | Self::PKT_TYPE
+            Self::NF_PROTO | Self::INET_PROTO | Self::DCCP_PKTTYPE | Self::MH_TYPE | Self::CT_DIR | Self::BOOLEAN => {
+                (1, ByteOrder::None)
+            }
+            // One byte has an order for nft, too, which it notes of sets.
+            Self::ICMP_TYPE
             | Self::ICMP_CODE
+            | Self::ICMPV6_TYPE
             | Self::ICMPV6_CODE
             | Self::ICMPX_CODE
-            | Self::DSCP
-            | Self::ECN
-            | Self::BOOLEAN
             | Self::IGMP_TYPE
-            | Self::DAY => (1, ByteOrder::None),
+            | Self::DSCP
+            | Self::TCP_FLAG
+            | Self::ECN => (1, ByteOrder::Network),
+            Self::PKT_TYPE | Self::DAY => (1, ByteOrder::Host),
             Self::ETHER_TYPE | Self::ARP_OP | Self::INET_SERVICE => (2, ByteOrder::Network),
             Self::IFACE_TYPE => (2, ByteOrder::Host),
             Self::IPV4_ADDR => (4, ByteOrder::Network),

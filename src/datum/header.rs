@@ -10,7 +10,7 @@ use crate::wire::newtype::open_number;
 bit_mask! {
     /// Flags of a TCP segment, 1 byte (`tcp_flag`).
     #[doc(alias = "tcp_flag")]
-    pub struct TcpFlags(u8): TCP_FLAG, None {
+    pub struct TcpFlags(u8): TCP_FLAG, Network {
         /// The sender has sent everything.
         FIN = 0x01, "fin";
         /// Opens the connection.
@@ -98,7 +98,7 @@ impl Dscp {
 impl Datum for Dscp {
     const TYPE: DataType = DataType::DSCP;
     const LEN: usize = 1;
-    const ORDER: ByteOrder = ByteOrder::None;
+    const ORDER: ByteOrder = ByteOrder::Network;
 
     fn to_data(&self) -> Result<Data, BuildErrorKind> {
         at_most(Self::MAX, self.get(), "dscp", "it has six bits")
@@ -136,7 +136,7 @@ open_number! {
 impl Datum for Ecn {
     const TYPE: DataType = DataType::ECN;
     const LEN: usize = 1;
-    const ORDER: ByteOrder = ByteOrder::None;
+    const ORDER: ByteOrder = ByteOrder::Network;
 
     fn to_data(&self) -> Result<Data, BuildErrorKind> {
         at_most(Self::CE.get(), self.get(), "ecn", "it has two bits")

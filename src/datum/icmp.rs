@@ -174,10 +174,10 @@ from_integer! {
 }
 
 datum! {
-    IcmpType(u8): ICMP_TYPE, None, Ordered;
-    IcmpCode(u8): ICMP_CODE, None, Ordered;
-    Icmpv6Type(u8): ICMPV6_TYPE, None, Ordered;
-    Icmpv6Code(u8): ICMPV6_CODE, None, Ordered;
-    IcmpxCode(u8): ICMPX_CODE, None, Ordered;
-    IgmpType(u8): IGMP_TYPE, None, Ordered;
+    IcmpType(u8): ICMP_TYPE, Network, Ordered;
+    IcmpCode(u8): ICMP_CODE, Network, Ordered;
+    Icmpv6Type(u8): ICMPV6_TYPE, Network, Ordered;
+    Icmpv6Code(u8): ICMPV6_CODE, Network, Ordered;
+    IcmpxCode(u8): ICMPX_CODE, Network, Ordered;
+    IgmpType(u8): IGMP_TYPE, Network, Ordered;
 }

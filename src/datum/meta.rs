@@ -236,7 +236,7 @@ from_integer! {
 
 datum! {
     FibAddrType(u32): FIB_ADDRTYPE, Host;
-    PktType(u8): PKT_TYPE, None;
+    PktType(u8): PKT_TYPE, Host;
     IfType(u16): IFACE_TYPE, Host;
     Uid(u32): UID, Host, Ordered;
     Gid(u32): GID, Host, Ordered;

@@ -195,7 +195,7 @@ open_number! {
 }
 
 from_integer! { Day(u8); }
-datum! { Day(u8): DAY, None, Ordered; }
+datum! { Day(u8): DAY, Host, Ordered; }
 
 #[cfg(test)]
 mod tests {

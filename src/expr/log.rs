@@ -58,6 +58,8 @@ bitflags::bitflags! {
         const UID = 8;
         /// The fields of the link-layer header.
         const MACDECODE = 0x20;
+        /// All of these (`flags all`).
+        const ALL = 0x2f;
         /// What later kernels add.
         const _ = !0;
     }

@@ -50,6 +50,12 @@ impl Quota {
         Self { bytes, ..Self::default() }
     }
 
+    /// Sets how many bytes have passed already (`used`): no more than may.
+    pub fn used(mut self, bytes: u64) -> Self {
+        self.consumed = bytes;
+        self
+    }
+
     /// Goes on once so many bytes *have* passed.
     pub fn over(mut self) -> Self {
         self.flags |= QuotaFlags::INV;

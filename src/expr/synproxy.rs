@@ -72,6 +72,16 @@ impl Synproxy {
         self
     }
 
+    /// Answers with timestamps (`timestamp`), without which neither scaled windows nor selective acknowledgements work.
+    pub fn timestamp(self) -> Self {
+        self.flags(SynproxyFlags::TIMESTAMP)
+    }
+
+    /// Answers that selective acknowledgements are taken (`sack-perm`). It works only with timestamps.
+    pub fn sack_perm(self) -> Self {
+        self.flags(SynproxyFlags::SACK_PERM)
+    }
+
     /// Adds flags: what else clients are told.
     pub fn flags(mut self, flags: SynproxyFlags) -> Self {
         self.flags |= flags;

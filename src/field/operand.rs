@@ -68,7 +68,7 @@ impl<V: Datum> IntoOperand<V> for &V {
     }
 }
 
-impl<V: Datum, A> IntoOperand<V> for Field<V, A> {
+impl<V, A> IntoOperand<V> for Field<V, A> {
     fn into_operand(self) -> AnOperand {
         AnOperand(Operand::Field(self.source))
     }

@@ -3,7 +3,7 @@
 use super::*;
 use crate::error::DecodeError;
 use crate::expr::{Dynset, Lookup};
-use crate::set::{Contents, ElementInfo, Entry, SetInfo, UntypedSet};
+use crate::set::{Contents, ElementInfo, Entry, SetFlags, SetInfo, UntypedSet};
 use crate::table::TableRef;
 use crate::wire::Name;
 
@@ -16,8 +16,12 @@ impl KeptSet {
         Self(Arc::new((info, entries)))
     }
 
-    /// The template from which the kernel makes a name: that of the set without its number.
+    /// The template from which the kernel makes a name: that of the set without its number. A meter has a name of
+    /// its author's.
     fn template(&self) -> Name {
+        if self.0.0.flags().contains(SetFlags::EVAL) {
+            return self.0.0.name().clone();
+        }
         let name = self.0.0.name().as_bytes();
         let digits = name.iter().rev().take_while(|byte| byte.is_ascii_digit()).count();
         let (stem, _) = name.split_at(name.len() - digits);

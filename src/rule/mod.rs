@@ -1,11 +1,15 @@
 //! Rules: matches, statements and a verdict.
 
 mod compat;
+mod exprs;
 mod info;
 mod kept;
+mod meter;
 mod nat;
 mod normalized;
 mod own_chain;
+mod queueing;
+mod redirecting;
 mod reset;
 mod statement;
 mod update;
@@ -16,8 +20,11 @@ use std::sync::Arc;
 pub use compat::{Compat, CompatFlags};
 pub use info::RuleInfo;
 pub(crate) use kept::KeptSet;
+pub use meter::Meter;
 pub use nat::{NatTarget, PortTarget};
 pub use normalized::NormalizedRule;
+pub use queueing::QueueTarget;
+pub use redirecting::{IntoAddress, TproxyTarget};
 pub use statement::RejectWith;
 pub use update::DynamicElement;
 
@@ -28,7 +35,7 @@ use crate::field::lower::{Context, Sink};
 use crate::field::{Container, Match, Operand, Source};
 use crate::flowtable::FlowtableRef;
 use crate::object::ObjectRef;
-use crate::set::{Anonymous, Contents};
+use crate::set::{Anonymous, Contents, OwnDynamic};
 use crate::table::Table;
 use crate::userdata::{self, Owner, Userdata};
 use crate::wire::AttrWriter;
@@ -125,6 +132,9 @@ enum Step {
     /// Rules in a chain of the rule's own.
     ToOwn(VerdictCode, Vec<Rule>),
     Nat(Box<nat::Nat>),
+    Redirecting(Box<redirecting::Redirecting>),
+    Queue(Box<QueueTarget>),
+    Meter(Box<Meter>),
     Reject(Option<RejectWith>),
 }
 
@@ -390,7 +400,7 @@ impl RuleBuilder {
     /// The sets that the rule has to itself, in the order in which it looks into them.
     fn own_sets_in_order(&self) -> Vec<OwnSet<'_>> {
         if !self.steps.iter().any(Step::may_imply_sets) {
-            return self.steps.iter().filter_map(Step::own_set).collect();
+            return self.steps.iter().flat_map(Step::own_sets).collect();
         }
         // What is implied depends on what is known of the packet, but not on the chain.
         let chain = ChainRef::new(Table::inet("any"), "any");
@@ -399,7 +409,7 @@ impl RuleBuilder {
         for step in &self.steps {
             step.lower(&mut context, &mut nowhere);
             sets.extend(context.take_implied().into_iter().map(|(set, key)| OwnSet::Typed(set, key)));
-            sets.extend(step.own_set());
+            sets.extend(step.own_sets());
         }
         sets
     }
@@ -450,7 +460,7 @@ impl Step {
                 sink.put_expr(&kept.expr(id));
             }
             Self::Statement(expr) => {
-                statement::check(expr, sink);
+                statement::check(expr, context, sink);
                 sink.put_expr(expr);
             }
             Self::Counter => sink.put(Counter::default()),
@@ -484,6 +494,9 @@ impl Step {
                 sink.put(Immediate::verdict(own_chain::verdict(*code, id)));
             }
             Self::Nat(nat) => nat.lower(context, sink),
+            Self::Redirecting(statement) => statement.lower(context, sink),
+            Self::Queue(to) => to.lower(context, sink),
+            Self::Meter(meter) => meter.lower(context, sink),
             Self::Reject(with) => statement::lower_reject(with.as_ref(), context, sink),
         }
     }
@@ -505,10 +518,22 @@ impl Step {
         }
     }
 
-    /// The set that the rule has to itself for this step.
-    fn own_set(&self) -> Option<OwnSet<'_>> {
-        let (set, key) = match self {
-            Self::KeptUse(kept) => return Some(OwnSet::Kept(&kept.set)),
+    /// The sets that the rule has to itself for this step, in the order in which it looks them up.
+    fn own_sets(&self) -> impl Iterator<Item = OwnSet<'_>> {
+        let sets = match self {
+            Self::KeptUse(kept) => [Some(OwnSet::Kept(&kept.set)), None],
+            Self::Meter(meter) => [Some(OwnSet::Meter(&meter.set)), None],
+            Self::Redirecting(statement) => {
+                statement.own_sets().map(|set| set.map(|(set, key)| OwnSet::Typed(set, key)))
+            }
+            _ => [self.own_set().map(|(set, key)| OwnSet::Typed(set, key)), None],
+        };
+        sets.into_iter().flatten()
+    }
+
+    /// The only set that the rule has to itself for this step.
+    fn own_set(&self) -> Option<(&Anonymous, &Source)> {
+        match self {
             Self::Match(matching) => matching.own_set(),
             Self::Set(set) => set.1.own_set(),
             Self::Update(update) => update.own_set(),
@@ -517,9 +542,9 @@ impl Step {
                 _ => None,
             },
             Self::Nat(nat) => nat.own_set(),
+            Self::Queue(to) => to.own_set(),
             _ => None,
-        }?;
-        Some(OwnSet::Typed(set, key))
+        }
     }
 }
 
@@ -529,13 +554,17 @@ pub(crate) enum OwnSet<'a> {
     /// With the field whose values its keys are.
     Typed(&'a Anonymous, &'a Source),
     Kept(&'a KeptSet),
+    /// Of a meter.
+    Meter(&'a OwnDynamic),
 }
 
 impl OwnSet<'_> {
-    fn contents(&self) -> Contents {
+    /// What is in it, if that is part of what the rule does: packets fill that of a meter.
+    fn contents(&self) -> Option<Contents> {
         match self {
-            Self::Typed(set, _) => set.contents(),
-            Self::Kept(set) => set.contents(),
+            Self::Typed(set, _) => Some(set.contents()),
+            Self::Kept(set) => Some(set.contents()),
+            Self::Meter(_) => None,
         }
     }
 }
@@ -733,38 +762,6 @@ impl AsRule for Rule {
     fn own_rules(&self) -> Option<&[Rule]> {
         self.0.own_rules()
     }
-}
-
-impl<E: AsExpr> AsRule for [E] {
-    fn encode(&self, _chain: &ChainRef, sets: &[u32], w: &mut AttrWriter, _steps: &mut Vec<u8>) {
-        encode_list(w, sets, |encoder| self.iter().for_each(|expr| encoder.put_as(expr)));
-    }
-}
-
-impl<E: AsExpr, const N: usize> AsRule for [E; N] {
-    fn encode(&self, chain: &ChainRef, sets: &[u32], w: &mut AttrWriter, steps: &mut Vec<u8>) {
-        self.as_slice().encode(chain, sets, w, steps);
-    }
-}
-
-macro_rules! tuples {
-    ($(($($name:ident)*))*) => {$(
-        impl<$($name: AsExpr),*> AsRule for ($($name,)*) {
-            #[inline]
-            fn encode(&self, _chain: &ChainRef, sets: &[u32], w: &mut AttrWriter, _steps: &mut Vec<u8>) {
-                #[allow(non_snake_case, reason = "the parts are named as their types")]
-                let ($($name,)*) = self;
-                encode_list(w, sets, |encoder| {
-                    $(encoder.put_as($name);)*
-                });
-            }
-        }
-    )*};
-}
-
-tuples! {
-    (A) (A B) (A B C) (A B C D) (A B C D E) (A B C D E F) (A B C D E F G) (A B C D E F G H)
-    (A B C D E F G H I) (A B C D E F G H I J) (A B C D E F G H I J K) (A B C D E F G H I J K L)
 }
 
 impl<R: AsRule + ?Sized> AsRule for &R {

@@ -171,7 +171,7 @@ impl RuleBuilder {
         let chain = chain.as_ref();
         let mut rule = NormalizedRule::new(self.exprs(chain)?);
         rule.unknown.clone_from(&self.unknown);
-        let mut own = self.own_sets_in_order().into_iter().map(|set| set.contents());
+        let mut own = self.own_sets_in_order().into_iter().filter_map(|set| set.contents());
         // No set of a table's has a `%` in its name.
         rule.resolve(|name| if name.as_bytes().contains(&b'%') { own.next() } else { None });
         if let Some(rules) = self.own_rules() {

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::datum::{IcmpCode, Icmpv6Code, IcmpxCode, L4Proto};
-use crate::expr::{Connlimit, FlowOffload, Last, Limit, Log, Notrack, Queue, Quota, Reject};
+use crate::expr::{Connlimit, FlowOffload, Last, Limit, Log, LogLevel, Notrack, Quota, Reject, Synproxy};
 use crate::field::{Field, IntoOperand, MapFor, Write};
 use crate::flowtable::FlowtableRef;
 use crate::object::{Object, ObjectOf};
@@ -54,6 +54,33 @@ impl RuleBuilder {
     /// ```
     pub fn log(self, log: impl Into<Log>) -> Self {
         self.statement(log.into())
+    }
+
+    /// Counts the packets that come this far, from numbers of packets and bytes on (`counter packets 5 bytes 420`).
+    pub fn counter_from(self, packets: u64, bytes: u64) -> Self {
+        self.statement(Counter::new(packets, bytes))
+    }
+
+    /// Goes on, as the packet would without it (`continue`): nft has the word for maps of verdicts.
+    pub fn continue_(self) -> Self {
+        self.push(Step::Verdict(VerdictCode::CONTINUE))
+    }
+
+    /// Answers TCP's handshake in the server's stead (`synproxy mss 1460 wscale 7 timestamp sack-perm`; Linux 5.3),
+    /// and lets only connections through whose client answers in turn. For chains at input and forward, behind
+    /// `notrack` for what begins a connection.
+    ///
+    /// ```
+    /// use nftlink::Rule;
+    /// use nftlink::datum::CtState;
+    /// use nftlink::expr::Synproxy;
+    /// use nftlink::field::ct;
+    ///
+    /// let answers = Synproxy::new().mss(1460).wscale(7).timestamp().sack_perm();
+    /// let rule = Rule::new().when(ct::state().has_any(CtState::INVALID | CtState::UNTRACKED)).synproxy(answers);
+    /// ```
+    pub fn synproxy(self, synproxy: Synproxy) -> Self {
+        self.statement(synproxy)
     }
 
     /// Lets the packet pass connection tracking untracked (`notrack`). For chains of a priority
@@ -133,11 +160,6 @@ impl RuleBuilder {
     pub fn flow_offload(self, flowtable: impl AsRef<FlowtableRef>) -> Self {
         self.push(Step::Flow(flowtable.as_ref().clone()))
     }
-
-    /// Hands the packet to a program (`queue num 3`).
-    pub fn queue(self, queue: Queue) -> Rule {
-        self.end(Step::Statement(queue.into()))
-    }
 }
 
 /// How a sender is told that its packet was refused.
@@ -197,9 +219,29 @@ pub(super) fn lower_reject(with: Option<&RejectWith>, context: &mut Context<'_>,
     });
 }
 
-/// Refuses what nft could not list.
-pub(super) fn check(expr: &Expr, sink: &mut impl Sink) {
-    let Expr::Log(log) = expr else { return };
+/// Refuses statements that the family does not have, options that exclude each other, and what nft could not list.
+pub(super) fn check(expr: &Expr, context: &Context<'_>, sink: &mut impl Sink) {
+    match expr {
+        Expr::Log(log) => check_log(log, sink),
+        Expr::Synproxy(_) if !matches!(context.family(), Family::IP | Family::IP6 | Family::INET) => {
+            sink.fail(context.not_in_family("synproxy"));
+        }
+        _ => {}
+    }
+}
+
+fn check_log(log: &Log, sink: &mut impl Sink) {
+    let mut exclude = |field, wants: &str, has: &str| {
+        sink.fail(BuildErrorKind::Contradiction { field, wants: wants.into(), has: has.into() });
+    };
+    let of_lines = [("the level of a log", log.level.is_some()), ("the flags of a log", !log.flags.is_empty())];
+    for (field, _) in of_lines.iter().filter(|(_, said)| *said && log.group.is_some()) {
+        exclude(field, "a line of the kernel's log", "a group");
+    }
+    let beside = [("the prefix of a log", log.prefix.is_some()), ("the flags of a log", !log.flags.is_empty())];
+    for (field, _) in beside.iter().filter(|(_, said)| *said && log.level == Some(LogLevel::AUDIT)) {
+        exclude(field, "a line of the kernel's log", "a record of the audit");
+    }
     if log.prefix.as_ref().is_some_and(|prefix| prefix.as_str().is_none_or(is_unquotable)) {
         sink.fail(BuildErrorKind::Unquotable { what: "a log's prefix" });
     }

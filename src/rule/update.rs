@@ -6,6 +6,7 @@ use super::*;
 use crate::expr::{Dynset, DynsetOp, Reg};
 use crate::field::{AnOperand, Field, IntoOperand};
 use crate::set::{KeyFor, MapValue, Mapped, Set, SetRef, milliseconds};
+use crate::wire::Name;
 
 impl RuleBuilder {
     /// Adds an element for the packet to a [dynamic](Set::dynamic) set of the same table; one that
@@ -43,7 +44,7 @@ impl RuleBuilder {
 
     fn update_set<F, V, K, T>(self, op: DynsetOp, set: &Set<K, T>, element: DynamicElement<F, V>) -> Self {
         let set = AsRef::<SetRef>::as_ref(set).clone();
-        self.push(Step::Update(Box::new(Update { op, set, parts: element.parts })))
+        self.push(Step::Update(Box::new(Update { op, set: Target::Named(set), parts: element.parts })))
     }
 }
 
@@ -103,6 +104,16 @@ impl<F, V> DynamicElement<F, V> {
 }
 
 impl<F> DynamicElement<F> {
+    pub(super) fn has_timeout(&self) -> bool {
+        self.parts.timeout.is_some()
+    }
+
+    /// What a packet does to the set of a meter: with a timeout, each begins it anew.
+    pub(super) fn of_meter(self, name: Name) -> Update {
+        let op = if self.has_timeout() { DynsetOp::UPDATE } else { DynsetOp::ADD };
+        Update { op, set: Target::Own(name), parts: self.parts }
+    }
+
     /// Makes it an element of a map, with that value (`add @owners { ip saddr : meta mark }`).
     pub fn to<V: MapValue>(self, value: impl IntoOperand<V>) -> DynamicElement<F, V> {
         let AnOperand(value) = value.into_operand();
@@ -122,21 +133,33 @@ impl<F, A> From<Field<F, A>> for DynamicElement<F> {
 #[derive(Debug, Clone)]
 pub(super) struct Update {
     op: DynsetOp,
-    set: SetRef,
+    set: Target,
     parts: Parts,
+}
+
+#[derive(Debug, Clone)]
+enum Target {
+    Named(SetRef),
+    /// A meter's own.
+    Own(Name),
 }
 
 impl Update {
     pub(super) fn lower(&self, context: &mut Context<'_>, sink: &mut impl Sink) {
         let Parts { key, value, timeout, exprs } = &self.parts;
-        let set = Container::Named { set: self.set.clone(), intervals: false };
-        context.check_set(&self.set, sink);
+        let (name, set) = match &self.set {
+            Target::Named(set) => (&set.name, set.clone()),
+            Target::Own(name) => (name, SetRef::new(&context.chain.table, name)),
+        };
+        context.check_set(&set, sink);
+        let set = Container::Named { set, intervals: false };
         context.require_fields(key, sink);
         if let Some(value) = value {
             context.require_operand(value, sink);
         }
         context.load_key(key, &set, Reg::R1, sink);
-        let mut update = Dynset::new(self.op, &self.set.name, Reg::R1);
+        let mut update = Dynset::new(self.op, name, Reg::R1);
+        update.set_id = matches!(self.set, Target::Own(_)).then(|| sink.next_set());
         if let Some(value) = value {
             // nft gives each value registers of 16 bytes.
             let words: u32 = key.parts().iter().map(|part| u32::from(part.len).div_ceil(4)).sum();

@@ -191,8 +191,9 @@ impl Anonymous {
             false => self.shape.is_none(),
         };
         let key_order = match (self.order, key_typeof) {
-            // One byte that has no order has one for nft: that of the field, and in intervals network order.
+            // One byte that has no order has one for nft: that of the field, and any has network order in intervals.
             (ByteOrder::None, [_]) if self.intervals => ByteOrder::Network,
+            (_, [_]) if self.intervals && self.len == 1 => ByteOrder::Network,
             (ByteOrder::None, [field]) => field.order.unwrap_or(self.order),
             (order, _) => order,
         };

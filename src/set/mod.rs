@@ -9,6 +9,7 @@ mod info;
 mod key;
 mod list;
 mod merge;
+mod own_dynamic;
 mod shown;
 mod untyped;
 mod value;
@@ -34,6 +35,7 @@ pub(crate) use list::{
     SplitEntries, agree, first_entries, open_end_overlaps, read_element_list, show_entries, write_set_id,
 };
 pub(crate) use merge::{Changes, cut_out, merge, merge_into};
+pub(crate) use own_dynamic::OwnDynamic;
 pub use shown::UntypedElement;
 pub use untyped::UntypedSet;
 use value::Shape;

@@ -10,7 +10,7 @@ use nftlink::datum::{
 };
 use nftlink::expr::{Limit, Log, Quota, QuotaFlags};
 use nftlink::field::{concat, ct, ether, icmp, icmpv6};
-use nftlink::{Map, RejectWith, RuleBuilder};
+use nftlink::{Map, Meter, RejectWith, RuleBuilder};
 use nix::libc;
 
 use super::packet::*;
@@ -698,6 +698,45 @@ pub(super) fn each_sender_has_a_limit_of_its_own() {
     let mut counts: Vec<_> = elements.iter().map(|e| (*e.key().unwrap(), e.counter().unwrap().packets)).collect();
     counts.sort();
     assert_eq!(counts, [(host(5), 10), (host(6), 3), (host(7), 5)]);
+}
+
+pub(super) fn each_sender_has_a_meter_of_its_own() {
+    let mut conn = Conn::open().unwrap();
+    let sender = Sender::new();
+    let table = Table::inet("fw");
+    let output = dead_end(&table);
+    let over = Limit::packets(1, Limit::HOUR).burst(4).over();
+    let mut batch = Batch::new();
+    batch.reset(&table).add(&output);
+    // Each begins anew while its time is not over.
+    let each = ip::saddr().timeout(LONG);
+    let rule = Rule::new().meter(Meter::new("flood", each, over).size(2)).counter().drop();
+    batch.append(&output, rule.clone());
+    append_counted(&mut batch, &output, [5, 6, 7].map(|number| ip::saddr().eq(host(number))));
+    conn.commit(&batch).unwrap();
+    for (number, times) in [(5, 10), (6, 3), (7, 6)] {
+        (0..times).for_each(|_| send_from(&sender, number, 0));
+    }
+    // The meter was full when the third came: no packet of its went beyond.
+    assert_eq!(packets(&mut conn, &table, "output"), [6, 4, 3, 6]);
+    let elements = conn.elements(&Set::<Ipv4Addr>::new(&table, "flood")).unwrap();
+    let mut seen: Vec<_> = elements.iter().map(|element| *element.key().unwrap()).collect();
+    seen.sort();
+    assert_eq!(seen, [host(5), host(6)]);
+    // It is copied with its name, and with its set gone with its rule.
+    let found = conn.find_rules(&output, &rule).unwrap();
+    assert_eq!(found.len(), 1);
+    let copy = Table::inet("copy");
+    let ruleset = conn.ruleset(&table).unwrap();
+    let copied = ruleset.tables()[0].to_rule(&found[0]).unwrap();
+    batch.clear();
+    batch.add(&copy).add(&copy.chain("output")).append(copy.chain("output"), copied);
+    conn.commit(&batch).unwrap();
+    assert_eq!(conn.sets(&copy).unwrap()[0].name(), "flood");
+    assert_eq!(conn.find_rules(copy.chain("output"), &rule).unwrap().len(), 1);
+    batch.clear();
+    conn.commit(batch.delete_rule(&output, found[0].handle())).unwrap();
+    assert_eq!(conn.sets(&table).unwrap().len(), 0);
 }
 
 pub(super) fn maps_that_packets_fill_are_read_back() {

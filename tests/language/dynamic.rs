@@ -4,8 +4,8 @@ use std::net::Ipv4Addr;
 use std::time::Duration;
 
 use nftlink::datum::{Mark, Port};
-use nftlink::expr::{Counter, Limit, Quota};
-use nftlink::field::{concat, ip, meta, tcp};
+use nftlink::expr::{Connlimit, Counter, Limit, Quota};
+use nftlink::field::{concat, ct, ip, meta, tcp};
 use nftlink::{Map, Set};
 
 use super::*;
@@ -34,7 +34,64 @@ fn marked(table: &Table) -> Map<Mark, Ipv4Addr> {
     Map::<Mark, Ipv4Addr>::new(table, "marked").dynamic().size(1000)
 }
 
+fn timed(table: &Table) -> Set<(Ipv4Addr, Port)> {
+    Set::<(Ipv4Addr, Port)>::new(table, "timed").dynamic().timeouts().size(1000)
+}
+
+fn marks(table: &Table) -> Map<Ipv4Addr, Mark> {
+    Map::<Ipv4Addr, Mark>::new(table, "marks").dynamic().size(1000)
+}
+
+fn routes(table: &Table) -> Map<(Ipv4Addr, Port), (Ipv4Addr, Port)> {
+    Map::<(Ipv4Addr, Port), (Ipv4Addr, Port)>::new(table, "routes").dynamic().timeouts().size(1000)
+}
+
 pub(super) fn pairs(table: &Table) -> Vec<Pair> {
+    all([plainly(table), with_more(table)])
+}
+
+fn with_more(table: &Table) -> Vec<Pair> {
+    let limit = || Limit::packets(10, Limit::SECOND);
+    let seconds = Duration::from_secs;
+    let pair = || concat((ip::saddr(), tcp::dport()));
+    vec![
+        does("add @flood { ip saddr ct count over 5 } drop", {
+            Rule::new().add_to(&flood(table), ip::saddr().element().stateful(Connlimit::new(5).over())).drop()
+        }),
+        does("update @flood { ip saddr limit rate 1 mbytes/second }", {
+            let each = Limit::bytes(1 << 20, Limit::SECOND);
+            Rule::new().update_in(&flood(table), ip::saddr().element().stateful(each))
+        }),
+        does("add @flood { ip saddr & 255.255.0.0 }", {
+            Rule::new().add_to(&flood(table), ip::saddr().and(Ipv4Addr::new(255, 255, 0, 0)))
+        }),
+        does("add @flood { ip daddr quota 10 mbytes }", {
+            Rule::new().add_to(&flood(table), ip::daddr().element().stateful(Quota::new(10 << 20)))
+        }),
+        does("delete @flood { ip daddr } accept", Rule::new().delete_from(&flood(table), ip::daddr()).accept()),
+        does("delete @timed { ip saddr . tcp dport }", Rule::new().delete_from(&timed(table), pair())),
+        does("add @timed { ip saddr . tcp dport timeout 5s limit rate 10/second burst 3 packets counter }", {
+            let each = pair().timeout(seconds(5)).stateful(limit().burst(3)).stateful(Counter::default());
+            Rule::new().add_to(&timed(table), each)
+        }),
+        does("update @timed { ip saddr . tcp dport timeout 1m quota over 10 mbytes counter } accept", {
+            let each = pair().timeout(seconds(60)).stateful(Quota::new(10 << 20).over());
+            Rule::new().update_in(&timed(table), each.stateful(Counter::default())).accept()
+        }),
+        does("update @marks { ip saddr : ct mark }", {
+            Rule::new().update_in(&marks(table), ip::saddr().element().to(ct::mark()))
+        }),
+        does("add @marks { ip saddr counter : 0x00000005 }", {
+            Rule::new().add_to(&marks(table), ip::saddr().element().stateful(Counter::default()).to(5))
+        }),
+        does("add @routes { ip saddr . tcp sport timeout 5s : ip daddr . tcp dport }", {
+            let from = concat((ip::saddr(), tcp::sport())).timeout(seconds(5));
+            Rule::new().add_to(&routes(table), from.to(concat((ip::daddr(), tcp::dport()))))
+        }),
+    ]
+}
+
+fn plainly(table: &Table) -> Vec<Pair> {
     let minutes = |n: u64| Duration::from_secs(60 * n);
     let limit = || Limit::packets(10, Limit::SECOND).over();
     vec![
@@ -101,6 +158,14 @@ pub(super) fn declarations() -> Vec<Declaration> {
         declare("map sockets { type ipv4_addr . inet_service : mark; flags dynamic; size 1000; }", |t, b| {
             _ = b.add(&sockets(t))
         }),
+        declare("set timed { type ipv4_addr . inet_service; flags dynamic,timeout; size 1000; }", |t, b| {
+            _ = b.add(&timed(t));
+        }),
+        declare("map marks { type ipv4_addr : mark; flags dynamic; size 1000; }", |t, b| _ = b.add(&marks(t))),
+        declare(
+            "map routes { type ipv4_addr . inet_service : ipv4_addr . inet_service; flags dynamic,timeout; size 1000; }",
+            |t, b| _ = b.add(&routes(t)),
+        ),
         declare("map marked { type mark : ipv4_addr; flags dynamic; size 1000; }", |t, b| _ = b.add(&marked(t))),
     ]
 }

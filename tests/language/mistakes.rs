@@ -3,15 +3,16 @@
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::ops::RangeInclusive;
 
-use nftlink::datum::{EtherType, Hour, IcmpCode, IcmpType, Icmpv6Code, IcmpxCode, L4Proto, Port};
-use nftlink::expr::Verdict;
-use nftlink::field::{arp, ct, ether, icmp, icmpv6, ip, ip6, meta, tcp, udp};
-use nftlink::{AsRule, Interval, RejectWith};
+use nftlink::datum::{EtherType, Hour, IcmpCode, IcmpType, Icmpv6Code, IcmpxCode, IfIndex, L4Proto, Port};
+use nftlink::expr::{Counter, Limit, Log, LogFlags, LogLevel, Quota, Synproxy, Verdict};
+use nftlink::field::{arp, ct, ether, icmp, icmpv6, ip, ip6, meta, numgen, tcp, udp};
+use nftlink::{AsRule, Interval, Meter, QueueTarget, RejectWith, RuleBuilder, TproxyTarget};
 
 use super::*;
 
 const A: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 1);
 const V6: Ipv6Addr = Ipv6Addr::LOCALHOST;
+const LO: IfIndex = IfIndex::new(1);
 
 /// What the batch says of the rule.
 #[track_caller]
@@ -118,4 +119,59 @@ pub(super) fn what_makes_no_sense_is_refused() {
     inet(Rule::new().vmap(tcp::dport(), overlapping), "two of the elements overlap");
     inet(when(meta::mark().shl(32).eq(0)), "a shift of 32: the kernel takes 0 to 31");
     inet(when(meta::hour().eq(Hour::new(24, 0))), "\"24:00\" is no time of the day: the day ends at 23:59:59");
+}
+
+pub(super) fn statements_that_make_no_sense_are_refused() {
+    const NO_IP: &[Family] = &[Family::ARP, Family::BRIDGE, Family::NETDEV];
+    const NO_NETDEV: &[Family] = &[Family::IP, Family::IP6, Family::INET, Family::BRIDGE, Family::ARP];
+    let of = |protocol| Rule::new().when(meta::l4proto().eq(protocol));
+    does_not_exist(NO_IP, "tproxy", of(L4Proto::TCP).tproxy(80));
+    does_not_exist(&[Family::IP], "tproxy ip6", of(L4Proto::TCP).tproxy(V6));
+    does_not_exist(&[Family::IP6], "tproxy ip", of(L4Proto::TCP).tproxy(TproxyTarget::from(80).ip()));
+    does_not_exist(NO_IP, "synproxy", of(L4Proto::TCP).synproxy(Synproxy::new()));
+    does_not_exist(&[Family::ARP, Family::NETDEV], "queue", Rule::new().queue(3));
+    does_not_exist(&[Family::INET, Family::NETDEV, Family::BRIDGE], "dup to an address", Rule::new().dup(A));
+    does_not_exist(NO_NETDEV, "dup to a device", Rule::new().dup_to_device(LO));
+    does_not_exist(NO_NETDEV, "fwd", Rule::new().fwd(LO));
+    does_not_exist(NO_NETDEV, "fwd", Rule::new().fwd_via(A, LO));
+
+    let excludes = |field: &str, wants: &str, has: &str| {
+        format!("{field} wants {wants}, which an earlier part of the rule excludes: it wants {has}")
+    };
+    let inet = |rule: RuleBuilder, says: &str| refused(Family::INET, rule, says);
+    inet(Rule::new().tproxy(80), "tproxy needs a match on tcp or udp before it");
+    inet(of(L4Proto::ICMP).tproxy(80), "tproxy needs a match on tcp or udp before it");
+    inet(of(L4Proto::TCP).tproxy(0), "\"0\" is no port of a socket: it is the absence of one");
+    inet(of(L4Proto::TCP).tproxy(TproxyTarget::from(A).ip6()), &excludes("the address of tproxy", "ip", "ip6"));
+    inet(of(L4Proto::TCP).when(ip6::saddr().eq(V6)).tproxy(A), &excludes("tproxy ip", "ip", "ip6"));
+    refused(Family::IP, Rule::new().dup(V6), &excludes("the address of dup", "ip6", "ip"));
+    refused(Family::IP6, Rule::new().dup_via(A, LO), &excludes("the address of dup", "ip", "ip6"));
+    let other = Rule::new().when(ip::saddr().eq(A)).fwd_via(V6, LO);
+    refused(Family::NETDEV, other, &excludes("the address of fwd", "ip6", "ip"));
+    inet(Rule::new().synproxy(Synproxy::new().wscale(15)), "a synproxy's wscale of 15: the kernel takes 0 to 14");
+
+    let queue = |to: QueueTarget, says: &str| refused(Family::INET, Rule::new().queue(to), says);
+    queue(RangeInclusive::new(3, 1).into(), "the range 3-1 ends before it starts");
+    queue((0..=u16::MAX).into(), "the number of queues of 65536: the kernel takes 1 to 65535");
+    queue(QueueTarget::from(3).fanout(), &excludes("fanout", "a range of queues", "one queue"));
+    queue(QueueTarget::from(numgen::inc(0..4)).fanout(), &excludes("fanout", "a range of queues", "one queue"));
+
+    let log = |log: Log, says: &str| refused(Family::INET, Rule::new().log(log), says);
+    let line = "a line of the kernel's log";
+    log(Log::group(2).level(LogLevel::ERR), &excludes("the level of a log", line, "a group"));
+    log(Log::group(2).flags(LogFlags::UID), &excludes("the flags of a log", line, "a group"));
+    let audit = Log::new().level(LogLevel::AUDIT);
+    log(audit.clone().prefix("x"), &excludes("the prefix of a log", line, "a record of the audit"));
+    log(audit.flags(LogFlags::ALL), &excludes("the flags of a log", line, "a record of the audit"));
+    log(Log::new().snaplen(9), "snaplen is for a log with a group: the kernel would forget it");
+    log(Log::new().queue_threshold(9), "queue-threshold is for a log with a group: the kernel would forget it");
+
+    let meter = |name: &str| Rule::new().meter(Meter::new(name, ip::saddr(), Counter::default()));
+    inet(meter(""), "the set name must not be empty");
+    inet(meter("m%d"), "the set name must not have a `%` in it: the kernel would replace it");
+    let two = ip::saddr().element().stateful(Counter::default()).stateful(Limit::packets(1, Limit::SECOND));
+    let three = Rule::new().meter(Meter::new("m", two, Quota::new(1)));
+    inet(three, "the number of expressions of 3: the kernel takes 0 to 2");
+    let none = Rule::new().quota(Quota::new(100).used(101));
+    inet(none, "the consumed bytes of a quota of 101: the kernel takes 0 to 100");
 }

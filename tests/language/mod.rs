@@ -9,31 +9,42 @@ mod comparisons;
 mod coverage;
 mod mistakes;
 mod sent;
+mod shape;
 
 mod adjacent;
 mod arp;
 mod bits;
 mod ct;
+mod dup;
 mod dynamic;
 mod ether;
 mod fib;
 mod hash;
+mod host;
 mod icmp;
 mod ip;
 mod ip6;
 mod ipsec;
+mod keys;
+mod limit;
+mod log;
 mod maps;
 mod meta;
+mod meter;
 mod nat;
+mod objects;
 mod osf;
 mod parts;
+mod queue;
 mod reject;
 mod rt;
 mod sets;
 mod socket;
 mod statements;
+mod synproxy;
 mod table_sets;
 mod tcp;
+mod tproxy;
 mod tunnels;
 
 use std::process::ExitCode;
@@ -74,10 +85,20 @@ pub(super) fn main() -> ExitCode {
         lesson!(adjacent),
         lesson!(sets),
         lesson!(table_sets, declarations).requires(support::linux_5_13),
+        lesson!(keys, declarations),
         lesson!(maps, declarations).requires(support::linux_5_13),
         lesson!(dynamic, declarations).requires(support::linux_5_11),
         lesson!(statements, declarations),
+        lesson!(limit),
+        lesson!(log),
+        lesson!(objects, declarations),
+        lesson!(meter),
         lesson!(reject),
+        lesson!(queue),
+        lesson!(synproxy),
+        lesson!(tproxy),
+        lesson!(dup),
+        lesson!(host),
         lesson!(nat, declarations).requires(support::linux_5_13),
     ];
     let others = [
@@ -87,6 +108,7 @@ pub(super) fn main() -> ExitCode {
         test!(tunnels::packets_in_tunnels_have_their_own_protocols),
         test!(tunnels::bytecode_is_that_of_newer_nft).requires(tunnels::corpus),
         test!(mistakes::what_makes_no_sense_is_refused),
+        test!(mistakes::statements_that_make_no_sense_are_refused),
         test!(coverage::the_pairs_use_all_of_the_language),
     ];
     let tests: Vec<Test> = lessons.into_iter().chain(others).collect();
@@ -161,6 +183,7 @@ impl Pair {
     }
 
     /// Notes why the bytes are not nft's; then they may not be.
+    #[allow(dead_code, reason = "for pairs where nft is wrong")]
     fn differs(mut self, why: &'static str) -> Self {
         self.differs = Some(why);
         self

@@ -1,10 +1,10 @@
 //! Translations of addresses and ports.
 
-use std::net::{Ipv4Addr, Ipv6Addr};
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddrV4, SocketAddrV6};
 
-use nftlink::Map;
 use nftlink::datum::Port;
 use nftlink::field::{ip, tcp};
+use nftlink::{Map, NatTarget, PortTarget};
 
 use super::sets::net;
 use super::*;
@@ -14,20 +14,61 @@ const B: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 9);
 const V6: Ipv6Addr = Ipv6Addr::new(0xfd00, 0, 0, 0, 0, 0, 0, 1);
 
 /// Translations to what a map has.
-/// The family is told where the table does not.
 pub(super) fn pairs(table: &Table) -> Vec<Pair> {
-    let short = |pair: Pair| match pair.text.contains(" . 80") || pair.text.contains("@sockets") {
-        // An address beside its port always comes with it.
-        true => pair,
-        false => {
-            let [ip, ip6] = [" ip to ", " ip6 to "].map(|family| pair.text.replace(family, " to "));
-            pair.listed_in(Family::IP, ip).listed_in(Family::IP6, ip6)
-        }
-    };
-    each(translations(table), short)
+    all([each(with_family(table), short), ports()])
 }
 
-fn translations(table: &Table) -> Vec<Pair> {
+/// The family is told where the table does not.
+fn short(pair: Pair) -> Pair {
+    // An address beside its port in a map always comes with it.
+    if pair.text.contains(" . 80") || pair.text.contains("@sockets") {
+        return pair;
+    }
+    let [ip, ip6] = [" ip to ", " ip6 to "].map(|family| pair.text.replace(family, " to "));
+    pair.listed_in(Family::IP, ip).listed_in(Family::IP6, ip6)
+}
+
+fn with_family(table: &Table) -> Vec<Pair> {
+    all([to_addresses(), to_maps(table)])
+}
+
+fn to_addresses() -> Vec<Pair> {
+    let web = || Rule::new().when(tcp::dport().eq(8080));
+    vec![
+        does("dnat ip to 10.0.0.1", Rule::new().dnat(A)),
+        does("dnat ip6 to fd00::1", Rule::new().dnat(V6)),
+        does("snat ip to 10.0.0.1-10.0.0.9", Rule::new().snat(A..=B)),
+        does("tcp dport 8080 dnat ip to 10.0.0.1:80", web().dnat(SocketAddrV4::new(A, 80))),
+        does("tcp dport 8080 dnat ip6 to [fd00::1]:80", web().dnat(SocketAddrV6::new(V6, 80, 0, 0))),
+        does("tcp dport 8080 dnat ip to 10.0.0.1-10.0.0.9:80-90", web().dnat(NatTarget::from(A..=B).ports(80..=90))),
+        does("snat ip to 10.0.0.1 random", Rule::new().snat(NatTarget::from(A).random())),
+        does("snat ip to 10.0.0.1 fully-random", Rule::new().snat(NatTarget::from(A).fully_random())),
+        does(
+            "snat ip to 10.0.0.1-10.0.0.9 random,persistent",
+            Rule::new().snat(NatTarget::from(A..=B).random().persistent()),
+        ),
+    ]
+}
+
+/// The packet's own address, or that of a device.
+fn ports() -> Vec<Pair> {
+    let web = || Rule::new().when(tcp::dport().eq(80));
+    vec![
+        does("tcp dport 80 dnat to :8080", web().dnat(NatTarget::port(8080))),
+        does("masquerade", Rule::new().masquerade()),
+        does("masquerade random", Rule::new().masquerade_to(PortTarget::any().random())),
+        does(
+            "masquerade fully-random,persistent",
+            Rule::new().masquerade_to(PortTarget::any().fully_random().persistent()),
+        ),
+        does("tcp dport 80 masquerade to :1024-65535", web().masquerade_to(1024..=65535)),
+        does("redirect", Rule::new().redirect()),
+        does("tcp dport 80 redirect to :3128", web().redirect_to(3128)),
+        does("tcp dport 80 redirect to :8000-8010 random", web().redirect_to(PortTarget::from(8000..=8010).random())),
+    ]
+}
+
+fn to_maps(table: &Table) -> Vec<Pair> {
     vec![
         does(
             "dnat ip to tcp dport map { 22 : 10.0.0.1, 80 : 10.0.0.9 }",
@@ -35,7 +76,7 @@ fn translations(table: &Table) -> Vec<Pair> {
         ),
         does(
             "dnat ip to tcp dport map { 22 : 10.0.0.1 }:80",
-            Rule::new().dnat(nftlink::NatTarget::from(tcp::dport().map::<Ipv4Addr>([(22, A)])).ports(80..=80)),
+            Rule::new().dnat(NatTarget::from(tcp::dport().map::<Ipv4Addr>([(22, A)])).ports(80..=80)),
         ),
         does(
             "dnat ip to tcp dport map { 22 : 10.0.0.1 . 80 }",

@@ -1,17 +1,18 @@
 //! `reject`: a refusal that its sender is told of.
 
-use std::net::Ipv4Addr;
+use std::net::{Ipv4Addr, Ipv6Addr};
 
 use nftlink::RejectWith;
-use nftlink::datum::{IcmpCode, Icmpv6Code, IcmpxCode};
-use nftlink::field::{ip, tcp};
+use nftlink::datum::{IcmpCode, Icmpv6Code, IcmpxCode, L4Proto, TcpFlags};
+use nftlink::expr::Log;
+use nftlink::field::{ip, ip6, meta, tcp, udp};
 
 use super::*;
 
 const A: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 1);
 
 pub(super) fn pairs() -> Vec<Pair> {
-    all([plainly(), with_icmp(), with_icmpv6(), with_icmpx()])
+    all([plainly(), of_what_is_known(), with_icmp(), with_icmpv6(), with_icmpx()])
 }
 
 fn plainly() -> Vec<Pair> {
@@ -33,6 +34,42 @@ fn plainly() -> Vec<Pair> {
             "ip saddr 10.0.0.1 reject with icmp host-unreachable",
             Rule::new().when(ip::saddr().eq(A)).reject_with(RejectWith::Icmp(IcmpCode::HOST_UNREACHABLE)),
         ),
+    ]
+}
+
+/// What the rule says before decides how the sender is told.
+fn of_what_is_known() -> Vec<Pair> {
+    let icmpx = |code| RejectWith::Icmpx(code);
+    vec![
+        does("meta l4proto tcp meta mark 0x0000000c reject with tcp reset", {
+            Rule::new().when(meta::mark().eq(12)).reject_with(RejectWith::TcpReset)
+        })
+        .typed("meta mark 12 reject with tcp reset")
+        .listed_in(Family::IP, "meta mark 0x0000000c reject with tcp reset")
+        .listed_in(Family::IP6, "meta mark 0x0000000c reject with tcp reset"),
+        does("tcp flags syn reject with tcp reset", {
+            Rule::new().when(tcp::flags().has(TcpFlags::SYN)).reject_with(RejectWith::TcpReset)
+        }),
+        does("ip protocol tcp reject with tcp reset", {
+            Rule::new().when(ip::protocol().eq(L4Proto::TCP)).reject_with(RejectWith::TcpReset)
+        })
+        .listed_in(Family::IP, "reject with tcp reset"),
+        does("ip6 saddr fd00::1 reject with icmpv6 port-unreachable", {
+            Rule::new().when(ip6::saddr().eq("fd00::1".parse::<Ipv6Addr>().unwrap())).reject()
+        })
+        .typed("ip6 saddr fd00::1 reject")
+        .listed_in(Family::IP6, "ip6 saddr fd00::1 reject"),
+        does("udp dport 53 reject with icmpx admin-prohibited", {
+            Rule::new().when(udp::dport().eq(53)).reject_with(icmpx(IcmpxCode::ADMIN_PROHIBITED))
+        }),
+        does("tcp dport 22 ip saddr 10.0.0.1 reject with icmp port-unreachable", {
+            Rule::new().when(tcp::dport().eq(22)).when(ip::saddr().eq(A)).reject()
+        })
+        .typed("tcp dport 22 ip saddr 10.0.0.1 reject with icmp 3")
+        .listed_in(Family::IP, "tcp dport 22 ip saddr 10.0.0.1 reject"),
+        does("counter packets 0 bytes 0 log reject with icmpx host-unreachable", {
+            Rule::new().counter().log(Log::new()).reject_with(icmpx(IcmpxCode::HOST_UNREACHABLE))
+        }),
     ]
 }
 

@@ -8,16 +8,18 @@ use nftlink::Batch;
 pub(super) struct Sent {
     pub(super) before: Vec<String>,
     pub(super) rules: Vec<Vec<String>>,
+    /// What remains of each rule without its constants.
+    pub(super) shapes: Vec<String>,
 }
 
-const NFT_MSG_NEWRULE: u16 = 6;
-const NFT_MSG_NEWSET: u16 = 9;
+pub(super) const NFT_MSG_NEWRULE: u16 = 6;
+pub(super) const NFT_MSG_NEWSET: u16 = 9;
 const NFT_MSG_NEWSETELEM: u16 = 12;
 
 impl Sent {
     fn new(messages: Vec<Message>) -> Self {
-        let mut sent = Self { before: Vec::new(), rules: Vec::new() };
-        let (mut current, mut ids) = (Vec::new(), Vec::new());
+        let mut sent = Self { before: Vec::new(), rules: Vec::new(), shapes: Vec::new() };
+        let (mut current, mut shape, mut ids) = (Vec::new(), Vec::new(), Vec::new());
         for message in
             messages.iter().filter(|m| matches!(m.kind, NFT_MSG_NEWRULE | NFT_MSG_NEWSET | NFT_MSG_NEWSETELEM))
         {
@@ -26,6 +28,8 @@ impl Sent {
                 NFT_MSG_NEWRULE => {
                     current.extend(lines);
                     sent.rules.push(std::mem::take(&mut current));
+                    shape.extend(super::shape::shape(message));
+                    sent.shapes.push(std::mem::take(&mut shape).join("\n"));
                     ids.clear();
                 }
                 // nft sends elements of some sets of intervals twice.
@@ -35,7 +39,10 @@ impl Sent {
                         sent.before.extend(lines);
                     }
                 }
-                _ => current.extend(lines),
+                _ => {
+                    current.extend(lines);
+                    shape.extend(super::shape::shape(message));
+                }
             }
         }
         sent
@@ -96,14 +103,14 @@ fn without_colors(printed: &str) -> String {
     plain
 }
 
-struct Message {
-    kind: u16,
+pub(super) struct Message {
+    pub(super) kind: u16,
     family: u8,
-    attributes: Vec<u8>,
+    pub(super) attributes: Vec<u8>,
 }
 
 /// Attributes with the flags in their numbers, in order.
-fn parts(mut bytes: &[u8]) -> Vec<(u16, &[u8])> {
+pub(super) fn parts(mut bytes: &[u8]) -> Vec<(u16, &[u8])> {
     let mut parts = Vec::new();
     while let [l0, l1, n0, n1, rest @ ..] = bytes {
         let len = usize::from(u16::from_ne_bytes([*l0, *l1])) - 4;
@@ -171,7 +178,7 @@ fn ordinal(id: &[u8], ids: &mut Vec<Vec<u8>>) -> usize {
     })
 }
 
-fn hex(bytes: &[u8]) -> String {
+pub(super) fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 

@@ -1,25 +1,36 @@
 //! Statements.
 
-use nftlink::datum::PktType;
-use nftlink::expr::{Connlimit, Limit, Log, LogFlags, LogLevel, Queue, QueueFlags, Quota};
-use nftlink::field::meta;
+use nftlink::datum::{CtState, PktType};
+use nftlink::expr::{Connlimit, Limit, Log, LogFlags, LogLevel, Quota};
+use nftlink::field::{ct, meta, tcp};
 use nftlink::object;
 
 use super::*;
 
 pub(super) fn pairs(table: &Table) -> Vec<Pair> {
-    all([everywhere(table), of_connections(), queues(), of_few_kernels(table)])
+    all([everywhere(table), of_connections(), of_few_kernels(table)])
 }
 
 pub(super) fn declarations() -> Vec<Declaration> {
-    vec![declare("counter web", |t, b| _ = b.add(&object::Counter::named(t, "web")))]
+    vec![
+        declare("counter web", |t, b| _ = b.add(&object::Counter::named(t, "web"))),
+        declare("flowtable fast { hook ingress priority 0; }", |t, b| _ = b.add(&t.flowtable("fast", 0))),
+    ]
 }
 
 fn everywhere(table: &Table) -> Vec<Pair> {
-    let other = table.chain("other");
+    let (other, web) = (table.chain("other"), object::Counter::named(table, "web"));
     vec![
         does("counter packets 0 bytes 0", Rule::new().counter()),
-        does("counter name \"web\"", Rule::new().object(object::Counter::named(table, "web"))),
+        does("counter name \"web\"", Rule::new().object(&web)),
+        does(
+            "counter name tcp dport map { 80 : \"web\", 443 : \"web\" }",
+            Rule::new().object_map(tcp::dport(), [(80, &web), (443, &web)]),
+        ),
+        does(
+            "iifname \"eth0\" meta mark 0x00000001 counter packets 0 bytes 0 drop",
+            Rule::new().when_all([meta::iifname().eq("eth0"), meta::mark().eq(1)]).counter().drop(),
+        ),
         does("accept", Rule::new().accept()),
         does("drop", Rule::new().drop()),
         does("return", Rule::new().return_()),
@@ -68,20 +79,22 @@ fn of_connections() -> Vec<Pair> {
     ]
 }
 
-fn queues() -> Vec<Pair> {
-    vec![
-        does("queue num 3", Rule::new().queue(Queue::new(3))).typed("queue to 3"),
-        does("queue num 3-5", Rule::new().queue(Queue::range(3, 3))).typed("queue to 3-5"),
-        does(
-            "queue flags bypass,fanout to 3-5",
-            Rule::new().queue(Queue::range(3, 3).flags(QueueFlags::BYPASS | QueueFlags::CPU_FANOUT)),
-        ),
-    ]
-}
+/// Why nothing is offloaded there.
+const NOT_FORWARDED: &str = "no connections are forwarded there, and kernels refuse a flowtable";
 
 fn of_few_kernels(table: &Table) -> Vec<Pair> {
+    let fast = || table.flowtable("fast", 0);
+    let not_of_frames = |pair: Pair| {
+        [Family::ARP, Family::BRIDGE, Family::NETDEV].iter().fold(pair, |pair, &of| pair.not_in(of, NOT_FORWARDED))
+    };
+    let known = ct::state().has_any(CtState::ESTABLISHED | CtState::RELATED);
     vec![
-        does("flow add @fast", Rule::new().flow_offload(table.flowtable("fast", 0))),
+        not_of_frames(does("flow add @fast", Rule::new().flow_offload(fast()))),
+        not_of_frames(does("tcp dport 80 flow add @fast", Rule::new().when(tcp::dport().eq(80)).flow_offload(fast()))),
+        not_of_frames(does(
+            "ct state established,related flow add @fast",
+            Rule::new().when(known).flow_offload(fast()),
+        )),
         does("meta pkttype set host", Rule::new().set(meta::pkttype(), PktType::HOST)),
     ]
 }
