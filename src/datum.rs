@@ -29,7 +29,7 @@ pub use interval::{Interval, ParseIntervalError};
 pub(crate) use interval::{common_beginning, show_interval};
 pub use link::{ArpOp, EtherAddr, EtherType, ParseEtherAddrError};
 pub use meta::{CgroupV2, ClassId, DevGroup, FibAddrType, Gid, IfIndex, IfType, PktType, Realm, SecMark, Uid};
-pub use number::{HostInteger16, HostInteger32, HostInteger64, Integer8, Integer16, Integer24, Integer32};
+pub use number::{Bitmask8, HostInteger16, HostInteger32, HostInteger64, Integer8, Integer16, Integer24, Integer32};
 pub use text::{HelperName, IfName, OsfName, Text};
 pub use time::{Date, Day, Hour};
 pub use types::{Boolean, L4Proto, Mark, Port};

@@ -89,6 +89,7 @@ macro_rules! conversions {
     ($each:ident) => {
         $each! {
             bool => $crate::datum::Boolean;
+            u8 => $crate::datum::Bitmask8, ordered;
             u8 => $crate::datum::CtDirection;
             u8 => $crate::datum::CtLabel;
             u8 => $crate::datum::Day, ordered;

@@ -127,6 +127,18 @@ number! {
 }
 
 number! {
+    /// A byte of flags without names, as those of compression (`bitmask`).
+    #[doc(alias = "bitmask")]
+    Bitmask8(u8)
+}
+
+impl std::fmt::Display for Bitmask8 {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{:#x}", self.0)
+    }
+}
+
+number! {
     /// Two bytes of a header without a type of their own, as a length; network order (`integer`).
     #[doc(alias = "integer")]
     Integer16(u16)
@@ -172,6 +184,7 @@ number! {
 decimal! { Integer8 Integer16 Integer24 Integer32 HostInteger16 HostInteger32 HostInteger64 }
 
 datum! {
+    Bitmask8(u8): BITMASK, None, Ordered;
     Integer8(u8): INTEGER, None, Ordered;
     Integer16(u16): INTEGER, Network, Ordered;
     Integer32(u32): INTEGER, Network, Ordered;

@@ -7,7 +7,7 @@
 
 use super::source::{Header, Needs};
 use super::{Field, Write};
-use crate::datum::{Datum, Integer8, Integer16, L4Proto};
+use crate::datum::{Bitmask8, Datum, Integer16, L4Proto};
 
 const fn field<V: Datum>(name: &'static str, offset: u16, number: u8) -> Field<V, Write> {
     Field::transport(name, Header::COMP, Needs::Transport(L4Proto::COMP), offset, number)
@@ -19,7 +19,7 @@ pub fn nexthdr() -> Field<L4Proto, Write> {
 }
 
 /// `comp flags`.
-pub fn flags() -> Field<Integer8, Write> {
+pub fn flags() -> Field<Bitmask8, Write> {
     field("comp flags", 1, 2)
 }
 

@@ -53,6 +53,9 @@ impl Plan {
     /// Whether there may be something to merge: what a rule says, or what is implied about its frames.
     pub(super) fn is_worthwhile<'a>(matches: impl Iterator<Item = &'a Match> + Clone) -> bool {
         let found = || matches.clone().filter_map(Match::compared);
+        if matches.clone().any(|matching| matching.source.implies_comparison()) {
+            return true;
+        }
         found().any(|(base, ..)| base == Base::LINK)
             || found().any(|(base, _, end)| found().any(|(other, start, _)| (other, start) == (base, end)))
     }

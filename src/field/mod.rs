@@ -200,7 +200,7 @@ impl<V: Datum, A> Field<V, A> {
     }
 
     /// A field of an extension header, an option or a chunk: `len` bits, `offset` bits behind its beginning.
-    fn exthdr(name: &'static str, op: ExthdrOp, kind: u8, of: Typeof, offset: u16, len: u8) -> Self {
+    fn exthdr(name: &'static str, op: ExthdrOp, kind: u8, of: impl Into<Option<Typeof>>, offset: u16, len: u8) -> Self {
         let (first, bits) = Bits::at(offset, len, V::LEN as u8);
         let bytes = bits.map_or(u32::from(len).div_ceil(8), |bits| bits.loaded.into());
         let mut field = Self::loaded(name, Exthdr::load(op, kind, first.into(), bytes, Reg::R1), of);

@@ -64,12 +64,12 @@ pub fn transport_bits<V: Datum>(offset: u16, len: u8) -> Field<V, Write> {
     field("@th", Base::TRANSPORT, offset, len)
 }
 
-/// `@ih,0,32`: bytes behind the header of the transport layer (Linux 6.2).
+/// `@ih,0,32`: bytes behind the header of the transport layer (Linux 5.16).
 pub fn inner<V: Datum>(offset: u16) -> Field<V, Write> {
     inner_bits(offset, (V::LEN * 8) as u8)
 }
 
-/// `@ih,9,3`: bits behind the header of the transport layer (Linux 6.2). As [`link_bits`].
+/// `@ih,9,3`: bits behind the header of the transport layer (Linux 5.16). As [`link_bits`].
 pub fn inner_bits<V: Datum>(offset: u16, len: u8) -> Field<V, Write> {
     field("@ih", Base::INNER, offset, len)
 }

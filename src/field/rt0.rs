@@ -3,7 +3,7 @@
 use std::net::Ipv6Addr;
 
 use super::Field;
-use super::exthdr::nth_address;
+use super::exthdr::{RT0, nth_address};
 
 /// `rt0 addr[n]`: an address that the packet passes, the first being 1. nft lists it as `srh sid[n]`, which is at the
 /// same place.
@@ -19,5 +19,5 @@ use super::exthdr::nth_address;
 /// let rule = Rule::new().when(rt::rt_type().eq(0)).when(rt0::addr(1).eq(Ipv6Addr::LOCALHOST)).drop();
 /// ```
 pub fn addr(n: u8) -> Field<Ipv6Addr> {
-    nth_address("rt0 addr", n)
+    nth_address("rt0 addr", RT0, 2, n)
 }

@@ -3,7 +3,7 @@
 use std::net::Ipv6Addr;
 
 use super::Field;
-use super::exthdr::{RT, ipv6};
+use super::exthdr::{RT2, ipv6};
 
 /// `rt2 addr`: the home address of the mobile node. nft 1.0.6 knows the field but takes no value for it, and lists it
 /// as `srh sid[1]`, which is at the same place.
@@ -19,5 +19,5 @@ use super::exthdr::{RT, ipv6};
 /// let rule = Rule::new().when(rt::rt_type().eq(2)).when(rt2::addr().ne(Ipv6Addr::LOCALHOST)).drop();
 /// ```
 pub fn addr() -> Field<Ipv6Addr> {
-    ipv6("rt2 addr", RT, 5, 64, 128)
+    ipv6("rt2 addr", RT2, 2, 64, 128)
 }

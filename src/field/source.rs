@@ -367,6 +367,11 @@ impl Source {
         }
     }
 
+    /// Whether packets have to be of one type, which is compared beside what the rule says.
+    pub(super) fn implies_comparison(&self) -> bool {
+        matches!(self.needs, Needs::Message(_, _, [_]))
+    }
+
     /// The fields of a concatenation, or the only one.
     pub(crate) fn parts(&self) -> &[Self] {
         match &self.load {
@@ -380,10 +385,13 @@ impl Source {
         self.parts().iter().map(Self::type_of).collect()
     }
 
-    /// What nft calls the field in the userdata of a rule's own set: bits of a byte are something computed there.
+    /// What nft calls the field in the userdata of a rule's own set: bits are something computed there, but in a
+    /// concatenation only those that are moved.
     pub(crate) fn typeofs_of_own(&self) -> Vec<FieldOf> {
-        let own = |part: &Self| if part.bits.is_some() { part.type_of().computed() } else { part.type_of() };
-        self.parts().iter().map(own).collect()
+        let (parts, alone) = (self.parts(), self.parts().len() == 1);
+        let is_computed = |part: &Self| part.bits.is_some_and(|bits| alone || bits.shift > 0);
+        let own = |part: &Self| if is_computed(part) { part.type_of().computed() } else { part.type_of() };
+        parts.iter().map(own).collect()
     }
 
     fn bit_len(&self) -> u32 {

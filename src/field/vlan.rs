@@ -42,10 +42,10 @@ pub fn dei() -> Field<Integer8, Write> {
 
 /// `vlan id`: the number of the virtual network, 12 bits.
 pub fn id() -> Field<Integer16, Write> {
-    field::<Integer16>("vlan id", 3).bits_at(FIRST * 8 + 4, 12)
+    field::<Integer16>("vlan id", 4).bits_at(FIRST * 8 + 4, 12)
 }
 
 /// `vlan type`: what is behind the tag.
 pub fn vlan_type() -> Field<EtherType, Write> {
-    field::<EtherType>("vlan type", 4).bits_at(FIRST * 8 + 16, 16).telling(Tells::EtherType)
+    field::<EtherType>("vlan type", 5).bits_at(FIRST * 8 + 16, 16).telling(Tells::EtherType)
 }

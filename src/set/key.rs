@@ -4,7 +4,7 @@ use std::ops::RangeInclusive;
 
 use super::{Element, MapValue, Mapped, SetFlags};
 use crate::datum::{
-    ByteOrder, DataType, Datum, Interval, IntoKey, Ordered, concatenations, conversions, sortable, swaps,
+    ByteOrder, Bytes, DataType, Datum, Interval, IntoKey, Ordered, concatenations, conversions, sortable, swaps,
 };
 use crate::error::BuildErrorKind;
 use crate::expr::Data;
@@ -277,6 +277,9 @@ elements! {
     [V: Datum] Interval<V> => Interval<V>;
     [V: Datum] &Interval<V> => Interval<V>;
     [V: Ordered] RangeInclusive<V> => Interval<V>;
+    [const N: usize] [u8; N] => Bytes<N>;
+    [const N: usize] [u8; N] => Interval<Bytes<N>>;
+    [const N: usize] RangeInclusive<[u8; N]> => Interval<Bytes<N>>;
 }
 
 macro_rules! converted_elements {

@@ -181,7 +181,9 @@ impl Typeof {
     pub(crate) fn order(&self) -> Option<ByteOrder> {
         const NFT_CT_PROTOCOL: CtKey = CtKey::from_raw(10);
         match self {
-            Self::Payload { .. } | Self::Ct { key: NFT_CT_PROTOCOL, .. } => Some(ByteOrder::Network),
+            Self::Payload { .. } | Self::Exthdr { .. } | Self::Ct { key: NFT_CT_PROTOCOL, .. } => {
+                Some(ByteOrder::Network)
+            }
             Self::Meta { .. } | Self::Ct { .. } | Self::Socket(_) => Some(ByteOrder::Host),
             _ => None,
         }

@@ -31,6 +31,11 @@ pub(super) fn plain<V: Datum, A>(name: &str, field: Field<V, A>, [(a, one), (b, 
     ]
 }
 
+/// A comparison with a value, and with several.
+pub(super) fn chosen<V: Datum, A>(name: &str, field: Field<V, A>, [(a, one), (b, other)]: Two<V>) -> Vec<Pair> {
+    vec![is(format!("{name} {a}"), field.eq(&one)), is(format!("{name} {{ {a}, {b} }}"), field.one_of([&one, &other]))]
+}
+
 /// Comparisons of sets of bits as a whole. A set of one is not compared: nft looks then whether the bit is there.
 pub(super) fn masks<V: BitMask, A>(name: &str, field: Field<V, A>, [(a, one), (b, other)]: Two<V>) -> Vec<Pair> {
     vec![

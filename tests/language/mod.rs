@@ -12,18 +12,25 @@ mod sent;
 mod shape;
 
 mod adjacent;
+mod ah;
 mod arp;
 mod bits;
+mod comp;
 mod ct;
+mod dccp;
 mod dup;
 mod dynamic;
+mod esp;
 mod ether;
+mod exthdr;
 mod fib;
 mod hash;
 mod host;
 mod icmp;
+mod igmp;
 mod ip;
 mod ip6;
+mod ip_option;
 mod ipsec;
 mod keys;
 mod limit;
@@ -36,21 +43,26 @@ mod objects;
 mod osf;
 mod parts;
 mod queue;
+mod raw;
 mod reject;
 mod rt;
+mod sctp;
 mod sets;
 mod socket;
 mod statements;
 mod synproxy;
 mod table_sets;
 mod tcp;
+mod tcp_option;
 mod tproxy;
 mod tunnels;
+mod udplite;
+mod vlan;
 
 use std::process::ExitCode;
 
 use nftlink::field::Match;
-use nftlink::{Batch, Family, Rule, Table};
+use nftlink::{Batch, Family, Rule, RuleBuilder, Table};
 
 use crate::support::{self, Test};
 
@@ -70,7 +82,19 @@ pub(super) fn main() -> ExitCode {
         lesson!(ip6),
         lesson!(tcp),
         lesson!(icmp),
+        lesson!(igmp),
+        lesson!(udplite),
+        lesson!(dccp),
+        lesson!(sctp).requires(support::linux_5_14),
+        lesson!(ah),
+        lesson!(esp),
+        lesson!(comp),
+        lesson!(tcp_option).requires(support::linux_5_18),
+        lesson!(ip_option),
+        lesson!(exthdr),
         lesson!(ether),
+        lesson!(vlan, declarations),
+        lesson!(raw).requires(support::linux_5_16),
         lesson!(arp),
         lesson!(meta),
         lesson!(ct),

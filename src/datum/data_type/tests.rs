@@ -32,6 +32,7 @@ const WORDS: &[(DataType, &[(u64, &str)])] = &[
             (0x32, "esp"),
             (0x33, "ah"),
             (0x3a, "ipv6-icmp"),
+            (0x6c, "ipcomp"),
             (0x84, "sctp"),
             (0x88, "udplite"),
         ],

@@ -59,11 +59,15 @@ pub fn raw<V: Datum>(option: impl Into<TcpOption>, offset: u16) -> Field<V, Writ
 }
 
 /// `tcp option @42,16,4`: so many bits of the option of that number, so many bits behind its beginning. As [`raw`].
+///
+/// nft 1.0.6 crashes where it lists some bits of an option that it has no name for.
 pub fn raw_bits<V: Datum>(option: impl Into<TcpOption>, offset: u16, len: u8) -> Field<V, Write> {
     let option = option.into();
+    // nft has no number for such a field.
+    let field = |offset, len| Field::exthdr("tcp option", ExthdrOp::TCPOPT, option.get(), None, offset, len);
     match bits_of::<V>("tcp option", offset, len) {
-        RawBits::Taken => field("tcp option", option, 0, offset, len),
-        RawBits::Refused(mistake) => field("tcp option", option, 0, 0, 8).mistaken(mistake),
+        RawBits::Taken => field(offset, len),
+        RawBits::Refused(mistake) => field(0, 8).mistaken(mistake),
     }
 }
 
