@@ -2,7 +2,7 @@
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
-use nftlink::field::{concat, meta, rt};
+use nftlink::field::{concat, meta, rt, tcp};
 
 use super::comparisons::*;
 use super::*;
@@ -10,6 +10,8 @@ use super::*;
 pub(super) fn pairs() -> Vec<Pair> {
     const NO_ROUTE: &str = "no packet of the table has one";
     let pairs = all([of_routes(), of_ip(), of_ip6()]);
+    let clamp = does("tcp option maxseg size set rt mtu", Rule::new().set(tcp::option::maxseg::size(), rt::mtu()));
+    let pairs = all([pairs, vec![clamp]]);
     each(pairs, |pair| pair.not_in(Family::ARP, NO_ROUTE).not_in(Family::NETDEV, NO_ROUTE))
 }
 
