@@ -8,7 +8,9 @@ use super::comparisons::*;
 use super::*;
 
 pub(super) fn pairs() -> Vec<Pair> {
-    all([of_routes(), of_addresses()])
+    const NO_ROUTES: &str = "no kernel looks routes up there";
+    let pairs = all([of_routes(), of_addresses()]);
+    each(pairs, |pair| pair.not_in(Family::ARP, NO_ROUTES).not_in(Family::BRIDGE, NO_ROUTES))
 }
 
 fn of_routes() -> Vec<Pair> {

@@ -148,7 +148,7 @@ pub(super) fn packets_in_tunnels_have_their_own_protocols() {
     taken(Family::INET, port().when(vxlan::inner(tcp::dport()).eq(1)).when(udp::sport().eq(2)));
     taken(Family::IP, port().when(vxlan::inner(vlan::id()).eq(1)).when(ip::saddr().eq(A)));
     taken(Family::INET, port().set(meta::mark(), hash::jhash(vxlan::inner(ip::saddr()), 0..4)));
-    taken(Family::INET, port().when(vxlan::inner(th::sport()).eq_field(udp::sport())));
+    taken(Family::INET, port().when(vxlan::inner(th::sport()).eq(1)).when(vxlan::inner(udp::dport()).eq(2)));
 
     let refused = |rule, says: &str| {
         assert_eq!(refusal(Family::INET, rule).as_deref(), Some(&*format!("operation 0 (add rule inet t c): {says}")));
