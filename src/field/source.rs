@@ -306,7 +306,7 @@ impl Source {
             }
             _ => {}
         }
-        let mistake = BuildErrorKind::NotInTunnel { field: self.name, tunnel: tunnel.word() };
+        let mistake = BuildErrorKind::NotInTunnel(self.name, tunnel.word());
         self.ops.push(BitOp::Mistake(Box::new(mistake)));
     }
 
