@@ -69,6 +69,48 @@ impl ByteOrder {
 /// A value of an nft data type, as the kernel's registers and sets have it.
 ///
 /// The Rust type decides the type number: `u16` can be many things, a [`Port`] is one.
+///
+/// One impl makes a type of one's own what fields, sets, maps and concatenations have: fields as
+/// [`Field::typed`](crate::field::Field::typed) gives them, `Set<Tenant>`, `Set<(Interval<Tenant>, Port)>`,
+/// `Map<Ipv4Addr, Tenant>`. Its [`TYPE`](Self::TYPE) is that of nft's types which nft lists it as. Its values stand
+/// wherever those of nft's types do; [`Ordered`] gives it ranges. For something else to stand for them, as a number,
+/// there is [`IntoValue`] in comparisons, and [`IntoKey`] and [`IntoElement`](crate::IntoElement) in sets and maps:
+///
+/// ```
+/// use nftlink::datum::{ByteOrder, DataType, Datum, IntoValue};
+/// use nftlink::error::BuildErrorKind;
+/// use nftlink::expr::Data;
+/// use nftlink::field::{ip, meta};
+/// use nftlink::{Map, Rule, Table};
+///
+/// #[derive(Debug, Clone, Copy)]
+/// struct Tenant(u32);
+///
+/// impl Datum for Tenant {
+///     const TYPE: DataType = DataType::MARK;
+///     const LEN: usize = 4;
+///     const ORDER: ByteOrder = ByteOrder::Host;
+///
+///     fn to_data(&self) -> Result<Data, BuildErrorKind> {
+///         Ok(Data::from(self.0.to_ne_bytes()))
+///     }
+///
+///     fn from_data(bytes: &[u8]) -> Option<Self> {
+///         bytes.try_into().ok().map(u32::from_ne_bytes).map(Self)
+///     }
+/// }
+///
+/// impl IntoValue<Tenant> for u32 {
+///     fn into_value(self) -> Tenant {
+///         Tenant(self)
+///     }
+/// }
+///
+/// let tenant = || meta::mark().typed::<Tenant>();
+/// let homes = Map::of(Table::inet("fw"), "homes", ip::saddr()).to(tenant());
+/// let rule = Rule::new().set(tenant(), ip::saddr().map(&homes));
+/// let guests = Rule::new().when(tenant().eq(7)).drop();
+/// ```
 pub trait Datum: Clone + fmt::Debug {
     /// The type's number.
     const TYPE: DataType;

@@ -135,13 +135,13 @@ pub use engine::{Applied, Handle};
 pub use error::{Errno, Error, Op};
 pub use flowtable::{Flowtable, FlowtableFlags, FlowtableHandle, FlowtableInfo, FlowtableRef};
 pub use rule::{
-    AsRule, Compat, CompatFlags, DynamicElement, IntoAddress, IntoStep, Meter, NatTarget, NormalizedRule, PortTarget,
-    QueueTarget, RejectWith, Rule, RuleBuilder, RuleHandle, RuleInfo, TproxyTarget,
+    AsRule, Compat, CompatFlags, DynamicElement, IntoAddress, IntoStep, Meter, NatTarget, NatValue, NormalizedRule,
+    PortTarget, QueueTarget, RejectWith, Rule, RuleBuilder, RuleHandle, RuleInfo, TproxyTarget,
 };
 pub use ruleset::{Generation, Ruleset};
 pub use set::{
     Element, ElementFlags, ElementInfo, Entry, IntoElement, Key, KeyFor, KeyPart, Map, MapValue, Mapped, Set, SetFlags,
-    SetHandle, SetInfo, SetPolicy, SetRef, TypeofField, UntypedElement, UntypedSet,
+    SetHandle, SetInfo, SetPolicy, SetRef, TypeofField, UntypedElement, UntypedSet, ValueFor,
 };
 pub use table::{Table, TableFlags, TableHandle, TableInfo, TableRef};
 pub use userdata::{SetUserdata, Typeof};

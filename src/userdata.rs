@@ -167,7 +167,8 @@ pub(crate) struct OfSet<'a> {
     pub(crate) key_order: ByteOrder,
     /// Of a map.
     pub(crate) data_order: Option<ByteOrder>,
-    pub(crate) is_map: bool,
+    /// Of a map, whether its values are intervals.
+    pub(crate) data_intervals: Option<bool>,
     pub(crate) merge: bool,
     /// The fields that the parts of the key are of, if they are known.
     pub(crate) key_typeof: &'a [FieldOf],
@@ -220,8 +221,8 @@ fn put_set(w: &mut AttrWriter, set: &OfSet<'_>) {
     if let Some(of) = of.or_else(|| unknown(set.data == OfData::Concatenation)) {
         put_nest(w, NFTNL_UDATA_SET_DATA_TYPEOF, |w| of.put(w));
     }
-    if set.is_map {
-        put_u32(w, NFTNL_UDATA_SET_DATA_INTERVAL, 0);
+    if let Some(intervals) = set.data_intervals {
+        put_u32(w, NFTNL_UDATA_SET_DATA_INTERVAL, intervals.into());
     }
     if let Some(comment) = set.comment {
         comment.put(w, NFTNL_UDATA_SET_COMMENT);
@@ -339,7 +340,7 @@ mod tests {
         let plain = OfSet {
             key_order: ByteOrder::Network,
             data_order: None,
-            is_map: false,
+            data_intervals: None,
             merge: false,
             key_typeof: &[],
             key_is_concatenation: false,
@@ -393,7 +394,7 @@ mod tests {
             let set = OfSet {
                 key_order: ByteOrder::None,
                 data_order: Some(ByteOrder::Host),
-                is_map: true,
+                data_intervals: Some(false),
                 merge: false,
                 key_typeof: &parts,
                 key_is_concatenation: true,

@@ -46,6 +46,8 @@ mod objects;
 mod own_chains;
 #[path = "kernel/own_sets.rs"]
 mod own_sets;
+#[path = "kernel/own_types.rs"]
+mod own_types;
 #[path = "kernel/ownership.rs"]
 mod ownership;
 #[path = "kernel/process.rs"]
@@ -266,6 +268,9 @@ fn main() -> ExitCode {
         test!(connections::descriptor_is_closed_on_exec),
         test!(commits::connection_works_after_each_kind_of_error),
         test!(maps::values_of_each_type_are_read_as_written),
+        test!(maps::intervals_that_are_values_are_read_as_written),
+        test!(own_types::are_keys_values_and_what_fields_have),
+        test!(own_types::tell_what_they_cannot_be),
         test!(maps::verdict_maps_lead_to_chains_and_hold_them).requires(linux_5_13),
         test!(maps::catch_all_elements_are_in_sets_and_maps_of_every_kind).requires(linux_5_13),
         test!(maps::value_of_a_key_is_changed_by_one_batch),

@@ -29,8 +29,12 @@ mod control;
 mod exprs;
 #[path = "kernel_packets/frames.rs"]
 mod frames;
+#[path = "kernel_packets/headers.rs"]
+mod headers;
 #[path = "kernel_packets/known.rs"]
 mod known;
+#[path = "kernel_packets/mapped.rs"]
+mod mapped;
 #[path = "kernel_packets/matches.rs"]
 mod matches;
 #[path = "kernel_packets/nat.rs"]
@@ -81,6 +85,11 @@ fn main() -> ExitCode {
         test!(dropped_output_is_refused_at_once),
         test!(nat::router_forwards_what_its_interfaces_allow),
         test!(arp_table_cuts_off_ipv4_only),
+        test!(headers::frames_match_by_their_tags),
+        test!(headers::parts_of_bytes_are_found_in_sets),
+        test!(headers::messages_have_the_fields_of_their_type_alone),
+        test!(headers::options_of_tcp_are_matched_changed_and_taken_out).requires(support::linux_5_18),
+        test!(headers::chunks_of_sctp_are_found_behind_each_other).requires(support::linux_5_14),
         test!(frames::ingress_drops_what_its_devices_receive),
         test!(frames::other_devices_are_seen_at_once).requires(support::linux_6_4),
         test!(frames::prefix_of_devices_covers_those_to_come).requires(support::linux_6_17),
@@ -93,6 +102,9 @@ fn main() -> ExitCode {
         test!(nat::snat_of_packets_for_this_machine),
         test!(nat::masquerade_takes_the_address_of_the_way_out),
         test!(nat::redirect_leads_to_this_machine),
+        test!(mapped::networks_are_mapped_to_networks),
+        test!(mapped::targets_are_chosen_by_interface_and_port),
+        test!(mapped::marks_are_translated_by_a_map),
         test!(objects::quota_is_used_up_by_all_rules_that_name_it),
         test!(objects::limit_is_of_all_rules_that_name_it),
         test!(objects::timeout_is_the_connections_that_it_is_given),

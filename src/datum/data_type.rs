@@ -165,6 +165,24 @@ impl DataType {
         self.layout().map_or(ByteOrder::None, |(_, order)| order)
     }
 
+    /// The order that nft notes for sets of values of the type: it has one also for some that are one byte.
+    pub(crate) fn noted_order(self) -> ByteOrder {
+        match self {
+            Self::PKT_TYPE => ByteOrder::Host,
+            Self::ICMP_TYPE
+            | Self::ICMP_CODE
+            | Self::ICMPV6_TYPE
+            | Self::ICMPV6_CODE
+            | Self::ICMPX_CODE
+            | Self::IGMP_TYPE
+            | Self::TCP_FLAG
+            | Self::MH_TYPE
+            | Self::DSCP
+            | Self::ECN => ByteOrder::Network,
+            other => other.order(),
+        }
+    }
+
     /// Bytes of a value of one type, and their order (nft's `src/datatype.c`).
     fn layout(self) -> Option<(usize, ByteOrder)> {
         Some(match self {

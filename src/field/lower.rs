@@ -247,8 +247,10 @@ impl<'a> Context<'a> {
 
     /// Makes sure of what the fields of a value need.
     pub(crate) fn require_operand(&mut self, operand: &Operand, sink: &mut impl Sink) {
-        if let Operand::Field(source) | Operand::Map { key: source, .. } = operand {
-            self.require_fields(source, sink);
+        match operand {
+            Operand::Field(source) | Operand::Map { key: source, .. } => self.require_fields(source, sink),
+            Operand::Together(parts) => parts.iter().for_each(|(part, _)| self.require_operand(part, sink)),
+            Operand::Constant(_) | Operand::Mistake(_) => {}
         }
     }
 
@@ -260,6 +262,15 @@ impl<'a> Context<'a> {
             Operand::Map { key, map } => {
                 self.load_key(key, map, reg, sink);
                 sink.put_lookup(self, map, reg, |lookup| lookup.dreg = Some(reg));
+            }
+            Operand::Together(parts) => {
+                self.require_operand(operand, sink);
+                let mut word = reg.word_index();
+                for (part, words) in parts {
+                    let Some(reg) = Reg::word(word) else { return sink.fail(BuildErrorKind::TooManyFields) };
+                    self.lower_operand(part, reg.normalized(), sink);
+                    word += words;
+                }
             }
             Operand::Mistake(mistake) => sink.fail((**mistake).clone()),
         }
@@ -496,6 +507,9 @@ impl<'a> Context<'a> {
         self.network = Some(network);
         if let Some(offset) = self.link.type_behind_tags() {
             self.compare(Base::LINK, offset, ether_type(network).into(), sink);
+        } else if self.has_ethernet && self.family() != Family::BRIDGE {
+            // nft looks into the header that it knows of.
+            self.compare(Base::LINK, Link::TYPE, ether_type(network).into(), sink);
         } else if self.family() == Family::INET {
             sink.put(Meta::load(MetaKey::NFPROTO, REG));
             sink.put(Cmp::new(CmpOp::EQ, REG, [network.get()]));

@@ -5,17 +5,24 @@ use std::marker::PhantomData;
 use super::matching::Container;
 use super::source::Source;
 use super::{Choice, Field};
-use crate::datum::{Bytes, Datum, HostInteger16, HostInteger32, Integer16, IntoValue, Mark, conversions};
+use crate::datum::{
+    Bytes, Datum, HostInteger16, HostInteger32, Integer16, IntoValue, Mark, concatenations, conversions,
+};
 use crate::error::BuildErrorKind;
 use crate::expr::Data;
-use crate::set::{Anonymous, Element, IntoElement, Key, KeyFor, MapValue, Set, SetFlags};
+use crate::set::{Anonymous, Element, IntoElement, Key, KeyFor, KeyPart, MapValue, Set, SetFlags};
 
 /// A value of any of these kinds.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) enum Operand {
     Constant(Data),
     Field(Source),
-    Map { key: Source, map: Container },
+    Map {
+        key: Source,
+        map: Container,
+    },
+    /// Several, each with the number of four bytes that it takes.
+    Together(Box<[(Operand, u32)]>),
     Mistake(Box<BuildErrorKind>),
 }
 
@@ -42,7 +49,7 @@ impl Operand {
 }
 
 /// What can stand where a value of the data type `V` is set: a value (or what converts into one),
-/// a field of the same type, or what a map has for a field.
+/// a field of the same type, or what a map has for a field; of a concatenation also a tuple of values and fields.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is no value of the nft data type `{V}`",
     label = "a `{V}` is set here: a value, a field of that type, or a field's value in a map"
@@ -72,6 +79,29 @@ impl<V, A> IntoOperand<V> for Field<V, A> {
     fn into_operand(self) -> AnOperand {
         AnOperand(Operand::Field(self.source))
     }
+}
+
+macro_rules! operands_together {
+    ($($Part:ident $from:ident $n:tt),*) => {
+        #[allow(non_camel_case_types, reason = "type parameters come in two cases here")]
+        impl<$($Part: KeyPart, $from: IntoOperand<$Part>),*> IntoOperand<($($Part,)*)> for ($($from,)*) {
+            fn into_operand(self) -> AnOperand {
+                together([$((self.$n.into_operand().0, $Part::PART.padded() as u32 / 4)),*].into())
+            }
+        }
+    };
+}
+
+concatenations!(operands_together);
+
+fn together(parts: Box<[(Operand, u32)]>) -> AnOperand {
+    let is_map = |(part, _): &(Operand, u32)| matches!(part, Operand::Map { .. } | Operand::Together(_));
+    if parts.iter().any(is_map) {
+        let (what, reason) = ("part of a concatenation", "constants and fields are");
+        let mistake = BuildErrorKind::BadValue { what, value: "what a map has".into(), reason };
+        return AnOperand(Operand::Mistake(Box::new(mistake)));
+    }
+    AnOperand(Operand::Together(parts))
 }
 
 /// A number is a mark where one is set (`ct mark set numgen inc mod 4`).

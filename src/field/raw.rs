@@ -77,7 +77,7 @@ pub fn inner_bits<V: Datum>(offset: u16, len: u8) -> Field<V, Write> {
 fn field<V: Datum>(name: &'static str, base: Base, offset: u16, len: u8) -> Field<V, Write> {
     let load = Load::Payload { base, offset: 0, header: Header::NONE, field: 0 };
     let field = Field::new(name, load, Needs::Nothing);
-    match bits_of::<V>(name, offset, len) {
+    match bits_of::<V>(offset, len) {
         RawBits::Taken => field.bits_at(offset, len),
         RawBits::Refused(mistake) => field.mistaken(mistake),
     }
@@ -89,7 +89,7 @@ pub(super) enum RawBits {
     Refused(BuildErrorKind),
 }
 
-pub(super) fn bits_of<V: Datum>(what: &'static str, offset: u16, len: u8) -> RawBits {
+pub(super) fn bits_of<V: Datum>(offset: u16, len: u8) -> RawBits {
     const { assert!(!swaps::<V>(), "packets have no values in the host's order") };
     const { assert!(V::LEN <= 16, "a register has 16 bytes") };
     let in_type = (V::LEN * 8) as u8;
@@ -99,5 +99,10 @@ pub(super) fn bits_of<V: Datum>(what: &'static str, offset: u16, len: u8) -> Raw
     if (1..=max).contains(&len) {
         return RawBits::Taken;
     }
-    RawBits::Refused(BuildErrorKind::OutOfRange { what, value: len.into(), min: 1, max: max.into() })
+    RawBits::Refused(BuildErrorKind::OutOfRange {
+        what: "a length in bits",
+        value: len.into(),
+        min: 1,
+        max: max.into(),
+    })
 }

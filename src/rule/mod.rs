@@ -8,6 +8,7 @@ mod meter;
 mod nat;
 mod normalized;
 mod own_chain;
+mod own_set;
 mod queueing;
 mod redirecting;
 mod reset;
@@ -21,8 +22,9 @@ pub use compat::{Compat, CompatFlags};
 pub use info::RuleInfo;
 pub(crate) use kept::KeptSet;
 pub use meter::Meter;
-pub use nat::{NatTarget, PortTarget};
+pub use nat::{NatTarget, NatValue, PortTarget};
 pub use normalized::NormalizedRule;
+pub(crate) use own_set::OwnSet;
 pub use queueing::QueueTarget;
 pub use redirecting::{IntoAddress, TproxyTarget};
 pub use statement::RejectWith;
@@ -397,23 +399,6 @@ impl RuleBuilder {
         }
     }
 
-    /// The sets that the rule has to itself, in the order in which it looks into them.
-    fn own_sets_in_order(&self) -> Vec<OwnSet<'_>> {
-        if !self.steps.iter().any(Step::may_imply_sets) {
-            return self.steps.iter().flat_map(Step::own_sets).collect();
-        }
-        // What is implied depends on what is known of the packet, but not on the chain.
-        let chain = ChainRef::new(Table::inet("any"), "any");
-        let (mut context, mut nowhere) = (Context::new(&chain), Collector::default());
-        let mut sets = Vec::new();
-        for step in &self.steps {
-            step.lower(&mut context, &mut nowhere);
-            sets.extend(context.take_implied().into_iter().map(|(set, key)| OwnSet::Typed(set, key)));
-            sets.extend(step.own_sets());
-        }
-        sets
-    }
-
     /// What a rejection needs to know of the packet nft tests before all else.
     fn lower_early<S: Sink>(&self, context: &mut Context<'_>, sink: &mut S) {
         let Some(Step::Reject(Some(with))) = self.steps.last() else { return };
@@ -498,73 +483,6 @@ impl Step {
             Self::Queue(to) => to.lower(context, sink),
             Self::Meter(meter) => meter.lower(context, sink),
             Self::Reject(with) => statement::lower_reject(with.as_ref(), context, sink),
-        }
-    }
-
-    /// Whether a test that this step implies may need a set of the rule's own.
-    fn may_imply_sets(&self) -> bool {
-        let implies = |operand: &Operand| operand.source().is_some_and(Source::implies_set);
-        match self {
-            Self::Match(matching) => matching.implies_set(),
-            Self::Set(set) => set.0.implies_set() || implies(&set.1),
-            Self::Update(update) => update.implies_set(),
-            Self::VerdictMap(map) | Self::ObjectMap(map) => map.0.implies_set(),
-            Self::Expr(_) | Self::Kept(_) | Self::KeptUse(_) | Self::Statement(_) | Self::Counter | Self::Object(_) => {
-                false
-            }
-            Self::Flow(_) | Self::Verdict(_) | Self::ToChain(..) | Self::ToOwn(..) | Self::Reject(_) => false,
-            // It is looked at closely.
-            _ => true,
-        }
-    }
-
-    /// The sets that the rule has to itself for this step, in the order in which it looks them up.
-    fn own_sets(&self) -> impl Iterator<Item = OwnSet<'_>> {
-        let sets = match self {
-            Self::KeptUse(kept) => [Some(OwnSet::Kept(&kept.set)), None],
-            Self::Meter(meter) => [Some(OwnSet::Meter(&meter.set)), None],
-            Self::Redirecting(statement) => {
-                statement.own_sets().map(|set| set.map(|(set, key)| OwnSet::Typed(set, key)))
-            }
-            _ => [self.own_set().map(|(set, key)| OwnSet::Typed(set, key)), None],
-        };
-        sets.into_iter().flatten()
-    }
-
-    /// The only set that the rule has to itself for this step.
-    fn own_set(&self) -> Option<(&Anonymous, &Source)> {
-        match self {
-            Self::Match(matching) => matching.own_set(),
-            Self::Set(set) => set.1.own_set(),
-            Self::Update(update) => update.own_set(),
-            Self::VerdictMap(map) | Self::ObjectMap(map) => match &map.1 {
-                Ok(Container::Own(own)) => Some((own, &map.0)),
-                _ => None,
-            },
-            Self::Nat(nat) => nat.own_set(),
-            Self::Queue(to) => to.own_set(),
-            _ => None,
-        }
-    }
-}
-
-/// A set that a rule has to itself.
-#[derive(Debug)]
-pub(crate) enum OwnSet<'a> {
-    /// With the field whose values its keys are.
-    Typed(&'a Anonymous, &'a Source),
-    Kept(&'a KeptSet),
-    /// Of a meter.
-    Meter(&'a OwnDynamic),
-}
-
-impl OwnSet<'_> {
-    /// What is in it, if that is part of what the rule does: packets fill that of a meter.
-    fn contents(&self) -> Option<Contents> {
-        match self {
-            Self::Typed(set, _) => Some(set.contents()),
-            Self::Kept(set) => Some(set.contents()),
-            Self::Meter(_) => None,
         }
     }
 }

@@ -199,8 +199,8 @@ impl Anonymous {
         };
         let userdata = OfSet {
             key_order,
-            data_order: self.shape.and_then(Shape::data_order),
-            is_map: self.shape.is_some(),
+            data_order: self.shape.and_then(|shape| shape.data_order(&[])),
+            data_intervals: self.shape.map(|shape| shape.intervals),
             merge: self.intervals && self.shape.is_none(),
             // nft tells of what a map has for keys only if it is a concatenation, and of that not if it swaps a part.
             key_typeof: if tells { key_typeof } else { &[] },

@@ -152,7 +152,7 @@ pub(crate) const fn type_of(parts: &[Part]) -> DataType {
     kind
 }
 
-const fn flags_of(parts: &[Part]) -> SetFlags {
+pub(super) const fn flags_of(parts: &[Part]) -> SetFlags {
     let mut n = 0;
     while n < parts.len() {
         if parts[n].interval {

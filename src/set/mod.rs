@@ -39,9 +39,9 @@ pub(crate) use own_dynamic::OwnDynamic;
 pub use shown::UntypedElement;
 pub use untyped::UntypedSet;
 use value::Shape;
-pub use value::{MapValue, Mapped};
+pub use value::{MapValue, Mapped, ValueFor};
 
-use crate::datum::DataType;
+use crate::datum::{ByteOrder, DataType};
 use crate::error::BuildErrorKind;
 use crate::expr::{Counter, Expr};
 use crate::table::{TableRef, reference};
@@ -218,8 +218,9 @@ pub struct Set<K, V = ()> {
     of: PhantomData<fn() -> (K, V)>,
 }
 
-/// A map from keys of type `K` to values of type `V`: a data type, a tuple of those, a
-/// [`Verdict`](crate::expr::Verdict), or the name of an object ([`ObjectOf`](crate::object::ObjectOf)).
+/// A map from keys of type `K` to values of type `V`: a data type, an [`Interval`](crate::Interval) of one, a
+/// tuple of those, a [`Verdict`](crate::expr::Verdict), or the name of an object
+/// ([`ObjectOf`](crate::object::ObjectOf)).
 ///
 /// ```
 /// use std::net::Ipv4Addr;
@@ -342,8 +343,17 @@ impl<K: Key, V: Mapped> Set<K, V> {
     }
 
     /// Notes for nft which field the values are values of, of a map.
-    pub fn typeof_value<F: TypeofField<Value = V>>(mut self, field: &F) -> Self {
+    pub fn typeof_value<F: TypeofField>(mut self, field: &F) -> Self
+    where
+        V: ValueFor<F::Value>,
+    {
         self.data_typeof = field.typeof_field().0.into();
+        self
+    }
+
+    /// Notes which fields the keys are of, whatever their types.
+    pub(crate) fn typeof_fields(mut self, key: TypeofFields) -> Self {
+        self.key_typeof = key.0.into();
         self
     }
 
@@ -377,9 +387,9 @@ impl<K: Key, V: Mapped> Set<K, V> {
             _ => OfData::Plain,
         };
         let userdata = OfSet {
-            key_order: K::ORDER,
-            data_order: V::SHAPE.and_then(Shape::data_order),
-            is_map: V::SHAPE.is_some(),
+            key_order: noted_order(K::ORDER, K::TYPE, &self.key_typeof),
+            data_order: V::SHAPE.and_then(|shape| shape.data_order(&self.data_typeof)),
+            data_intervals: V::SHAPE.map(|shape| shape.intervals),
             merge: self.auto_merge,
             key_typeof: &self.key_typeof,
             key_is_concatenation: K::FIELDS.len() > 1,
@@ -400,6 +410,24 @@ impl<K: Key> Set<K> {
         self.auto_merge = true;
         self
     }
+
+    /// Makes it a map, whose elements are not merged.
+    pub(crate) fn mapped<V: Mapped>(self, value: Option<TypeofFields>) -> Set<K, V> {
+        Set {
+            at: self.at,
+            flags: self.flags | Shape::flags(V::SHAPE),
+            timeout: self.timeout,
+            gc_interval: self.gc_interval,
+            size: self.size,
+            policy: self.policy,
+            auto_merge: false,
+            comment: self.comment,
+            exprs: self.exprs,
+            key_typeof: self.key_typeof,
+            data_typeof: value.map(|fields| fields.0.into()).unwrap_or_default(),
+            of: PhantomData,
+        }
+    }
 }
 
 impl<K: Key, V: Mapped> Set<K, V> {
@@ -417,6 +445,15 @@ impl<K: Key, V: Mapped> Set<K, V> {
     /// The elements as the set takes them: merged if it is one that merges.
     pub(crate) fn prepared(&self, elements: Vec<Element<K, V>>) -> Vec<Element<K, V>> {
         if self.merges() { merge(elements, self.timeout) } else { elements }
+    }
+}
+
+/// The order of bytes that nft notes. Where there is one byte it takes the order of the field, or of the type.
+fn noted_order(order: ByteOrder, kind: DataType, fields: &[FieldOf]) -> ByteOrder {
+    match (order, fields) {
+        (ByteOrder::None, [FieldOf { order: Some(order), .. }]) => *order,
+        (ByteOrder::None, _) => kind.noted_order(),
+        (order, _) => order,
     }
 }
 

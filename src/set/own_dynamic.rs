@@ -38,7 +38,7 @@ impl OwnDynamic {
         let userdata = OfSet {
             key_order: self.order,
             data_order: None,
-            is_map: false,
+            data_intervals: None,
             merge: false,
             key_typeof: &[],
             // nft takes no note of the keys of a meter.

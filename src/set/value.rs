@@ -1,12 +1,13 @@
 //! What the elements of a map have for values.
 
-use crate::datum::{ByteOrder, DataType, Datum, IntoKey, concatenations};
+use crate::datum::{ByteOrder, DataType, Datum, Interval, IntoKey, concatenations};
 use crate::error::BuildErrorKind;
 use crate::expr::{Data, Value, Verdict};
 use crate::object::{self, Object, ObjectKind, ObjectOf};
-use crate::set::SetFlags;
-use crate::set::key::{KeyPart, Part, concatenated, push_part, split_part, type_of};
+use crate::set::key::{KEY_MAX, KeyPart, Part, concatenated, flags_of, push_part, split_part, type_of};
+use crate::set::{SetFlags, noted_order};
 use crate::table::TableRef;
+use crate::userdata::FieldOf;
 use crate::wire::Name;
 
 /// What the elements of a set or map have beside their keys: nothing, `()`, or a [`MapValue`].
@@ -33,10 +34,11 @@ pub trait Mapped: Clone {
     fn read(value: Option<&Value>, object: Option<&Name>) -> Option<Self>;
 }
 
-/// What a map has for values: a data type, a tuple of those, a [`Verdict`], or an [`ObjectOf`] some kind.
+/// What a map has for values: a data type, an [`Interval`] of one, a tuple of those, a [`Verdict`], or an
+/// [`ObjectOf`] some kind.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be the value of a map",
-    label = "a map's value is an nft data type, a tuple of those, a `Verdict`, or an `ObjectOf<…>`",
+    label = "a map's value is an nft data type, an `Interval` of one, a tuple of those, a `Verdict`, or an `ObjectOf<…>`",
     note = "a port is `Port`, not `u16`"
 )]
 pub trait MapValue: Mapped {}
@@ -49,13 +51,15 @@ pub struct Shape {
     pub(crate) len: usize,
     pub(crate) order: ByteOrder,
     pub(crate) is_concatenation: bool,
+    /// Values have two bounds, one after the other.
+    pub(crate) intervals: bool,
     /// Values are objects of that kind, and have no type.
     pub(crate) object: Option<ObjectKind>,
 }
 
 impl Shape {
     const fn plain(kind: DataType, len: usize, order: ByteOrder) -> Self {
-        Self { kind, len, order, is_concatenation: false, object: None }
+        Self { kind, len, order, is_concatenation: false, intervals: false, object: None }
     }
 
     /// The flags of a set with such values.
@@ -67,9 +71,9 @@ impl Shape {
         }
     }
 
-    /// The order of the bytes of values that are no objects.
-    pub(crate) fn data_order(self) -> Option<ByteOrder> {
-        self.object.is_none().then_some(self.order)
+    /// The order of the bytes of values that are no objects, and are of those fields, if they are known.
+    pub(super) fn data_order(self, fields: &[FieldOf]) -> Option<ByteOrder> {
+        self.object.is_none().then(|| noted_order(self.order, self.kind, fields))
     }
 }
 
@@ -101,6 +105,33 @@ impl<V: Datum> Mapped for V {
 }
 
 impl<V: Datum> MapValue for V {}
+
+impl<V: Datum> Mapped for Interval<V> {
+    const SHAPE: Option<Shape> = {
+        let plain = Shape::plain(V::TYPE, 2 * <Self as KeyPart>::PART.padded(), V::ORDER);
+        Some(Shape { intervals: true, ..plain })
+    };
+
+    fn value(&self) -> Result<Option<Value>, BuildErrorKind> {
+        // Bounds in the wrong order are told only where they sort.
+        self.bounds(true)?;
+        let (start, end) = self.bounds(false)?;
+        let mut bytes = Vec::new();
+        push_part(&mut bytes, &start);
+        push_part(&mut bytes, &end);
+        Ok(Some(Value::Data(Data::new(&bytes))))
+    }
+
+    fn read(value: Option<&Value>, _object: Option<&Name>) -> Option<Self> {
+        let Some(Value::Data(data)) = value else { return None };
+        let mut bytes = data.as_bytes();
+        let start = split_part(&mut bytes, Self::PART)?;
+        let end = split_part(&mut bytes, Self::PART)?;
+        Self::from_bounds(start, end, false).filter(|_| bytes.is_empty())
+    }
+}
+
+impl<V: Datum> MapValue for Interval<V> {}
 
 impl Mapped for Verdict {
     const SHAPE: Option<Shape> = Some(Shape::plain(DataType::SET_VERDICT, 0, ByteOrder::None));
@@ -164,29 +195,60 @@ impl IntoKey<Self> for Verdict {
 
 macro_rules! concatenated_values {
     ($($Part:ident $from:ident $n:tt),*) => {
-        impl<$($Part: Datum),*> Mapped for ($($Part,)*) {
+        impl<$($Part: KeyPart),*> Mapped for ($($Part,)*) {
             const SHAPE: Option<Shape> = {
-                let parts: &[Part] = &[$(<$Part as KeyPart>::PART),*];
-                let plain = Shape::plain(type_of(parts), concatenated(parts), ByteOrder::None);
-                Some(Shape { is_concatenation: true, ..plain })
+                let parts: &[Part] = &[$($Part::PART),*];
+                let intervals = flags_of(parts).contains(SetFlags::INTERVAL);
+                let len = if intervals { 2 * concatenated(parts) } else { concatenated(parts) };
+                assert!(len <= KEY_MAX, "both bounds of a concatenation may have 64 bytes");
+                let plain = Shape::plain(type_of(parts), len, ByteOrder::None);
+                Some(Shape { is_concatenation: true, intervals, ..plain })
             };
 
             fn value(&self) -> Result<Option<Value>, BuildErrorKind> {
-                let mut bytes = Vec::new();
-                $(push_part(&mut bytes, &self.$n.to_data()?);)*
-                Ok(Some(Value::Data(Data::new(&bytes))))
+                let (mut low, mut high) = (Vec::new(), Vec::new());
+                $({
+                    self.$n.bounds(true)?;
+                    let (start, end) = self.$n.bounds(false)?;
+                    push_part(&mut low, &start);
+                    push_part(&mut high, &end);
+                })*
+                if Self::SHAPE.is_some_and(|shape| shape.intervals) {
+                    low.append(&mut high);
+                }
+                Ok(Some(Value::Data(Data::new(&low))))
             }
 
             fn read(value: Option<&Value>, _object: Option<&Name>) -> Option<Self> {
                 let Some(Value::Data(data)) = value else { return None };
-                let mut bytes = data.as_bytes();
-                let read = ($($Part::from_data(split_part(&mut bytes, <$Part as KeyPart>::PART)?)?,)*);
-                bytes.is_empty().then_some(read)
+                let bytes = data.as_bytes();
+                let (mut start, mut end) = match Self::SHAPE {
+                    Some(shape) if shape.intervals => bytes.split_at_checked(shape.len / 2)?,
+                    _ => (bytes, bytes),
+                };
+                let read = ($({
+                    let (low, high) = (split_part(&mut start, $Part::PART)?, split_part(&mut end, $Part::PART)?);
+                    $Part::from_bounds(low, high, false)?
+                },)*);
+                (start.is_empty() && end.is_empty()).then_some(read)
             }
         }
 
-        impl<$($Part: Datum),*> MapValue for ($($Part,)*) {}
+        impl<$($Part: KeyPart),*> MapValue for ($($Part,)*) {}
+
+        #[allow(non_camel_case_types, reason = "type parameters come in two cases here")]
+        impl<$($Part, $from: ValueFor<$Part> + KeyPart),*> ValueFor<($($Part,)*)> for ($($from,)*) {}
     };
 }
 
 concatenations!(concatenated_values);
+
+/// What a map has for values that are a field's, of type `V`: values, or intervals of them.
+#[diagnostic::on_unimplemented(
+    message = "a field of type `{V}` does not have the values of a map to `{Self}`",
+    label = "the map has values of another type than the field"
+)]
+pub trait ValueFor<V>: MapValue {}
+
+impl<V: Datum> ValueFor<V> for V {}
+impl<V: Datum> ValueFor<V> for Interval<V> {}

@@ -46,6 +46,34 @@ pub(crate) fn values_of_each_type_are_read_as_written() {
     assert_eq!(targets, ["8080 : 10.0.0.2 . 80"]);
 }
 
+pub(crate) fn intervals_that_are_values_are_read_as_written() {
+    let networks = Map::<Ipv4Addr, Interval<Ipv4Addr>>::new(fw(), "networks");
+    let networks6 = Map::<Interval<Ipv6Addr>, Interval<Ipv6Addr>>::new(fw(), "networks6");
+    let ports = Map::<Port, Interval<Port>>::new(fw(), "ports");
+    let pools = Map::<Port, (Interval<Ipv4Addr>, Port)>::new(fw(), "pools");
+    let mut conn = conn();
+    commit(&mut conn, |batch| {
+        batch.add(&fw()).add(&networks).add(&networks6).add(&ports).add(&pools);
+        batch.add_elements(&networks, [(Ipv4Addr::LOCALHOST, interval::<Ipv4Addr>("10.0.0.0/8"))]);
+        batch.add_elements(&networks, [(Ipv4Addr::BROADCAST, Ipv4Addr::LOCALHOST)]);
+        batch.add_elements(&networks6, [(interval::<Ipv6Addr>("fd00::/16"), interval::<Ipv6Addr>("fd01::/16"))]);
+        batch.add_elements(&ports, [(80, 8000..=8080)]).add_elements(&ports, [(81, 9000)]);
+        batch.add_elements(&pools, [(80, (interval::<Ipv4Addr>("10.0.0.1-10.0.0.9"), 80))])
+    });
+    assert_eq!(shown(&mut conn, &networks, plain), ["127.0.0.1 : 10.0.0.0/8", "255.255.255.255 : 127.0.0.1"]);
+    assert_eq!(shown(&mut conn, &networks6, plain), ["fd00::/16 : fd01::/16"]);
+    assert_eq!(shown(&mut conn, &ports, plain), ["80 : 8000-8080", "81 : 9000"]);
+    let pools = shown(&mut conn, &pools, |key, (to, port)| format!("{} : {to} . {port}", key.unwrap()));
+    assert_eq!(pools, ["80 : 10.0.0.1-10.0.0.9 . 80"]);
+    // It is no map to single values.
+    let info = conn.set(&networks).unwrap();
+    assert!(info.typed_map::<Ipv4Addr, Interval<Ipv4Addr>>().is_some());
+    assert!(info.typed_map::<Ipv4Addr, Ipv4Addr>().is_none());
+    let mut batch = nftlink::Batch::new();
+    batch.add_elements(&ports, [(82, std::ops::RangeInclusive::new(9, 8))]);
+    assert!(batch.mistake().unwrap().to_string().ends_with("the range 9-8 ends before it starts"));
+}
+
 pub(crate) fn verdict_maps_lead_to_chains_and_hold_them() {
     let verdicts = Map::<Interval<Port>, Verdict>::new(fw(), "verdicts");
     let (web, rest) = (fw().chain("web"), fw().chain("rest"));

@@ -149,7 +149,9 @@ pub(super) fn transparent_socket_gets_what_was_for_another_port() {
             let chain = table.chain("chain").filter(Hook::PREROUTING, Priority::MANGLE);
             let mut batch = Batch::new();
             batch.reset(table).add(&chain);
-            batch.append(&chain, Rule::new().when(tcp::dport().eq(7)).tproxy(target).counter());
+            // What is left of an earlier connection is not counted.
+            let (asked_for, opens) = (tcp::dport().eq(7), tcp::flags().eq(TcpFlags::SYN));
+            batch.append(&chain, Rule::new().when(asked_for).tproxy(target).when(opens).counter());
             cable.conn.commit(&batch).unwrap();
 
             // A socket that is not transparent does not get it, and the rule ends there.

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 const MACROS: &[(&str, &[&str])] = &[("direction", &["ct::original", "ct::reply"])];
 
 /// Expressions that users write as a part of a statement.
-const STATEMENTS: &[&str] = &["connlimit", "limit", "log", "queue", "quota"];
+const STATEMENTS: &[&str] = &["connlimit", "limit", "log", "queue", "quota", "synproxy"];
 
 /// Types in `rule` that are none of the language: what was read, what is compared.
 const NOT_WRITTEN: &[&str] = &["Compat", "NormalizedRule", "Rule", "RuleInfo"];

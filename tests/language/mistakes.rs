@@ -3,12 +3,16 @@
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::ops::RangeInclusive;
 
-use nftlink::datum::{EtherType, FibAddrType, Hour, IcmpCode, IcmpType, Icmpv6Code, IcmpxCode, IfIndex, L4Proto, Port};
+use nftlink::datum::{
+    Bytes, EtherType, FibAddrType, Hour, IcmpCode, IcmpType, Icmpv6Code, IcmpxCode, IfIndex, Integer8, Integer16,
+    Integer32, L4Proto, Port,
+};
 use nftlink::expr::{Counter, Limit, Log, LogFlags, LogLevel, Quota, Synproxy, Verdict};
 use nftlink::field::{
-    arp, ct, ether, fib, icmp, icmpv6, ip, ip6, ipsec, meta, numgen, osf, rt, socket, tcp, tunnel, udp,
+    arp, concat, ct, dccp, ether, fib, hbh, icmp, icmpv6, igmp, ip, ip6, ipsec, meta, numgen, osf, raw, rt, rt0, sctp,
+    socket, srh, tcp, tunnel, udp, vlan,
 };
-use nftlink::{AsRule, Interval, Meter, QueueTarget, RejectWith, RuleBuilder, TproxyTarget};
+use nftlink::{AsRule, Interval, Meter, NatTarget, QueueTarget, RejectWith, RuleBuilder, TproxyTarget};
 
 use super::*;
 
@@ -54,6 +58,10 @@ pub(super) fn what_makes_no_sense_is_refused() {
     does_not_exist(NO_IP6, "icmpv6 type", when(icmpv6::icmpv6_type().eq(1)));
     does_not_exist(ARP, "tcp dport", when(tcp::dport().eq(1)));
     does_not_exist(ARP, "udp dport", Rule::new().set(udp::dport(), 1));
+    does_not_exist(NO_IP, "igmp type", when(igmp::igmp_type().eq(17)));
+    does_not_exist(NO_IP, "ip option rr", when(ip::option::rr().exists()));
+    does_not_exist(NO_IP6, "hbh hdrlength", when(hbh::hdrlength().eq(1)));
+    does_not_exist(ARP, "sctp dport", when(sctp::dport().eq(1)));
     does_not_exist(ARP, "reject", Rule::new().reject());
     does_not_exist(ARP, "reject with tcp reset", Rule::new().reject_with(RejectWith::TcpReset));
     does_not_exist(NO_IP, "reject with icmp", Rule::new().reject_with(RejectWith::Icmp(IcmpCode::NET_UNREACHABLE)));
@@ -144,6 +152,41 @@ pub(super) fn what_makes_no_sense_is_refused() {
     inet(when(meta::hour().eq(Hour::new(24, 0))), "\"24:00\" is no time of the day: the day ends at 23:59:59");
 }
 
+pub(super) fn translations_to_what_cannot_be_are_refused() {
+    const NO_NAT: &[Family] = &[Family::ARP, Family::BRIDGE, Family::NETDEV];
+    let when = |matching| Rule::new().when(matching);
+    let inet = |rule: Rule, says| refused(Family::INET, rule, says);
+    let tcp = || when(tcp::dport().eq(1));
+    let no_prefix = [(A, Interval::range(A..=Ipv4Addr::new(10, 0, 0, 6)))];
+    for to in [
+        NatTarget::prefix(A..=Ipv4Addr::new(10, 0, 0, 6)),
+        NatTarget::prefix(ip::saddr().map::<Interval<Ipv4Addr>>(no_prefix)),
+    ] {
+        inet(tcp().snat(to), "\"10.0.0.1-10.0.0.6\" is no network to translate to: a prefix is wanted");
+    }
+    inet(
+        tcp().snat(NatTarget::prefix(NatTarget::port(80))),
+        "\"the packet's own\" is no network to translate to: a prefix is wanted",
+    );
+    let both = NatTarget::from(tcp::dport().map::<(Ipv4Addr, Port)>([(80, (A, 80))]));
+    inet(tcp().dnat(both.clone().ports(81)), "\"81\" is no port to translate to: the map has one");
+    inet(tcp().dnat(both.ports(tcp::sport())), "\"another\" is no port to translate to: the map has one");
+    inet(when(ip::saddr().eq(A)).redirect_to(80), "redirect with a port needs a match on tcp or udp before it");
+    inet(
+        when(ip::saddr().eq(A)).dnat(ip::daddr().map::<(Ipv4Addr, Port)>([(A, (A, 80))])),
+        "dnat with a port needs a match on tcp or udp before it",
+    );
+    excluded(Family::INET, Rule::new().dnat(ip6::saddr().map::<Ipv4Addr>([(V6, A)])), ["dnat", "ip", "ip6"]);
+    does_not_exist(&NO_NAT[1..], "redirect", tcp().redirect_to(tcp::dport().map::<Port>([(80, 81)])));
+    let owners =
+        nftlink::Map::of(table(Family::INET), "owners", ip::saddr()).to(concat((ip::daddr(), tcp::dport()))).dynamic();
+    let mapped = ip::saddr().element().to((A, tcp::dport().map::<Port>([(80, 81)])));
+    inet(
+        Rule::new().add_to(&owners, mapped).into(),
+        "\"what a map has\" is no part of a concatenation: constants and fields are",
+    );
+}
+
 pub(super) fn statements_that_make_no_sense_are_refused() {
     const NO_IP: &[Family] = &[Family::ARP, Family::BRIDGE, Family::NETDEV];
     const NO_NETDEV: &[Family] = &[Family::IP, Family::IP6, Family::INET, Family::BRIDGE, Family::ARP];
@@ -197,4 +240,53 @@ pub(super) fn statements_that_make_no_sense_are_refused() {
     inet(three, "the number of expressions of 3: the kernel takes 0 to 2");
     let none = Rule::new().quota(Quota::new(100).used(101));
     inet(none, "the consumed bytes of a quota of 101: the kernel takes 0 to 100");
+}
+
+pub(super) fn fields_that_packets_cannot_have_are_refused() {
+    let when = |matching| Rule::new().when(matching);
+    // The protocol was looked for where the tag would be.
+    for family in [Family::BRIDGE, Family::NETDEV, Family::INET] {
+        excluded(family, when(ip::saddr().eq(A)).when(vlan::id().eq(1)), ["vlan id", "vlan", "ip"]);
+        refused_nothing(family, when(vlan::id().eq(1)).when(ip::saddr().eq(A)).when(vlan::pcp().eq(1)));
+    }
+    let echo = || when(icmp::icmp_type().eq(IcmpType::ECHO_REQUEST));
+    excluded(Family::IP, echo().when(icmp::mtu().eq(1)), ["icmp mtu", "destination-unreachable", "echo-request"]);
+    excluded(
+        Family::IP,
+        when(icmp::mtu().eq(1)).when(icmp::id().eq(1)),
+        ["icmp id", "echo-request or echo-reply", "destination-unreachable"],
+    );
+    excluded(
+        Family::IP6,
+        when(icmpv6::id().eq(1)).when(icmpv6::mtu().eq(1)),
+        ["icmpv6 mtu", "packet-too-big", "echo-request or echo-reply"],
+    );
+    refused_nothing(Family::IP, echo().when(icmp::id().eq(1)));
+    // Values and places that no field has.
+    let is_out = |rule: RuleBuilder, what: &str, max: u8| {
+        refused(Family::INET, rule, &format!("{what}: the kernel takes 1 to {max}"));
+    };
+    is_out(when(rt0::addr(0).eq(V6)), "rt0 addr of 0", 16);
+    is_out(when(srh::sid(17).eq(V6)), "srh sid of 17", 16);
+    is_out(when(raw::network_bits::<Integer8>(0, 9).eq(1)), "a length in bits of 9", 8);
+    is_out(when(raw::link_bits::<Integer32>(4, 30).eq(1)), "a length in bits of 30", 28);
+    is_out(when(raw::transport_bits::<Bytes<8>>(0, 33).eq([0; 8])), "a length in bits of 33", 32);
+    is_out(when(tcp::option::raw_bits::<Integer16>(42, 0, 0).eq(1)), "a length in bits of 0", 16);
+    let too_many = |what: &str, value: &str, rule: RuleBuilder| {
+        let mut batch = Batch::new();
+        batch.append(table(Family::NETDEV).chain(CHAIN), rule);
+        let said = batch.mistake().unwrap().to_string();
+        assert!(said.contains(what) && said.contains(value), "{said}");
+    };
+    too_many("vlan id", "0x1000", when(vlan::id().eq(4096)));
+    too_many("vlan pcp", "8", when(vlan::pcp().one_of([1, 8])));
+    too_many("vlan dei", "2", Rule::new().set(vlan::dei(), 2));
+    too_many("dccp_pkttype", "16", when(dccp::dccp_type().eq(16)));
+}
+
+#[track_caller]
+fn refused_nothing(family: Family, rule: impl AsRule) {
+    let mut batch = Batch::new();
+    batch.append(table(family).chain(CHAIN), rule);
+    assert!(batch.mistake().is_none(), "{family}: {:?}", batch.mistake());
 }

@@ -24,6 +24,7 @@ mod esp;
 mod ether;
 mod exthdr;
 mod fib;
+mod field_sets;
 mod hash;
 mod host;
 mod icmp;
@@ -55,8 +56,10 @@ mod table_sets;
 mod tcp;
 mod tcp_option;
 mod tproxy;
+mod translations;
 mod tunnels;
 mod udplite;
+mod values;
 mod vlan;
 
 use std::process::ExitCode;
@@ -124,6 +127,9 @@ pub(super) fn main() -> ExitCode {
         lesson!(dup),
         lesson!(host),
         lesson!(nat, declarations).requires(support::linux_5_13),
+        lesson!(translations, declarations).requires(support::linux_5_13),
+        lesson!(values, declarations).requires(support::linux_5_13),
+        lesson!(field_sets, declarations),
     ];
     let others = [
         test!(sets::a_choice_of_nothing_is_kept).needs_nft(),
@@ -131,7 +137,11 @@ pub(super) fn main() -> ExitCode {
         test!(tunnels::rules_look_into_tunnels_as_nft_does),
         test!(tunnels::packets_in_tunnels_have_their_own_protocols),
         test!(tunnels::bytecode_is_that_of_newer_nft).requires(tunnels::corpus),
+        test!(field_sets::a_map_to_objects_is_listed).needs_nft(),
+        test!(translations::what_nft_gets_wrong_is_sent_right),
         test!(mistakes::what_makes_no_sense_is_refused),
+        test!(mistakes::fields_that_packets_cannot_have_are_refused),
+        test!(mistakes::translations_to_what_cannot_be_are_refused),
         test!(mistakes::statements_that_make_no_sense_are_refused),
         test!(coverage::the_pairs_use_all_of_the_language),
     ];

@@ -65,7 +65,7 @@ pub fn raw_bits<V: Datum>(option: impl Into<TcpOption>, offset: u16, len: u8) ->
     let option = option.into();
     // nft has no number for such a field.
     let field = |offset, len| Field::exthdr("tcp option", ExthdrOp::TCPOPT, option.get(), None, offset, len);
-    match bits_of::<V>("tcp option", offset, len) {
+    match bits_of::<V>(offset, len) {
         RawBits::Taken => field(offset, len),
         RawBits::Refused(mistake) => field(0, 8).mistaken(mistake),
     }
