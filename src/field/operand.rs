@@ -31,11 +31,12 @@ impl Operand {
         data.map_or_else(|mistake| Self::Mistake(Box::new(mistake)), Self::Constant)
     }
 
-    /// The field that the value is, or that a map has it for.
-    pub(crate) fn source(&self) -> Option<&Source> {
+    /// Whether packets have to be of several types, for which nft has a set.
+    pub(crate) fn implies_set(&self) -> bool {
         match self {
-            Self::Field(source) | Self::Map { key: source, .. } => Some(source),
-            Self::Constant(_) | Self::Mistake(_) => None,
+            Self::Field(source) | Self::Map { key: source, .. } => source.implies_set(),
+            Self::Together(parts) => parts.iter().any(|(part, _)| part.implies_set()),
+            Self::Constant(_) | Self::Mistake(_) => false,
         }
     }
 

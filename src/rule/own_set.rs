@@ -45,10 +45,9 @@ impl RuleBuilder {
 impl Step {
     /// Whether a test that this step implies may need a set of the rule's own.
     fn may_imply_sets(&self) -> bool {
-        let implies = |operand: &Operand| operand.source().is_some_and(Source::implies_set);
         match self {
             Self::Match(matching) => matching.implies_set(),
-            Self::Set(set) => set.0.implies_set() || implies(&set.1),
+            Self::Set(set) => set.0.implies_set() || set.1.implies_set(),
             Self::Update(update) => update.implies_set(),
             Self::VerdictMap(map) | Self::ObjectMap(map) => map.0.implies_set(),
             Self::Expr(_) | Self::Kept(_) | Self::KeptUse(_) | Self::Statement(_) | Self::Counter | Self::Object(_) => {

@@ -181,8 +181,7 @@ impl Update {
     }
 
     pub(super) fn implies_set(&self) -> bool {
-        let value = self.parts.value.as_ref().and_then(Operand::source);
-        self.parts.key.implies_set() || value.is_some_and(Source::implies_set)
+        self.parts.key.implies_set() || self.parts.value.as_ref().is_some_and(Operand::implies_set)
     }
 
     /// The map that the rule has to itself for the element's value.
