@@ -22,9 +22,6 @@ fn set<K: Key>(table: &Table, name: &str) -> Set<K> {
     Set::new(table, name)
 }
 
-/// Why the bytes are not nft's.
-pub(super) const BY_FRAME: &str = "nft looks into the frame's header for the protocol, once it knows that there is one";
-
 pub(super) fn pairs(table: &Table) -> Vec<Pair> {
     all([
         of_single_values(table),
@@ -108,9 +105,7 @@ fn of_several_fields(t: &Table) -> Vec<Pair> {
         is(
             "ether saddr . ip saddr != @leases",
             concat((ether::saddr(), ip::saddr())).not_in_set(&set::<(EtherAddr, Ipv4Addr)>(t, "leases")),
-        )
-        .differs_in(Family::INET, BY_FRAME)
-        .differs_in(Family::NETDEV, BY_FRAME),
+        ),
         is(
             "meta l4proto . th dport @offers",
             concat((meta::l4proto(), th::dport())).in_set(&set::<(L4Proto, Port)>(t, "offers")),
@@ -215,9 +210,7 @@ fn values(t: &Table) -> Vec<Pair> {
         does(
             "ether daddr set ip daddr map @card_of",
             Rule::new().set(ether::daddr(), ip::daddr().map(&Map::<Ipv4Addr, EtherAddr>::new(t, "card_of"))),
-        )
-        .differs_in(Family::INET, BY_FRAME)
-        .differs_in(Family::NETDEV, BY_FRAME),
+        ),
         does(
             "meta mark set iifname . ip saddr map @mark_of_path",
             Rule::new().set(

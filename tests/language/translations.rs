@@ -437,7 +437,7 @@ pub(super) fn what_nft_gets_wrong_is_sent_right() {
     batch.add(&table).add(&chain);
     for (rule, last) in rules {
         let bytecode = rule.bytecode(&chain).unwrap().to_string();
-        assert_eq!(bytecode.lines().last().unwrap().trim(), format!("[ {last} ]"));
+        assert_eq!(bytecode.lines().next_back().unwrap().trim(), format!("[ {last} ]"));
         batch.append(&chain, rule);
     }
     Conn::open().unwrap().commit(&batch).unwrap();
