@@ -5,6 +5,7 @@ use super::matching::{Container, Match, Test};
 use super::merged::{Compared, Plan};
 use super::operand::Operand;
 use super::source::{BitOp, Bits, Header, Load, Needs, Source, Tells, Tunnel};
+use super::tunneled::Other;
 use crate::chain::ChainRef;
 use crate::datum::{IfType, L4Proto, prefix_bound, prefix_mask};
 use crate::error::BuildErrorKind;
@@ -30,8 +31,8 @@ pub(crate) struct Context<'a> {
     pub(crate) chain: &'a ChainRef,
     /// ip, ip6 or arp.
     pub(super) network: Option<Family>,
-    transport: Option<L4Proto>,
-    has_ethernet: bool,
+    pub(super) transport: Option<L4Proto>,
+    pub(super) has_ethernet: bool,
     /// The packet's connection is of a protocol that has ports.
     connection_has_ports: bool,
     /// The tunnel whose packet is looked at now.
@@ -44,20 +45,8 @@ pub(crate) struct Context<'a> {
     /// The sets that tests of the type look into, which no step of the rule has.
     pub(super) implied: Vec<&'static ImpliedSet>,
     /// The rule has tests whose meaning is not tracked.
-    opaque: bool,
+    pub(super) opaque: bool,
     merging: Merging,
-}
-
-/// What is known of a packet that is not looked at now.
-#[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Other {
-    /// The last tunnel that was looked into.
-    tunnel: Option<Tunnel>,
-    network: Option<Family>,
-    transport: Option<L4Proto>,
-    has_ethernet: bool,
-    pub(super) link: Link,
-    message: Option<Message>,
 }
 
 /// What is done with bytes that are compared with constants.
@@ -128,27 +117,6 @@ impl<'a> Context<'a> {
             Some(tunnel) if tunnel.has_frames() => Family::BRIDGE,
             Some(_) => Family::NETDEV,
         }
-    }
-
-    /// Looks at the packet that a tunnel carries, if it is one.
-    fn within(&mut self, tunnel: Option<Tunnel>, look: impl FnOnce(&mut Self)) {
-        let Some(into) = tunnel else { return look(self) };
-        if self.other.tunnel != tunnel {
-            self.other = Other { tunnel, has_ethernet: into.has_frames(), ..Other::default() };
-        }
-        self.swap();
-        self.tunnel = tunnel;
-        look(self);
-        self.tunnel = None;
-        self.swap();
-    }
-
-    fn swap(&mut self) {
-        std::mem::swap(&mut self.network, &mut self.other.network);
-        std::mem::swap(&mut self.transport, &mut self.other.transport);
-        std::mem::swap(&mut self.has_ethernet, &mut self.other.has_ethernet);
-        std::mem::swap(&mut self.link, &mut self.other.link);
-        std::mem::swap(&mut self.message, &mut self.other.message);
     }
 
     /// The protocol of the network layer, if it is known.
@@ -400,20 +368,6 @@ impl<'a> Context<'a> {
             self.require_carrier(tunnel, source.name, sink);
         }
         self.within(source.tunnel, |context| context.require_needs(source, sink));
-    }
-
-    /// Makes sure that the packet is one that may carry another.
-    fn require_carrier(&mut self, tunnel: Tunnel, name: &'static str, sink: &mut impl Sink) {
-        match tunnel {
-            Tunnel::Gre | Tunnel::Gretap => self.require_transport(L4Proto::GRE, name, sink),
-            Tunnel::Vxlan | Tunnel::Geneve => match self.transport {
-                Some(L4Proto::UDP) => {}
-                Some(has) => sink.fail(contradiction(name, &L4Proto::UDP, &has)),
-                // The author has to say which port it is.
-                None if self.opaque => {}
-                None => sink.fail(BuildErrorKind::NoTransport { statement: name }),
-            },
-        }
     }
 
     fn require_needs(&mut self, source: &Source, sink: &mut impl Sink) {

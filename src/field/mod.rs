@@ -59,6 +59,7 @@ pub mod srh;
 pub mod tcp;
 pub mod th;
 pub mod tunnel;
+mod tunneled;
 mod typed;
 pub mod udp;
 pub mod udplite;
