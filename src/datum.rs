@@ -11,6 +11,7 @@ mod link;
 mod mask;
 mod meta;
 mod number;
+mod text;
 mod time;
 mod types;
 
@@ -18,7 +19,7 @@ use std::fmt;
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 pub use bytes::Bytes;
-pub use conntrack::{CtEvents, CtState, CtStatus, Expiration};
+pub use conntrack::{CtEvents, CtLabel, CtState, CtStatus, Expiration};
 pub use convert::{IntoKey, IntoValue};
 pub(crate) use convert::{concatenations, conversions};
 pub use data_type::DataType;
@@ -27,10 +28,11 @@ pub use icmp::{IcmpCode, IcmpType, Icmpv6Code, Icmpv6Type, IcmpxCode, IgmpType};
 pub use interval::{Interval, ParseIntervalError};
 pub(crate) use interval::{common_beginning, show_interval};
 pub use link::{ArpOp, EtherAddr, EtherType, ParseEtherAddrError};
-pub use meta::{CgroupV2, ClassId, DevGroup, Gid, IfIndex, IfType, PktType, Realm, Uid};
+pub use meta::{CgroupV2, ClassId, DevGroup, FibAddrType, Gid, IfIndex, IfType, PktType, Realm, SecMark, Uid};
 pub use number::{Bitmask8, HostInteger16, HostInteger32, HostInteger64, Integer8, Integer16, Integer24, Integer32};
+pub use text::{HelperName, IfName, OsfName, Text};
 pub use time::{Date, Day, Hour};
-pub use types::{Boolean, IfName, L4Proto, Mark, Port};
+pub use types::{Boolean, L4Proto, Mark, Port};
 
 use crate::error::BuildErrorKind;
 pub use crate::expr::CtDirection;
@@ -129,7 +131,11 @@ pub trait Datum: Clone + fmt::Debug {
 }
 
 /// A data type whose values have an order: numbers and addresses, but not names.
-pub trait Ordered: Datum {}
+pub trait Ordered: Datum {
+    /// Whether the lowest value follows the highest, as midnight does: a range may begin before it and end behind it.
+    #[doc(hidden)]
+    const WRAPS: bool = false;
+}
 
 /// A data type whose values are sets of bits.
 pub trait BitMask: Datum {

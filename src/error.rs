@@ -259,6 +259,9 @@ pub enum BuildErrorKind {
         /// The table's family, in nft's words.
         family: Box<str>,
     },
+    /// What a tunnel carries does not have the field, or the kernel cannot tell it; both in nft's words.
+    #[error("{0} cannot be told of a packet in a {1} tunnel")]
+    NotInTunnel(&'static str, &'static str),
     /// Two parts of a rule exclude each other.
     #[error("{field} wants {wants}, which an earlier part of the rule excludes: it wants {has}")]
     Contradiction {

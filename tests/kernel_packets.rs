@@ -31,6 +31,8 @@ mod exprs;
 mod frames;
 #[path = "kernel_packets/headers.rs"]
 mod headers;
+#[path = "kernel_packets/known.rs"]
+mod known;
 #[path = "kernel_packets/mapped.rs"]
 mod mapped;
 #[path = "kernel_packets/matches.rs"]
@@ -64,6 +66,11 @@ fn main() -> ExitCode {
         test!(exprs::tcp_options_are_read_written_and_stripped).requires(support::linux_5_18),
         test!(exprs::extension_headers_are_found),
         test!(exprs::sockets_tell_their_mark_and_address),
+        test!(known::addresses_have_the_kind_that_the_routes_give_them),
+        test!(known::routes_and_sockets_are_known_where_there_are_some),
+        test!(known::packets_of_one_sender_have_one_hash),
+        test!(known::frames_in_vxlan_are_looked_into).requires(support::linux_6_2),
+        test!(known::packets_in_gre_are_looked_into).requires(support::linux_6_2),
         test!(policy_drops_what_no_rule_accepts),
         test!(jump_comes_back_and_goto_does_not),
         test!(return_in_a_base_chain_leaves_it_to_the_policy),

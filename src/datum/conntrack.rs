@@ -1,13 +1,15 @@
 //! What the kernel knows of a connection.
 
 use std::fmt;
+use std::ops::BitOr;
 use std::time::Duration;
 
 use super::mask::bit_mask;
 use super::number::{Unsigned, datum, from_integer};
-use super::{ByteOrder, DataType, Datum, Ordered};
+use super::{BitMask, ByteOrder, DataType, Datum, Ordered};
 use crate::error::BuildErrorKind;
 use crate::expr::{CtDirection, Data};
+use crate::wire::order;
 
 bit_mask! {
     /// The state of a packet's connection, 4 bytes in the host's order (`ct_state`).
@@ -175,10 +177,120 @@ impl fmt::Display for Expiration {
     }
 }
 
+/// Labels of a connection: some of the numbers 0 to 127, each a bit of 16 bytes (`ct_label`).
+///
+/// nft may know names for them from a file of its user's, `connlabel.conf`; the kernel and this library know numbers.
+/// A batch refuses a number beyond 127.
+///
+/// ```
+/// use nftlink::datum::CtLabel;
+/// assert_eq!((CtLabel::new(5) | CtLabel::new(7)).to_string(), "5 | 7");
+/// ```
+#[doc(alias = "ct_label")]
+#[doc(alias = "NF_CT_LABELS_MAX_SIZE")]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+pub struct CtLabel {
+    bits: u128,
+    /// A number that there is not, for the batch to tell.
+    wrong: Option<u8>,
+}
+
+impl CtLabel {
+    const COUNT: u8 = 128;
+
+    /// The label of a number.
+    pub const fn new(number: u8) -> Self {
+        if number < Self::COUNT { Self::from_bits(1 << number) } else { Self { bits: 0, wrong: Some(number) } }
+    }
+
+    /// The labels whose bits are set, 0 being the lowest.
+    pub const fn from_bits(bits: u128) -> Self {
+        Self { bits, wrong: None }
+    }
+
+    /// Returns the labels as bits.
+    pub const fn bits(self) -> u128 {
+        self.bits
+    }
+}
+
+impl BitOr for CtLabel {
+    type Output = Self;
+
+    fn bitor(self, other: Self) -> Self {
+        Self { bits: self.bits | other.bits, wrong: self.wrong.or(other.wrong) }
+    }
+}
+
+impl From<u8> for CtLabel {
+    fn from(number: u8) -> Self {
+        Self::new(number)
+    }
+}
+
+impl Datum for CtLabel {
+    const TYPE: DataType = DataType::CT_LABEL;
+    const LEN: usize = 16;
+    const ORDER: ByteOrder = ByteOrder::Host;
+
+    fn to_data(&self) -> Result<Data, BuildErrorKind> {
+        if let Some(number) = self.wrong {
+            let reason = "the last is 127";
+            return Err(BuildErrorKind::BadValue {
+                what: "connection label",
+                value: number.to_string().into(),
+                reason,
+            });
+        }
+        // The kernel has words of 64 bits at most, the lowest first.
+        let words = [self.bits as u64, (self.bits >> 64) as u64].map(order::host_u64);
+        Ok(Data::new(words.as_flattened()))
+    }
+
+    fn from_data(bytes: &[u8]) -> Option<Self> {
+        let (low, high) = bytes.split_first_chunk::<8>()?;
+        let [low, high] = [*low, high.try_into().ok()?].map(|word| u128::from(order::from_host_u64(word)));
+        Some(Self::from_bits(low | high << 64))
+    }
+}
+
+impl BitMask for CtLabel {
+    fn has_one_bit(&self) -> bool {
+        self.bits.is_power_of_two()
+    }
+}
+
+impl fmt::Display for CtLabel {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut separator = "";
+        for number in (0..Self::COUNT).filter(|number| self.bits >> number & 1 == 1) {
+            write!(f, "{separator}{number}")?;
+            separator = " | ";
+        }
+        if self.bits == 0 { f.write_str("0x0") } else { Ok(()) }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::datum::BitMask;
+
+    #[test]
+    fn labels_are_bits_of_words_of_the_hosts_order() {
+        let bytes = |label: CtLabel| label.to_data().unwrap().as_bytes().to_vec();
+        assert_eq!(bytes(CtLabel::new(5))[..8], 0x20u64.to_ne_bytes());
+        assert_eq!(bytes(CtLabel::new(127))[8..], (1u64 << 63).to_ne_bytes());
+        let both = CtLabel::new(5) | CtLabel::new(127);
+        assert_eq!(CtLabel::from_data(&bytes(both)), Some(both));
+        assert_eq!((both.to_string(), CtLabel::default().to_string()), ("5 | 127".into(), "0x0".into()));
+        assert!(CtLabel::new(127).has_one_bit() && !both.has_one_bit());
+    }
+
+    #[test]
+    fn labels_that_there_are_not_are_refused() {
+        assert!(CtLabel::new(128).to_data().is_err());
+        assert!((CtLabel::new(5) | CtLabel::new(200)).to_data().is_err());
+    }
 
     #[test]
     fn bits_without_a_word_are_numbers() {

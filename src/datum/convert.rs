@@ -91,6 +91,7 @@ macro_rules! conversions {
             bool => $crate::datum::Boolean;
             u8 => $crate::datum::Bitmask8, ordered;
             u8 => $crate::datum::CtDirection;
+            u8 => $crate::datum::CtLabel;
             u8 => $crate::datum::Day, ordered;
             u8 => $crate::datum::DccpPktType, ordered;
             u8 => $crate::datum::Dscp, ordered;
@@ -117,6 +118,7 @@ macro_rules! conversions {
             u32 => $crate::datum::CtState;
             u32 => $crate::datum::CtStatus;
             u32 => $crate::datum::DevGroup, ordered;
+            u32 => $crate::datum::FibAddrType;
             u32 => $crate::datum::Gid, ordered;
             u32 => $crate::datum::HostInteger32, ordered;
             u32 => $crate::datum::IfIndex, ordered;
@@ -130,9 +132,15 @@ macro_rules! conversions {
             [u8; 6] => $crate::datum::EtherAddr, ordered;
             std::time::SystemTime => $crate::datum::Date, ordered;
             std::time::Duration => $crate::datum::Expiration, ordered;
+            &str => $crate::datum::HelperName;
+            String => $crate::datum::HelperName;
+            &String => $crate::datum::HelperName;
             &str => $crate::datum::IfName;
             String => $crate::datum::IfName;
             &String => $crate::datum::IfName;
+            &str => $crate::datum::OsfName;
+            String => $crate::datum::OsfName;
+            &String => $crate::datum::OsfName;
         }
     };
 }

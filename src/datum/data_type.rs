@@ -5,10 +5,10 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 use std::ops::Range;
 
 use super::{
-    ArpOp, Boolean, ByteOrder, CgroupV2, ClassId, CtDirection, CtEvents, CtState, CtStatus, Date, Datum, Day,
-    DccpPktType, DevGroup, Dscp, Ecn, EtherAddr, EtherType, Expiration, Gid, Hour, IcmpCode, IcmpType, Icmpv6Code,
-    Icmpv6Type, IcmpxCode, IfIndex, IfName, IfType, IgmpType, Integer8, L4Proto, Mark, MhType, PktType, Port, Realm,
-    TcpFlags, Uid, prefix_bound,
+    ArpOp, Boolean, ByteOrder, CgroupV2, ClassId, CtDirection, CtEvents, CtLabel, CtState, CtStatus, Date, Datum, Day,
+    DccpPktType, DevGroup, Dscp, Ecn, EtherAddr, EtherType, Expiration, FibAddrType, Gid, HelperName, Hour, IcmpCode,
+    IcmpType, Icmpv6Code, Icmpv6Type, IcmpxCode, IfIndex, IfName, IfType, IgmpType, Integer8, L4Proto, Mark, MhType,
+    PktType, Port, Realm, TcpFlags, Uid, prefix_bound,
 };
 use crate::wire::newtype::open_number;
 use crate::wire::{Family, align};
@@ -319,6 +319,7 @@ impl DataType {
             }),
             // Of a longer one, the type does not tell the order.
             Self::INTEGER => plain::<Integer8>(bytes, f),
+            Self::STRING => quoted::<HelperName>(bytes, f),
             Self::IPV4_ADDR => plain::<Ipv4Addr>(bytes, f),
             Self::IPV6_ADDR => plain::<Ipv6Addr>(bytes, f),
             Self::ETHER_ADDR => plain::<EtherAddr>(bytes, f),
@@ -340,6 +341,7 @@ impl DataType {
             Self::GID => plain::<Gid>(bytes, f),
             Self::CT_STATE => plain::<CtState>(bytes, f),
             Self::CT_DIR => plain::<CtDirection>(bytes, f),
+            Self::CT_LABEL => plain::<CtLabel>(bytes, f),
             Self::CT_STATUS => plain::<CtStatus>(bytes, f),
             Self::ICMPV6_TYPE => plain::<Icmpv6Type>(bytes, f),
             Self::PKT_TYPE => plain::<PktType>(bytes, f),
@@ -351,6 +353,7 @@ impl DataType {
             Self::ECN => plain::<Ecn>(bytes, f),
             Self::BOOLEAN => plain::<Boolean>(bytes, f),
             Self::CT_EVENT => plain::<CtEvents>(bytes, f),
+            Self::FIB_ADDRTYPE => plain::<FibAddrType>(bytes, f),
             Self::IFNAME => quoted::<IfName>(bytes, f),
             Self::IGMP_TYPE => plain::<IgmpType>(bytes, f),
             Self::DATE => quoted::<Date>(bytes, f),

@@ -4,7 +4,7 @@ use std::fmt;
 use std::ops::RangeInclusive;
 use std::str::FromStr;
 
-use super::{Address, DataType, Datum, IfName, IntoValue, Ordered, from_sortable, prefix_bound, sortable};
+use super::{Address, DataType, Datum, IntoValue, Ordered, Text, from_sortable, prefix_bound, sortable};
 use crate::error::BuildErrorKind;
 use crate::expr::Data;
 use crate::wire::name::escape;
@@ -113,11 +113,12 @@ impl<V: Ordered> Interval<V> {
     }
 }
 
-impl Interval<IfName> {
+impl<V: Text> Interval<V> {
     /// All names that begin with those bytes (nft's `"eth*"`).
-    pub fn starting_with(beginning: impl IntoValue<IfName>) -> Self {
+    pub fn starting_with(beginning: impl IntoValue<V>) -> Self {
         let name = beginning.into_value();
-        Self { start: name, end: name, note: Note::Beginning(name.as_bytes().len() as u8) }
+        let note = Note::Beginning(name.as_bytes().len() as u8);
+        Self { start: name.clone(), end: name, note }
     }
 }
 

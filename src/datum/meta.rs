@@ -1,8 +1,13 @@
 //! What the kernel knows of a packet, its socket and its interfaces.
 
-use std::fmt;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::Path;
+use std::{fmt, io};
 
-use super::number::{datum, decimal, from_integer, number};
+use super::number::{Unsigned, datum, decimal, from_integer, number};
+use super::{ByteOrder, DataType, Datum};
+use crate::error::BuildErrorKind;
+use crate::expr::Data;
 use crate::wire::newtype::open_number;
 
 open_number! {
@@ -150,14 +155,87 @@ impl fmt::Display for ClassId {
     }
 }
 
+impl CgroupV2 {
+    /// The group that a directory of the cgroup filesystem is.
+    ///
+    /// # Errors
+    ///
+    /// What the system says if there is no such directory.
+    ///
+    /// ```no_run
+    /// use nftlink::datum::CgroupV2;
+    /// let users = CgroupV2::of_directory("/sys/fs/cgroup/user.slice")?;
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    pub fn of_directory(directory: impl AsRef<Path>) -> io::Result<Self> {
+        std::fs::metadata(directory).map(|found| Self::new(found.ino()))
+    }
+}
+
+open_number! {
+    /// What the routing tables know of an address, 4 bytes in the host's order (`fib_addrtype`, `RTN_*` of
+    /// `include/uapi/linux/rtnetlink.h`).
+    #[doc(alias = "fib_addrtype")]
+    #[doc(alias = "RTN")]
+    pub struct FibAddrType(u32) {
+        /// Nothing.
+        UNSPEC = 0, "unspec";
+        /// There is a route to it.
+        UNICAST = 1, "unicast";
+        /// It is this host's.
+        LOCAL = 2, "local";
+        /// That of all hosts of a network.
+        BROADCAST = 3, "broadcast";
+        /// One that several hosts have.
+        ANYCAST = 4, "anycast";
+        /// That of a group.
+        MULTICAST = 5, "multicast";
+        /// Packets to it are dropped.
+        BLACKHOLE = 6, "blackhole";
+        /// It cannot be reached.
+        UNREACHABLE = 7, "unreachable";
+        /// It must not be reached.
+        PROHIBIT = 8, "prohibit";
+    }
+}
+
+/// The security mark of a packet or a connection, 4 bytes in the host's order.
+///
+/// What its number means, the kernel decides anew at each start: a rule copies it and compares it with nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct SecMark(u32);
+
+impl SecMark {
+    /// Returns the number.
+    pub const fn get(self) -> u32 {
+        self.0
+    }
+}
+
+impl Datum for SecMark {
+    const TYPE: DataType = DataType::INTEGER;
+    const LEN: usize = 4;
+    const ORDER: ByteOrder = ByteOrder::Host;
+
+    fn to_data(&self) -> Result<Data, BuildErrorKind> {
+        Ok(Unsigned::to_data(self.0, Self::ORDER))
+    }
+
+    fn from_data(bytes: &[u8]) -> Option<Self> {
+        Unsigned::from_data(bytes, Self::ORDER).map(Self)
+    }
+}
+
 decimal! { Uid Gid IfIndex DevGroup Realm CgroupV2 }
 
 from_integer! {
+    FibAddrType(u32);
     PktType(u8);
     IfType(u16);
 }
 
 datum! {
+    FibAddrType(u32): FIB_ADDRTYPE, Host;
     PktType(u8): PKT_TYPE, Host;
     IfType(u16): IFACE_TYPE, Host;
     Uid(u32): UID, Host, Ordered;
@@ -172,7 +250,6 @@ datum! {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::datum::Datum;
 
     #[test]
     fn classes_are_shown_as_nft_shows_them() {

@@ -158,7 +158,9 @@ impl Datum for Hour {
     }
 }
 
-impl Ordered for Hour {}
+impl Ordered for Hour {
+    const WRAPS: bool = true;
+}
 
 impl fmt::Display for Hour {
     /// Writes what nft writes: `17:00`, or with seconds if there are any.

@@ -89,14 +89,14 @@ impl Inner {
         Self::new(InnerKind::GENEVE, InnerFlags::all_known(), 8, expr)
     }
 
-    /// Evaluates `expr` on the packet that GRE carries.
+    /// Evaluates `expr` on the packet that GRE carries. The kernel itself sees how long GRE's header is.
     pub fn gre(expr: impl Into<Expr>) -> Self {
-        Self::new(InnerKind::GRE, InnerFlags::all_known().difference(InnerFlags::LINK), 4, expr)
+        Self::new(InnerKind::GRE, InnerFlags::NETWORK | InnerFlags::TRANSPORT, 4, expr)
     }
 
     /// Evaluates `expr` on the frame that GRE carries.
     pub fn gretap(expr: impl Into<Expr>) -> Self {
-        Self::new(InnerKind::GRETAP, InnerFlags::all_known(), 4, expr)
+        Self::new(InnerKind::GRETAP, InnerFlags::all_known().difference(InnerFlags::HDRSIZE), 4, expr)
     }
 }
 

@@ -71,6 +71,7 @@ fn concatenated<V>(parts: Box<[Source]>) -> Field<V, Read> {
     let source = Source {
         name: "concatenation",
         load: Load::Concatenation(parts),
+        tunnel: None,
         needs: Needs::Nothing,
         tells: Tells::Nothing,
         kind: DataType::from_raw(0),

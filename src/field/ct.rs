@@ -3,11 +3,14 @@
 //! A packet without a connection matches none of these but [`state`], which is untracked or
 //! invalid for it.
 
+use super::source::Tells;
 use super::{Field, Write};
 use crate::datum::{
-    CtDirection, CtEvents, CtState, CtStatus, Expiration, HostInteger16, HostInteger64, Integer32, Mark,
+    CtDirection, CtEvents, CtLabel, CtState, CtStatus, Expiration, HelperName, HostInteger16, HostInteger64, Integer32,
+    L4Proto, Mark, SecMark,
 };
 use crate::expr::CtKey;
+use crate::wire::Family;
 
 /// `ct state`.
 ///
@@ -36,6 +39,43 @@ pub fn status() -> Field<CtStatus> {
 /// `ct mark`: the connection's mark.
 pub fn mark() -> Field<Mark, Write> {
     Field::ct("ct mark", CtKey::MARK, None)
+}
+
+/// `ct label`: labels of the connection. To set some leaves those that it has already.
+///
+/// ```
+/// use nftlink::Rule;
+/// use nftlink::datum::CtLabel;
+/// use nftlink::field::ct;
+///
+/// // ct label 5 ct label set 7
+/// let rule = Rule::new().when(ct::label().has(CtLabel::new(5))).set(ct::label(), 7);
+/// ```
+///
+/// nft 1.0.6 cannot list a rule that has a set or a map of them.
+pub fn label() -> Field<CtLabel, Write> {
+    Field::ct("ct label", CtKey::LABELS, None)
+}
+
+/// `ct helper`: the name of the helper that the connection, or the one that announced it, was given.
+pub fn helper() -> Field<HelperName> {
+    Field::ct("ct helper", CtKey::HELPER, None)
+}
+
+/// `ct secmark`: the connection's security mark.
+pub fn secmark() -> Field<SecMark, Write> {
+    Field::ct("ct secmark", CtKey::SECMARK, None)
+}
+
+/// `ct l3proto`: the protocol of the network layer, [`Family::IP`] or [`Family::IP6`].
+pub fn l3proto() -> Field<Family> {
+    Field::ct("ct l3proto", CtKey::L3PROTOCOL, None)
+}
+
+/// `ct protocol`: the protocol of the transport layer. That of the packet may be another one: an error that ICMP
+/// tells belongs to the connection that it is about.
+pub fn protocol() -> Field<L4Proto> {
+    Field::ct("ct protocol", CtKey::PROTOCOL, None).telling(Tells::CtTransport)
 }
 
 /// `ct expiration`: how long until the connection is forgotten.
@@ -83,7 +123,7 @@ macro_rules! direction {
 
             use crate::datum::{CtDirection, HostInteger16, HostInteger64, L4Proto, Port};
             use crate::expr::CtKey;
-            use crate::field::source::Needs;
+            use crate::field::source::{Needs, Tells};
             use crate::field::{Field, Write};
             use crate::wire::Family;
 
@@ -116,7 +156,7 @@ macro_rules! direction {
 
             #[doc = concat!("`ct ", $word, " protocol`: the protocol of the transport layer.")]
             pub fn protocol() -> Field<L4Proto> {
-                Field::ct(concat!("ct ", $word, " protocol"), CtKey::PROTOCOL, DIRECTION)
+                Field::ct(concat!("ct ", $word, " protocol"), CtKey::PROTOCOL, DIRECTION).telling(Tells::CtTransport)
             }
 
             #[doc = concat!("`ct ", $word, " proto-src`: the source port. Needs a match on tcp or udp before it.")]

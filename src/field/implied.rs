@@ -65,8 +65,9 @@ static ICMPV6_ECHO: LazyLock<ImpliedSet> =
 impl Context<'_> {
     /// Where a field begins: behind the tags that are known of.
     pub(super) fn offset(&self, source: &Source) -> u32 {
+        let link = if source.tunnel == self.tunnel { self.link } else { self.other.link };
         match source.load {
-            Load::Payload { offset, .. } if source.is_of_tag() => u32::from(offset) + self.link.innermost(),
+            Load::Payload { offset, .. } if source.is_of_tag() => u32::from(offset) + link.innermost(),
             Load::Payload { offset, .. } => offset.into(),
             _ => 0,
         }
@@ -133,7 +134,7 @@ impl Context<'_> {
         self.message = Some(Message::OneOf(types));
         let implied: &'static ImpliedSet = if protocol == L4Proto::ICMP { &ICMP_ECHO } else { &ICMPV6_ECHO };
         self.implied.push(implied);
-        sink.put(Payload::load(Base::TRANSPORT, 0, 1, REG));
+        sink.put_of(self.tunnel, Payload::load(Base::TRANSPORT, 0, 1, REG));
         let set = Container::Own(implied.0.clone());
         sink.put_lookup(self, &set, REG, |_| {});
     }

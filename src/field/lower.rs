@@ -4,7 +4,8 @@ use super::implied::{ImpliedSet, Link, Message};
 use super::matching::{Container, Match, Test};
 use super::merged::{Compared, Plan};
 use super::operand::Operand;
-use super::source::{BitOp, Bits, Header, Load, Needs, Source, Tells};
+use super::source::{BitOp, Bits, Header, Load, Needs, Source, Tells, Tunnel};
+use super::tunneled::Other;
 use crate::chain::ChainRef;
 use crate::datum::{IfType, L4Proto, prefix_bound, prefix_mask};
 use crate::error::BuildErrorKind;
@@ -30,15 +31,21 @@ pub(crate) struct Context<'a> {
     pub(crate) chain: &'a ChainRef,
     /// ip, ip6 or arp.
     pub(super) network: Option<Family>,
-    transport: Option<L4Proto>,
-    has_ethernet: bool,
+    pub(super) transport: Option<L4Proto>,
+    pub(super) has_ethernet: bool,
+    /// The packet's connection is of a protocol that has ports.
+    connection_has_ports: bool,
+    /// The tunnel whose packet is looked at now.
+    pub(super) tunnel: Option<Tunnel>,
+    /// What is known of the other packet: that in the tunnel, or while that one is looked at, that which carries it.
+    pub(super) other: Other,
     pub(super) link: Link,
     /// What is known of the type of an ICMP message.
     pub(super) message: Option<Message>,
     /// The sets that tests of the type look into, which no step of the rule has.
     pub(super) implied: Vec<&'static ImpliedSet>,
     /// The rule has tests whose meaning is not tracked.
-    opaque: bool,
+    pub(super) opaque: bool,
     merging: Merging,
 }
 
@@ -64,6 +71,9 @@ impl<'a> Context<'a> {
             network,
             transport: None,
             has_ethernet: family == Family::BRIDGE,
+            connection_has_ports: false,
+            tunnel: None,
+            other: Other::default(),
             link: Link::default(),
             message: None,
             implied: Vec::new(),
@@ -78,9 +88,8 @@ impl<'a> Context<'a> {
         if !Plan::is_worthwhile(matches.clone()) {
             return;
         }
-        let Self { chain, network, transport, has_ethernet, link, message, opaque, .. } = *self;
         let (implied, merging) = (Vec::new(), Merging::Planned(Plan::default()));
-        let mut ahead = Context { chain, network, transport, has_ethernet, link, message, implied, opaque, merging };
+        let mut ahead = Context { implied, merging, ..*self };
         matches.for_each(|matching| ahead.lower(matching, &mut Nowhere));
         if let Merging::Planned(plan) = ahead.merging {
             self.merging = Merging::Done(plan.merge());
@@ -89,20 +98,25 @@ impl<'a> Context<'a> {
 
     /// Compares bytes of the packet with constants.
     pub(super) fn compare(&mut self, base: Base, offset: u32, data: Data, sink: &mut impl Sink) {
-        let compared = Compared { base, offset, data };
+        let compared = Compared { tunnel: self.tunnel, base, offset, data };
         let compared = match &mut self.merging {
             Merging::No => Some(compared),
             Merging::Planned(plan) => return plan.record(compared),
             Merging::Done(plan) => plan.next(compared),
         };
-        if let Some(Compared { base, offset, data }) = compared {
-            sink.put(Payload::load(base, offset, data.len() as u32, REG));
+        if let Some(Compared { tunnel, base, offset, data }) = compared {
+            sink.put_of(tunnel, Payload::load(base, offset, data.len() as u32, REG));
             sink.put(Cmp::new(CmpOp::EQ, REG, data));
         }
     }
 
+    /// The family of the table; in a tunnel, that whose tables see such packets.
     pub(crate) fn family(&self) -> Family {
-        self.chain.table.family
+        match self.tunnel {
+            None => self.chain.table.family,
+            Some(tunnel) if tunnel.has_frames() => Family::BRIDGE,
+            Some(_) => Family::NETDEV,
+        }
     }
 
     /// The protocol of the network layer, if it is known.
@@ -112,8 +126,7 @@ impl<'a> Context<'a> {
 
     /// Whether the packet may have ports at this place.
     pub(crate) fn may_have_ports(&self) -> bool {
-        const WITH_PORTS: [L4Proto; 5] = [L4Proto::TCP, L4Proto::UDP, L4Proto::UDPLITE, L4Proto::SCTP, L4Proto::DCCP];
-        self.opaque || self.transport.is_some_and(|protocol| WITH_PORTS.contains(&protocol))
+        self.opaque || self.transport.is_some_and(has_ports)
     }
 
     /// Notes that the rule has an expression of its author's.
@@ -125,11 +138,18 @@ impl<'a> Context<'a> {
         let Match { source, test } = matching;
         if let Test::In { set, not } = test {
             self.load_key(source, set, REG, sink);
-            self.note_choice(source, set, *not);
+            self.within(source.tunnel, |context| context.note_choice(source, set, *not));
             let flags = if *not { LookupFlags::INV } else { LookupFlags::empty() };
             return sink.put_lookup(self, set, REG, |lookup| lookup.flags = flags);
         }
         self.require(source, sink);
+        if let Test::Field { other, .. } = test {
+            self.require(other, sink);
+        }
+        self.within(source.tunnel, |context| context.lower_test(source, test, sink));
+    }
+
+    fn lower_test(&mut self, source: &Source, test: &Test, sink: &mut impl Sink) {
         match test {
             Test::Cmp { op, data, swap } => {
                 let offset = self.offset(source);
@@ -175,7 +195,6 @@ impl<'a> Context<'a> {
                 prefix(self, source, address, *len, if *not { CmpOp::NEQ } else { CmpOp::EQ }, sink);
             }
             Test::Field { other, not } => {
-                self.require(other, sink);
                 self.load(source, REG, sink);
                 self.load(other, Reg::R2, sink);
                 let len = u32::from(source.len);
@@ -287,6 +306,9 @@ impl<'a> Context<'a> {
         let whole = if checksum.is_some() { (first + len).next_multiple_of(2) } else { len };
         if whole == len && field.bits.is_none() {
             self.lower_operand(value, REG, sink);
+            if matches!(value, Operand::Field(value) if value.swaps) {
+                sink.put(hton(REG, len as usize));
+            }
         } else {
             let Operand::Constant(value) = value else {
                 return sink.fail(BuildErrorKind::NotConstant { field: field.name });
@@ -342,6 +364,13 @@ impl<'a> Context<'a> {
         if let Load::Hash(hash) = &source.load {
             self.require_fields(&hash.1, sink);
         }
+        if let Some(tunnel) = source.tunnel {
+            self.require_carrier(tunnel, source.name, sink);
+        }
+        self.within(source.tunnel, |context| context.require_needs(source, sink));
+    }
+
+    fn require_needs(&mut self, source: &Source, sink: &mut impl Sink) {
         match source.needs {
             Needs::Nothing => {}
             Needs::Network(network) => self.require_network(network, source.name, sink),
@@ -358,14 +387,16 @@ impl<'a> Context<'a> {
                 self.require_ethernet(sink);
                 self.require_vlan(source.name, sink);
             }
-            Needs::IpTable => {
-                if !matches!(self.family(), Family::INET | Family::IP | Family::IP6) {
+            Needs::Tables(families) => {
+                if !families.contains(&self.family()) {
                     sink.fail(self.not_in_family(source.name));
                 }
             }
             Needs::Ether => self.require_ethernet(sink),
             Needs::Ports => {
-                if !self.may_have_ports() {
+                // nft cannot list it where the network protocol is not known.
+                let connection_has_ports = self.connection_has_ports && self.network.is_some();
+                if !connection_has_ports && !self.may_have_ports() {
                     sink.fail(BuildErrorKind::NoTransport { statement: source.name });
                 }
             }
@@ -400,7 +431,7 @@ impl<'a> Context<'a> {
             Some(has) => sink.fail(contradiction(name, &transport, &has)),
             None => {
                 self.transport = Some(transport);
-                sink.put(Meta::load(MetaKey::L4PROTO, REG));
+                sink.put_of(self.tunnel, Meta::load(MetaKey::L4PROTO, REG));
                 sink.put(Cmp::new(CmpOp::EQ, REG, [transport.get()]));
             }
         }
@@ -437,7 +468,7 @@ impl<'a> Context<'a> {
             sink.put(Meta::load(MetaKey::NFPROTO, REG));
             sink.put(Cmp::new(CmpOp::EQ, REG, [network.get()]));
         } else {
-            sink.put(Meta::load(MetaKey::PROTOCOL, REG));
+            sink.put_of(self.tunnel, Meta::load(MetaKey::PROTOCOL, REG));
             sink.put(Cmp::new(CmpOp::EQ, REG, ether_type(network)));
         }
     }
@@ -480,6 +511,7 @@ impl<'a> Context<'a> {
                     _ => {}
                 }
             }
+            (Tells::CtTransport, &[value]) => self.connection_has_ports |= has_ports(L4Proto::from_raw(value)),
             (Tells::Network, &[value]) => self.note_network(source.name, Family::from_raw(value), sink),
             // There nft tests for the protocol nonetheless.
             (Tells::EtherType, _) if self.is_unknown_of_inet(source) => {}
@@ -518,6 +550,11 @@ impl<'a> Context<'a> {
             sink.fail(mistake);
         }
     }
+}
+
+fn has_ports(protocol: L4Proto) -> bool {
+    const WITH_PORTS: [L4Proto; 5] = [L4Proto::TCP, L4Proto::UDP, L4Proto::UDPLITE, L4Proto::SCTP, L4Proto::DCCP];
+    WITH_PORTS.contains(&protocol)
 }
 
 /// `ARPHRD_ETHER`
@@ -560,6 +597,14 @@ impl Sink for Nowhere {
 
 /// What a sink does beyond taking expressions.
 pub(super) trait SinkExt: Sink + Sized {
+    /// Takes what loads something of the packet, or of the one that a tunnel carries.
+    fn put_of<E: Wire + Into<Expr>>(&mut self, tunnel: Option<Tunnel>, expr: E) {
+        match tunnel {
+            None => self.put(expr),
+            Some(tunnel) => self.put(tunnel.look(expr)),
+        }
+    }
+
     /// Looks up what is in the registers from `reg` on.
     fn put_lookup(&mut self, context: &Context<'_>, set: &Container, reg: Reg, change: impl FnOnce(&mut Lookup)) {
         let (name, set_id) = self.container(context, set);
@@ -612,9 +657,9 @@ impl Context<'_> {
         match &source.load {
             Load::Payload { base, .. } => {
                 let len = source.bits.map_or(source.len, |bits| bits.loaded);
-                sink.put(Payload::load(*base, self.offset(source), len.into(), reg));
+                sink.put_of(source.tunnel, Payload::load(*base, self.offset(source), len.into(), reg));
             }
-            Load::Meta(key) => sink.put(Meta::load(*key, reg)),
+            Load::Meta(key) => sink.put_of(source.tunnel, Meta::load(*key, reg)),
             Load::Ct(key, None) => sink.put(Ct::load(*key, reg)),
             Load::Ct(key, Some(direction)) => sink.put(Ct::load_of(*key, *direction, reg)),
             Load::Expr(loaded) => sink.put_expr(&loaded.at(reg)),
@@ -700,7 +745,7 @@ fn prefix(context: &Context<'_>, source: &Source, address: &Data, len: u8, op: C
     let whole_bytes = len % 8 == 0 && len > 0 && source.ops.is_empty();
     match &source.load {
         Load::Payload { base, .. } if whole_bytes => {
-            sink.put(Payload::load(*base, context.offset(source), whole as u32, REG));
+            sink.put_of(source.tunnel, Payload::load(*base, context.offset(source), whole as u32, REG));
         }
         _ => context.load(source, REG, sink),
     }

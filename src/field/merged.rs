@@ -1,12 +1,14 @@
 //! Fields that are side by side in a header are loaded at once and compared once, where nft does so.
 
 use super::matching::{Match, Test};
-use super::source::Load;
+use super::source::{Load, Tunnel};
 use crate::expr::{Base, CmpOp, Data};
 
 /// Bytes of the packet that have to be equal to a constant.
 #[derive(Debug, Clone)]
 pub(super) struct Compared {
+    /// The tunnel that they are in.
+    pub(super) tunnel: Option<Tunnel>,
     pub(super) base: Base,
     pub(super) offset: u32,
     pub(super) data: Data,
@@ -23,7 +25,8 @@ impl Compared {
         let (len, next_len) = (self.data.len(), next.data.len());
         let total = len + next_len;
         let is_slow = self.base == Base::LINK || len > WORD || next_len > WORD;
-        self.base == next.base && self.end() == next.offset && total <= REGISTER && (total <= WORD || is_slow)
+        let place = |compared: &Self| (compared.tunnel, compared.base);
+        place(self) == place(next) && self.end() == next.offset && total <= REGISTER && (total <= WORD || is_slow)
     }
 
     fn join(&mut self, next: &Self) {
@@ -68,7 +71,7 @@ impl Plan {
     /// Takes together what is side by side, and begins anew with the first comparison.
     pub(super) fn merge(mut self) -> Self {
         let mut order: [usize; SEEN] = std::array::from_fn(|n| n);
-        let key = |n: &usize| self.compared[*n].as_ref().map(|c| (c.base.get(), c.offset));
+        let key = |n: &usize| self.compared[*n].as_ref().map(|c| (c.tunnel, c.base.get(), c.offset));
         order.sort_by_key(key);
         let mut first: Option<usize> = None;
         for n in order {
@@ -112,7 +115,7 @@ mod tests {
     use super::*;
 
     fn compared(base: Base, offset: u32, bytes: &[u8]) -> Compared {
-        Compared { base, offset, data: Data::new(bytes) }
+        Compared { tunnel: None, base, offset, data: Data::new(bytes) }
     }
 
     /// Where each comparison begins and ends that is left, in the order of the rule.

@@ -1,10 +1,10 @@
 //! What the kernel knows about a packet beside its bytes.
 
-use super::source::{Needs, Tells};
+use super::source::{IP_TABLES, Needs, Tells};
 use super::{Field, Write};
 use crate::datum::{
-    ClassId, Date, Day, DevGroup, EtherType, Gid, HostInteger32, Hour, IfIndex, IfName, IfType, Integer8, Integer32,
-    L4Proto, Mark, PktType, Realm, Uid,
+    Boolean, ClassId, Date, Datum, Day, DevGroup, EtherType, Gid, HostInteger16, HostInteger32, Hour, IfIndex, IfName,
+    IfType, Integer8, Integer32, L4Proto, Mark, PktType, Realm, SecMark, Uid,
 };
 use crate::expr::MetaKey;
 use crate::wire::Family;
@@ -60,6 +60,69 @@ pub fn oiftype() -> Field<IfType> {
     Field::meta("oiftype", MetaKey::OIFTYPE)
 }
 
+/// `meta iifkind`: the kind of the interface that the packet came in by, as `vlan`; as text, since there may be any
+/// (Linux 5.6).
+pub fn iifkind() -> Field<IfName> {
+    Field::meta("meta iifkind", MetaKey::IIFKIND)
+}
+
+/// `meta oifkind`: the kind of the interface that the packet goes out by (Linux 5.6).
+pub fn oifkind() -> Field<IfName> {
+    Field::meta("meta oifkind", MetaKey::OIFKIND)
+}
+
+/// `meta sdif`: the index of the interface by which the packet came into the VRF that is its incoming interface
+/// now (Linux 5.6).
+pub fn sdif() -> Field<IfIndex> {
+    Field::meta("meta sdif", MetaKey::SDIF).needing(IP_TABLES)
+}
+
+/// `meta sdifname`: the name of the interface by which the packet came into the VRF that is its incoming interface
+/// now (Linux 5.6).
+pub fn sdifname() -> Field<IfName> {
+    Field::meta("meta sdifname", MetaKey::SDIFNAME).needing(IP_TABLES)
+}
+
+/// A field that tables of family bridge have.
+const fn of_bridge<V: Datum, A>(name: &'static str, key: MetaKey) -> Field<V, A> {
+    Field::meta(name, key).needing(Needs::Tables(&[Family::BRIDGE]))
+}
+
+/// `meta ibrname`: the name of the bridge that the packet came in by.
+pub fn ibrname() -> Field<IfName> {
+    of_bridge("meta ibrname", MetaKey::BRI_IIFNAME)
+}
+
+/// `meta obrname`: the name of the bridge that the packet goes out by.
+pub fn obrname() -> Field<IfName> {
+    of_bridge("meta obrname", MetaKey::BRI_OIFNAME)
+}
+
+/// `meta ibrpvid`: the VLAN of the bridge's port for packets without one (Linux 5.4).
+pub fn ibrpvid() -> Field<HostInteger16> {
+    of_bridge("meta ibrpvid", MetaKey::BRI_IIFPVID)
+}
+
+/// `meta ibrvproto`: the protocol of the bridge's VLANs (Linux 5.4).
+pub fn ibrvproto() -> Field<EtherType> {
+    of_bridge("meta ibrvproto", MetaKey::BRI_IIFVPROTO)
+}
+
+/// `meta broute`: 1 if the packet is to be routed, not bridged; to be set at prerouting (Linux 6.4; nft 1.0.8).
+pub fn broute() -> Field<Integer8, Write> {
+    of_bridge("meta broute", MetaKey::BRI_BROUTE)
+}
+
+/// `meta ipsec`: whether the packet came through IPsec (Linux 4.20).
+pub fn ipsec() -> Field<Boolean> {
+    Field::meta("meta ipsec", MetaKey::SECPATH)
+}
+
+/// `meta secmark`: the packet's security mark.
+pub fn secmark() -> Field<SecMark, Write> {
+    Field::meta("meta secmark", MetaKey::SECMARK)
+}
+
 /// `meta skuid`: the user who opened the sending socket; packets of no socket here do not match.
 pub fn skuid() -> Field<Uid> {
     Field::meta("meta skuid", MetaKey::SKUID)
@@ -84,7 +147,7 @@ pub fn rtclassid() -> Field<Realm> {
 /// `meta nfproto`: the protocol of the network layer, [`Family::IP`] or [`Family::IP6`]. For tables
 /// of families inet, ip and ip6; [`protocol`] is there in all.
 pub fn nfproto() -> Field<Family> {
-    Field::meta("meta nfproto", MetaKey::NFPROTO).telling(Tells::Network).needing(Needs::IpTable)
+    Field::meta("meta nfproto", MetaKey::NFPROTO).telling(Tells::Network).needing(IP_TABLES)
 }
 
 /// `meta l4proto`: the protocol of the transport layer, behind all IPv6 extension headers.

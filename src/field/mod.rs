@@ -26,7 +26,11 @@ pub mod dst;
 pub mod esp;
 pub mod ether;
 pub mod exthdr;
+pub mod fib;
 pub mod frag;
+pub mod geneve;
+pub mod gre;
+pub mod gretap;
 pub mod hash;
 pub mod hbh;
 pub mod icmp;
@@ -35,6 +39,7 @@ pub mod igmp;
 mod implied;
 pub mod ip;
 pub mod ip6;
+pub mod ipsec;
 pub(crate) mod lower;
 mod matching;
 mod merged;
@@ -42,19 +47,24 @@ pub mod meta;
 pub mod mh;
 pub mod numgen;
 mod operand;
+pub mod osf;
 pub mod raw;
 pub mod rt;
 pub mod rt0;
 pub mod rt2;
 pub mod sctp;
+pub mod socket;
 mod source;
 pub mod srh;
 pub mod tcp;
 pub mod th;
+pub mod tunnel;
+mod tunneled;
 mod typed;
 pub mod udp;
 pub mod udplite;
 pub mod vlan;
+pub mod vxlan;
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -69,7 +79,8 @@ use source::{Bits, Loaded};
 pub(crate) use source::{Load, Source};
 
 use crate::datum::{
-    Address, BitMask, Boolean, Datum, IfName, Interval, IntoValue, Mark, Ordered, common_beginning, sortable, swaps,
+    Address, BitMask, Boolean, Datum, Interval, IntoValue, Mark, Ordered, Text, common_beginning, predecessor,
+    sortable, successor, swaps,
 };
 use crate::error::BuildErrorKind;
 use crate::expr::{Base, CmpOp, CtDirection, CtKey, Data, Expr, Exthdr, ExthdrOp, MetaKey, Reg};
@@ -77,7 +88,7 @@ use crate::set::{Anonymous, Element, IntoElement, MapValue, TypeofField, TypeofF
 use crate::userdata::Typeof;
 use crate::wire::Family;
 use matching::Test;
-use source::{BitOp, Header, Needs, Tells, combine};
+use source::{BitOp, Header, Needs, Tells, Tunnel, combine};
 
 /// Something of a packet that has values of type `V`.
 ///
@@ -125,6 +136,7 @@ impl<V: Datum, A> Field<V, A> {
         let source = Source {
             name,
             load,
+            tunnel: None,
             needs,
             tells: Tells::Nothing,
             kind: V::TYPE,
@@ -153,6 +165,14 @@ impl<V: Datum, A> Field<V, A> {
 
     const fn ether(name: &'static str, offset: u16, field: u8) -> Self {
         Self::new(name, Load::Payload { base: Base::LINK, offset, header: Header::ETHER, field }, Needs::Ether)
+    }
+
+    /// A field of a tunnel's own header.
+    const fn of_tunnel(name: &'static str, tunnel: Tunnel, field: u8, offset: u16) -> Self {
+        let load = Load::Payload { base: Base::TUNNEL, offset, header: tunnel.header(), field };
+        let mut field = Self::new(name, load, Needs::Nothing);
+        field.source.tunnel = Some(tunnel);
+        field
     }
 
     const fn meta(name: &'static str, key: MetaKey) -> Self {
@@ -273,6 +293,12 @@ impl<V, A> Field<V, A> {
         Match { source: self.source.clone(), test }
     }
 
+    /// The same field of what a tunnel carries.
+    fn inside(mut self, tunnel: Tunnel) -> Field<V> {
+        self.source.enter(tunnel);
+        self.read()
+    }
+
     /// The same field, for reading only, with another type of values.
     fn read<T>(&self) -> Field<T> {
         Field { source: self.source.clone(), of: PhantomData }
@@ -363,7 +389,9 @@ impl<V: Ordered, A> Field<V, A> {
         }
     }
 
-    /// Is in a range, both bounds in it. A batch refuses a range that ends before it starts.
+    /// Is in a range, both bounds in it. A batch refuses a range that ends before it starts, but for
+    /// [hours](crate::datum::Hour): those from 22:00 to 06:00 are the night's. (nft means the hours between, without
+    /// the first second and the last.)
     pub fn in_range<T: IntoValue<V>>(&self, range: RangeInclusive<T>) -> Match {
         self.range(range, false)
     }
@@ -374,10 +402,18 @@ impl<V: Ordered, A> Field<V, A> {
     }
 
     fn range<T: IntoValue<V>>(&self, range: RangeInclusive<T>, not: bool) -> Match {
-        match Interval::<V>::range(range).bounds(true) {
-            Ok((from, to)) => self.test(Test::Range { from, to, not, swap: swaps::<V>() }),
-            Err(error) => self.test(error.into()),
-        }
+        let interval = Interval::<V>::range(range);
+        let (from, to, not) = match interval.bounds(true) {
+            Ok((from, to)) => (from, to, not),
+            Err(BuildErrorKind::RangeReversed { .. }) if V::WRAPS => match rest(&interval) {
+                // What is not between its end and its start.
+                Ok(Some((from, to))) => (from, to, !not),
+                Ok(None) => (Data::new(&vec![0; V::LEN]), Data::new(&vec![u8::MAX; V::LEN]), not),
+                Err(error) => return self.test(error.into()),
+            },
+            Err(error) => return self.test(error.into()),
+        };
+        self.test(Test::Range { from, to, not, swap: swaps::<V>() })
     }
 
     /// The bits of the field that `mask` has, all others zero: `(meta mark & 0xff)`.
@@ -399,6 +435,13 @@ impl<V: Ordered, A> Field<V, A> {
     pub fn xor(&self, bits: impl IntoValue<V>) -> Field<V> {
         self.bits(bits, |bits| (combine(bits, bits, |_, _| 0xff), bits.clone()))
     }
+}
+
+/// The values behind the end of a range and before its start, if there are some.
+fn rest<V: Ordered>(range: &Interval<V>) -> Result<Option<(Data, Data)>, BuildErrorKind> {
+    let (start, end) = (sortable(range.start())?, sortable(range.end())?);
+    let rest = successor(end.as_bytes()).zip(predecessor(start.as_bytes()));
+    Ok(rest.filter(|(from, to)| from <= to))
 }
 
 impl<V: Datum, A> Field<V, A> {
@@ -500,18 +543,18 @@ impl<V: Address, A> Field<V, A> {
     }
 }
 
-impl<A> Field<IfName, A> {
+impl<V: Text, A> Field<V, A> {
     /// Begins with the bytes of `beginning`, one to 15 (nft's `"eth*"`).
-    pub fn starts_with(&self, beginning: impl IntoValue<IfName>) -> Match {
+    pub fn starts_with(&self, beginning: impl IntoValue<V>) -> Match {
         self.beginning(CmpOp::EQ, beginning)
     }
 
     /// Does not begin with the bytes of `beginning`.
-    pub fn not_starts_with(&self, beginning: impl IntoValue<IfName>) -> Match {
+    pub fn not_starts_with(&self, beginning: impl IntoValue<V>) -> Match {
         self.beginning(CmpOp::NEQ, beginning)
     }
 
-    fn beginning(&self, op: CmpOp, beginning: impl IntoValue<IfName>) -> Match {
+    fn beginning(&self, op: CmpOp, beginning: impl IntoValue<V>) -> Match {
         let beginning = beginning.into_value();
         match beginning.to_data() {
             Ok(_) => self.test(Test::Cmp { op, data: Data::new(beginning.as_bytes()), swap: false }),

@@ -5,7 +5,9 @@ use std::marker::PhantomData;
 use super::matching::Container;
 use super::source::Source;
 use super::{Choice, Field};
-use crate::datum::{Bytes, Datum, HostInteger32, IntoValue, Mark, concatenations, conversions};
+use crate::datum::{
+    Bytes, Datum, HostInteger16, HostInteger32, Integer16, IntoValue, Mark, concatenations, conversions,
+};
 use crate::error::BuildErrorKind;
 use crate::expr::Data;
 use crate::set::{Anonymous, Element, IntoElement, Key, KeyFor, KeyPart, MapValue, Set, SetFlags};
@@ -105,6 +107,20 @@ fn together(parts: Box<[(Operand, u32)]>) -> AnOperand {
 
 /// A number is a mark where one is set (`ct mark set numgen inc mod 4`).
 impl<A> IntoOperand<Mark> for Field<HostInteger32, A> {
+    fn into_operand(self) -> AnOperand {
+        AnOperand(Operand::Field(self.source))
+    }
+}
+
+/// A number of two bytes is a mark where one is set (`meta mark set ct zone`).
+impl<A> IntoOperand<Mark> for Field<HostInteger16, A> {
+    fn into_operand(self) -> AnOperand {
+        AnOperand(Operand::Field(self.source))
+    }
+}
+
+/// A number is written into a header in network order (`tcp option maxseg size set rt mtu`).
+impl<A> IntoOperand<Integer16> for Field<HostInteger16, A> {
     fn into_operand(self) -> AnOperand {
         AnOperand(Operand::Field(self.source))
     }

@@ -3,7 +3,7 @@
 use super::matching::Container;
 use crate::datum::{DataType, L4Proto};
 use crate::error::BuildErrorKind;
-use crate::expr::{Base, CtDirection, CtKey, Data, Expr, Hash, MetaKey, Reg};
+use crate::expr::{Base, CtDirection, CtKey, Data, Expr, Hash, Inner, MetaKey, Reg};
 use crate::userdata::{FieldOf, Typeof};
 use crate::wire::{Family, order};
 
@@ -13,6 +13,8 @@ pub(crate) struct Source {
     /// nft's name for the field.
     pub(crate) name: &'static str,
     pub(crate) load: Load,
+    /// The tunnel whose packet has it, if it is not that of the tunnel itself.
+    pub(crate) tunnel: Option<Tunnel>,
     pub(crate) needs: Needs,
     pub(crate) tells: Tells,
     /// The type of its values.
@@ -162,6 +164,11 @@ impl Header {
     pub(crate) const ARP: Self = Self(15);
     pub(crate) const VLAN: Self = Self(16);
     pub(crate) const ETHER: Self = Self(17);
+    // These are of nft 1.0.7 and later.
+    pub(crate) const VXLAN: Self = Self(18);
+    pub(crate) const GENEVE: Self = Self(19);
+    pub(crate) const GRE: Self = Self(20);
+    pub(crate) const GRETAP: Self = Self(21);
 
     /// Of what kind the checksum is that covers the header (`enum nft_payload_csum_types`), and where; none if the
     /// kernel does not mend it.
@@ -184,6 +191,51 @@ impl Header {
     }
 }
 
+/// What carries another packet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) enum Tunnel {
+    Vxlan,
+    Geneve,
+    Gre,
+    Gretap,
+}
+
+impl Tunnel {
+    /// nft's word for it.
+    pub(super) const fn word(self) -> &'static str {
+        match self {
+            Self::Vxlan => "vxlan",
+            Self::Geneve => "geneve",
+            Self::Gre => "gre",
+            Self::Gretap => "gretap",
+        }
+    }
+
+    pub(super) const fn header(self) -> Header {
+        match self {
+            Self::Vxlan => Header::VXLAN,
+            Self::Geneve => Header::GENEVE,
+            Self::Gre => Header::GRE,
+            Self::Gretap => Header::GRETAP,
+        }
+    }
+
+    /// Whether there is an Ethernet header before the inner packet.
+    pub(super) const fn has_frames(self) -> bool {
+        !matches!(self, Self::Gre)
+    }
+
+    /// Evaluates an expression on what the tunnel carries.
+    pub(super) fn look(self, expr: impl Into<Expr>) -> Inner {
+        match self {
+            Self::Vxlan => Inner::vxlan(expr),
+            Self::Geneve => Inner::geneve(expr),
+            Self::Gre => Inner::gre(expr),
+            Self::Gretap => Inner::gretap(expr),
+        }
+    }
+}
+
 /// What a packet has to be so that the field means what its name says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Needs {
@@ -198,8 +250,8 @@ pub(crate) enum Needs {
     Control(Family, L4Proto),
     /// A message of a control protocol that is of one of these types.
     Message(Family, L4Proto, &'static [u8]),
-    /// A table of the network layer: elsewhere the kernel tells the family of the table.
-    IpTable,
+    /// A table of one of these families: elsewhere the kernel does not know it, or knows something else.
+    Tables(&'static [Family]),
     /// A frame with an Ethernet header.
     Ether,
     /// A frame with a VLAN tag behind its Ethernet header.
@@ -207,6 +259,9 @@ pub(crate) enum Needs {
     /// A protocol with ports: the author has to say which.
     Ports,
 }
+
+/// The families of the network layer.
+pub(super) const IP_TABLES: Needs = Needs::Tables(&[Family::INET, Family::IP, Family::IP6]);
 
 /// What a test of the field for equality says about the packet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -218,6 +273,8 @@ pub(crate) enum Tells {
     EtherType,
     /// The protocol of the transport layer.
     Transport,
+    /// The protocol of the transport layer that the packet's connection is of.
+    CtTransport,
     /// The type of a message of a control protocol.
     MessageType,
     /// The hardware type of the incoming interface.
@@ -238,6 +295,21 @@ pub(crate) enum BitOp {
 }
 
 impl Source {
+    /// Makes it a field of what a tunnel carries.
+    pub(super) fn enter(&mut self, tunnel: Tunnel) {
+        match &mut self.load {
+            Load::Concatenation(parts) => return parts.iter_mut().for_each(|part| part.enter(tunnel)),
+            Load::Payload { base: Base::LINK, .. } if !tunnel.has_frames() => {}
+            Load::Payload { .. } | Load::Meta(MetaKey::PROTOCOL | MetaKey::L4PROTO) if self.tunnel.is_none() => {
+                self.tunnel = Some(tunnel);
+                return;
+            }
+            _ => {}
+        }
+        let mistake = BuildErrorKind::NotInTunnel(self.name, tunnel.word());
+        self.ops.push(BitOp::Mistake(Box::new(mistake)));
+    }
+
     /// Adds `(value & mask) ^ xor`, as one step with the one before if that is of the same kind.
     pub(crate) fn mask_xor(&mut self, mask: &Data, xor: &Data) {
         let Some(BitOp::MaskXor { mask: before, xor: inverted }) = self.ops.last_mut() else {
@@ -278,6 +350,9 @@ impl Source {
         match (set?, self.placing()) {
             (Container::Own(set), Some(bits)) => {
                 set.with_keys(bits.loaded.into(), |key| self.place(key)).map(Container::Own)
+            }
+            (Container::Own(set), None) if !matches!(self.load, Load::Concatenation(_)) => {
+                Ok(Container::Own(set.of_kind(self.kind)))
             }
             (set, _) => Ok(set),
         }
@@ -324,6 +399,7 @@ impl Source {
     }
 
     fn type_of(&self) -> FieldOf {
+        let inner = self.tunnel.map(|tunnel| tunnel.header().0.into());
         let plain = match &self.load {
             Load::Payload { base, offset, header: Header::NONE, .. } => {
                 // nft counts its bases from one.
@@ -333,9 +409,9 @@ impl Source {
             Load::Payload { header, field, .. } => {
                 let len = self.bit_len();
                 let bits = (self.kind == DataType::INTEGER).then_some(len);
-                Typeof::Payload { header: header.0.into(), field: (*field).into(), raw: None, bits, inner: None }
+                Typeof::Payload { header: header.0.into(), field: (*field).into(), raw: None, bits, inner }
             }
-            Load::Meta(key) => Typeof::Meta { key: *key, inner: None },
+            Load::Meta(key) => Typeof::Meta { key: *key, inner },
             Load::Ct(key, direction) => {
                 Typeof::Ct { key: *key, direction: direction.map(|direction| direction.get().into()) }
             }

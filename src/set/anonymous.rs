@@ -108,6 +108,11 @@ impl Anonymous {
         Ok(self)
     }
 
+    /// The same with another type of keys: nft's for what has names of another type here.
+    pub(crate) fn of_kind(self, kind: DataType) -> Self {
+        Self { kind, ..self }
+    }
+
     /// Refuses objects of another table than the rule's.
     pub(crate) fn check_objects(&self, table: &TableRef) -> Result<(), BuildErrorKind> {
         let mut objects = self.objects.iter().flat_map(|objects| objects.iter());

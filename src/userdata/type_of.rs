@@ -184,7 +184,7 @@ impl Typeof {
             Self::Payload { .. } | Self::Exthdr { .. } | Self::Ct { key: NFT_CT_PROTOCOL, .. } => {
                 Some(ByteOrder::Network)
             }
-            Self::Meta { .. } | Self::Ct { .. } => Some(ByteOrder::Host),
+            Self::Meta { .. } | Self::Ct { .. } | Self::Socket(_) => Some(ByteOrder::Host),
             _ => None,
         }
     }

@@ -18,6 +18,8 @@ const NOT_WRITTEN: &[&str] = &["Compat", "NormalizedRule", "Rule", "RuleInfo"];
 
 /// What is there, and has no pair.
 const WITHOUT_PAIR: &[(&str, &str)] = &[
+    ("meta::broute(", "is unknown to nft 1.0.6"),
+    ("socket::cgroupv2(", "is of a control group of the machine"),
     (".exprs(", "looks at a rule"),
     (".normalized(", "looks at a rule"),
     (".compat(", "is of no use but to the expressions of xtables"),

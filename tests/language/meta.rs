@@ -4,7 +4,7 @@ use std::time::{Duration, SystemTime};
 
 use nftlink::Interval;
 use nftlink::datum::{ClassId, Day, EtherType, Hour, IfName, IfType, L4Proto, PktType};
-use nftlink::field::{Field, meta};
+use nftlink::field::{Field, concat, meta};
 
 use super::comparisons::*;
 use super::ether::NO_SUCH;
@@ -21,7 +21,7 @@ pub(super) fn pairs() -> Vec<Pair> {
     // Where nothing but IPv6 is seen, IPv4 is a contradiction.
     let is_possible = |pair: &Pair| !["meta nfproto ipv4", "meta nfproto { ipv4 }"].contains(&pair.nft());
     let families = each(families, |pair| if is_possible(&pair) { pair.also_in(Family::IP6, USELESS) } else { pair });
-    all([of_packets(), protocols, families, set()])
+    all([of_packets(), of_bridges(), of_vrfs(), of_times(), protocols, families, set()])
 }
 
 fn of_packets() -> Vec<Pair> {
@@ -40,6 +40,9 @@ fn of_packets() -> Vec<Pair> {
         names("oifname", meta::oifname()),
         plain("meta iiftype", meta::iiftype(), [("ether", IfType::ETHER), ("loopback", IfType::LOOPBACK)]),
         plain("meta oiftype", meta::oiftype(), [("ether", IfType::ETHER), ("loopback", IfType::LOOPBACK)]),
+        names("meta iifkind", meta::iifkind()),
+        names("meta oifkind", meta::oifkind()),
+        vec![is("meta ipsec exists", meta::ipsec().exists()), is("meta ipsec missing", meta::ipsec().missing())],
         ordered("meta skuid", meta::skuid(), two!(12345, 54321)),
         ordered("meta skgid", meta::skgid(), two!(12345, 54321)),
         ordered("meta rtclassid", meta::rtclassid(), two!(5, 256)),
@@ -61,6 +64,51 @@ fn of_packets() -> Vec<Pair> {
     .into_iter()
     .flatten()
     .collect()
+}
+
+/// No chain that has a hook takes these in other families.
+fn of_vrfs() -> Vec<Pair> {
+    let mut pairs = ordered("meta sdif", meta::sdif(), [("\"lo\"", 1.into()), ("5", 5.into())]);
+    pairs.extend(names("meta sdifname", meta::sdifname()));
+    pairs.push(is(
+        "meta sdif . meta sdifname { 5 . \"vrf0\" }",
+        concat((meta::sdif(), meta::sdifname())).one_of([(5, "vrf0")]),
+    ));
+    [Family::ARP, Family::BRIDGE, Family::NETDEV]
+        .into_iter()
+        .fold(pairs, |pairs, family| each(pairs, |pair| pair.not_in(family, "only chains without a hook take it")))
+}
+
+/// nft sends this in all families, and no kernel takes it but in this one.
+fn of_bridges() -> Vec<Pair> {
+    [
+        names("meta ibrname", meta::ibrname()),
+        names("meta obrname", meta::obrname()),
+        ordered("meta ibrpvid", meta::ibrpvid(), two!(5, 256)),
+        plain("meta ibrvproto", meta::ibrvproto(), [("8021q", EtherType::VLAN), ("8021ad", EtherType::VLAN_AD)]),
+        vec![is(
+            "meta ibrpvid . meta ibrname { 5 . \"br0\" }",
+            concat((meta::ibrpvid(), meta::ibrname())).one_of([(5, "br0")]),
+        )],
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
+}
+
+/// Nights begin on one day and end on the next. nft's `"22:00"-"06:00"` lacks the first second and the last.
+fn of_times() -> Vec<Pair> {
+    let night = || Hour::new(22, 0)..=Hour::new(6, 0);
+    vec![
+        is("meta hour != \"06:00:01\"-\"21:59:59\"", meta::hour().in_range(night())),
+        is("meta hour \"06:00:01\"-\"21:59:59\"", meta::hour().not_in_range(night())),
+        is(
+            "meta day . meta hour { \"Monday\" . \"09:00\" }",
+            concat((meta::day(), meta::hour())).one_of([(Day::MONDAY, Hour::new(9, 0))]),
+        ),
+        is("meta priority none", meta::priority().eq(ClassId::NONE)),
+        is("meta priority root", meta::priority().eq(ClassId::ROOT)),
+    ]
 }
 
 /// What only tables of several protocols can ask.
@@ -114,6 +162,8 @@ fn set() -> Vec<Pair> {
         does("meta mark set meta mark << 4", Rule::new().set(meta::mark(), meta::mark().shl(4))),
         does("meta mark set meta mark >> 4", Rule::new().set(meta::mark(), meta::mark().shr(4))),
         does("meta priority set 1:2", Rule::new().set(meta::priority(), ClassId::of(1, 2))),
+        does("meta priority set root", Rule::new().set(meta::priority(), ClassId::ROOT)),
+        does("meta pkttype set host", Rule::new().set(meta::pkttype(), PktType::UNICAST)),
         does("meta nftrace set 1", Rule::new().set(meta::nftrace(), 1)),
     ]
 }

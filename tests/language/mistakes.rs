@@ -4,12 +4,13 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 use std::ops::RangeInclusive;
 
 use nftlink::datum::{
-    Bytes, EtherType, Hour, IcmpCode, IcmpType, Icmpv6Code, IcmpxCode, IfIndex, Integer8, Integer16, Integer32,
-    L4Proto, Port,
+    Bytes, EtherType, FibAddrType, Hour, IcmpCode, IcmpType, Icmpv6Code, IcmpxCode, IfIndex, Integer8, Integer16,
+    Integer32, L4Proto, Port,
 };
 use nftlink::expr::{Counter, Limit, Log, LogFlags, LogLevel, Quota, Synproxy, Verdict};
 use nftlink::field::{
-    arp, concat, ct, dccp, ether, hbh, icmp, icmpv6, igmp, ip, ip6, meta, numgen, raw, rt0, sctp, srh, tcp, udp, vlan,
+    arp, concat, ct, dccp, ether, fib, hbh, icmp, icmpv6, igmp, ip, ip6, ipsec, meta, numgen, osf, raw, rt, rt0, sctp,
+    socket, srh, tcp, tunnel, udp, vlan,
 };
 use nftlink::{AsRule, Interval, Meter, NatTarget, QueueTarget, RejectWith, RuleBuilder, TproxyTarget};
 
@@ -110,8 +111,29 @@ pub(super) fn what_makes_no_sense_is_refused() {
     let with = when(udp::dport().eq(1)).reject_with(RejectWith::TcpReset);
     excluded(Family::INET, with, ["reject with tcp reset", "tcp", "udp"]);
 
+    const NO_SOCKET: &[Family] = &[Family::ARP, Family::BRIDGE, Family::NETDEV];
+    const NO_BRIDGE: &[Family] = &[Family::INET, Family::IP, Family::IP6, Family::ARP, Family::NETDEV];
+    does_not_exist(NO_SOCKET, "socket mark", when(socket::mark().eq(1)));
+    does_not_exist(NO_SOCKET, "ipsec reqid", when(ipsec::out().reqid().eq(1)));
+    does_not_exist(NO_SOCKET, "fib type", when(fib::daddr().and_oif().fib_type().eq(FibAddrType::LOCAL)));
+    does_not_exist(&[Family::ARP, Family::BRIDGE], "fib oif", when(fib::daddr().oif().missing()));
+    does_not_exist(&[Family::ARP, Family::NETDEV], "rt classid", when(rt::classid().eq(1)));
+    does_not_exist(&[Family::IP6, Family::BRIDGE], "rt ip nexthop", when(rt::ip_nexthop().eq(A)));
+    does_not_exist(&[Family::IP, Family::BRIDGE], "rt ip6 nexthop", when(rt::ip6_nexthop().eq(V6)));
+    does_not_exist(&[Family::IP6, Family::NETDEV], "osf name", when(osf::name().eq("Linux")));
+    does_not_exist(NO_BRIDGE, "meta ibrname", when(meta::ibrname().eq("br0")));
+    does_not_exist(NO_BRIDGE, "meta broute", Rule::new().set(meta::broute(), 1));
+    does_not_exist(&[Family::INET, Family::BRIDGE], "tunnel id", when(tunnel::id().eq(1)));
+
     let inet = |rule, says| refused(Family::INET, rule, says);
     inet(when(ct::original::proto_src().eq(1)), "ct original proto-src needs a match on tcp or udp before it");
+    // nft could not list it: it would not know that it is a port.
+    let connection = when(ct::protocol().eq(L4Proto::TCP)).when(ct::original::proto_src().eq(1));
+    inet(connection, "ct original proto-src needs a match on tcp or udp before it");
+    inet(when(ct::label().eq(128)), "\"128\" is no connection label: the last is 127");
+    inet(when(ct::helper().eq("")), "\"\" is no name of a helper: it is empty");
+    inet(when(socket::cgroupv2(256).eq(1)), "a cgroup level of 256: the kernel takes 0 to 255");
+    inet(when(ipsec::ipsec_in().spnum(6).spi().eq(1)), "an ipsec spnum of 6: the kernel takes 0 to 5");
     inet(when(ip::saddr().in_prefix(A, 33)), "a prefix length of 33 bits: the address has 32");
     inet(when(tcp::dport().in_range(RangeInclusive::new(20, 10))), "the range 20-10 ends before it starts");
     inet(

@@ -23,13 +23,16 @@ mod dynamic;
 mod esp;
 mod ether;
 mod exthdr;
+mod fib;
 mod field_sets;
+mod hash;
 mod host;
 mod icmp;
 mod igmp;
 mod ip;
 mod ip6;
 mod ip_option;
+mod ipsec;
 mod keys;
 mod limit;
 mod log;
@@ -38,12 +41,15 @@ mod meta;
 mod meter;
 mod nat;
 mod objects;
+mod osf;
 mod parts;
 mod queue;
 mod raw;
 mod reject;
+mod rt;
 mod sctp;
 mod sets;
+mod socket;
 mod statements;
 mod synproxy;
 mod table_sets;
@@ -51,6 +57,7 @@ mod tcp;
 mod tcp_option;
 mod tproxy;
 mod translations;
+mod tunnels;
 mod udplite;
 mod values;
 mod vlan;
@@ -94,6 +101,12 @@ pub(super) fn main() -> ExitCode {
         lesson!(arp),
         lesson!(meta),
         lesson!(ct),
+        lesson!(fib),
+        lesson!(rt),
+        lesson!(socket).requires(support::linux_5_11),
+        lesson!(osf),
+        lesson!(ipsec),
+        lesson!(hash),
         lesson!(bits),
         lesson!(parts),
         lesson!(adjacent),
@@ -121,6 +134,9 @@ pub(super) fn main() -> ExitCode {
     let others = [
         test!(sets::a_choice_of_nothing_is_kept).needs_nft(),
         test!(table_sets::plain_numbers_are_turned_round_for_sets_of_intervals),
+        test!(tunnels::rules_look_into_tunnels_as_nft_does),
+        test!(tunnels::packets_in_tunnels_have_their_own_protocols),
+        test!(tunnels::bytecode_is_that_of_newer_nft).requires(tunnels::corpus),
         test!(field_sets::a_map_to_objects_is_listed).needs_nft(),
         test!(translations::what_nft_gets_wrong_is_sent_right),
         test!(mistakes::what_makes_no_sense_is_refused),

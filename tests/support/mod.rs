@@ -371,6 +371,11 @@ pub fn kernel_asks_for_routes_after_routing() -> Result<(), String> {
     since((5, 18), "interface of a route at input and forward")
 }
 
+/// For what tunnels carry.
+pub fn linux_6_2() -> Result<(), String> {
+    since((6, 2), "look into tunnels")
+}
+
 /// For other devices of a chain.
 pub fn linux_6_4() -> Result<(), String> {
     since((6, 4), "other devices of a chain")

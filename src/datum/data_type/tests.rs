@@ -212,6 +212,20 @@ const WORDS: &[(DataType, &[(u64, &str)])] = &[
             (0x38, "cs7"),
         ],
     ),
+    (
+        DataType::FIB_ADDRTYPE,
+        &[
+            (0x0, "unspec"),
+            (0x1, "unicast"),
+            (0x2, "local"),
+            (0x3, "broadcast"),
+            (0x4, "anycast"),
+            (0x5, "multicast"),
+            (0x6, "blackhole"),
+            (0x7, "unreachable"),
+            (0x8, "prohibit"),
+        ],
+    ),
     (DataType::ECN, &[(0x0, "not-ect"), (0x1, "ect1"), (0x2, "ect0"), (0x3, "ce")]),
     (
         DataType::CT_EVENT,
@@ -351,7 +365,7 @@ fn bytes_that_sort_are_turned_back_by_the_order_of_their_type() {
 #[test]
 fn what_converts_has_the_layout_of_its_type_and_reads_itself() {
     fn check<V: Datum + PartialEq>(value: V) {
-        if ![DataType::INTEGER, DataType::BITMASK].contains(&V::TYPE) {
+        if ![DataType::BITMASK, DataType::INTEGER, DataType::STRING].contains(&V::TYPE) {
             assert_eq!((V::TYPE.len(), V::TYPE.order()), (Some(V::LEN), V::ORDER), "{value:?}");
         }
         let data = value.to_data().unwrap();
