@@ -18,25 +18,25 @@ pub(crate) type ImpliedSet = (Anonymous, Source);
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Link {
     /// How many tags there are at least.
-    tags: u16,
+    tags: u32,
     /// How many the rest of the rule says that there are.
-    ahead: u16,
+    ahead: u32,
 }
 
 impl Link {
     /// Where the type of an Ethernet frame is.
     pub(super) const TYPE: u32 = 12;
     /// Bytes of a tag: priority and number, and the type of what is behind.
-    const TAG: u16 = 4;
+    const TAG: u32 = 4;
 
     /// Where the type is of what is behind the tags, if there are any.
     pub(super) fn type_behind_tags(self) -> Option<u32> {
         let tags = self.tags.max(self.ahead);
-        (tags > 0).then(|| Self::TYPE + u32::from(tags * Self::TAG))
+        (tags > 0).then(|| Self::TYPE + tags * Self::TAG)
     }
 
     /// How far behind the first tag the innermost one is.
-    fn innermost(self) -> u16 {
+    fn innermost(self) -> u32 {
         self.tags.saturating_sub(1) * Self::TAG
     }
 }
@@ -67,7 +67,7 @@ impl Context<'_> {
     pub(super) fn offset(&self, source: &Source) -> u32 {
         let link = if source.tunnel == self.tunnel { self.link } else { self.other.link };
         match source.load {
-            Load::Payload { offset, .. } if source.is_of_tag() => (offset + link.innermost()).into(),
+            Load::Payload { offset, .. } if source.is_of_tag() => u32::from(offset) + link.innermost(),
             Load::Payload { offset, .. } => offset.into(),
             _ => 0,
         }

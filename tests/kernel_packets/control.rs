@@ -20,6 +20,12 @@ const V6: IpAddr = LOOPBACKS[1];
 
 // ---- ICMP ----
 
+/// Whether a message is an echo or its answer: what others have in place of its number is something else.
+fn is_echo(p: &Packet) -> bool {
+    let echoes: [u8; 2] = if p.protocol == L4Proto::ICMP { [8, 0] } else { [128, 129] };
+    echoes.contains(&p.body[0])
+}
+
 pub(super) fn icmp_messages_match_by_type_code_id_and_sequence() {
     let mut conn = Conn::open().unwrap();
     let sender = Sender::new();
@@ -57,9 +63,9 @@ pub(super) fn icmp_messages_match_by_type_code_id_and_sequence() {
             says(icmp::code().ne(IcmpCode::PORT_UNREACHABLE), move |p: &Packet| is(p) && code(p) != 3),
             says(icmp::code().in_range(2..=4), move |p: &Packet| is(p) && (2..=4).contains(&code(p))),
             says(icmp::code().in_set(&codes), move |p: &Packet| is(p) && (3..=4).contains(&code(p))),
-            says(icmp::id().eq(0x0102), move |p: &Packet| is(p) && p.word(4) == 0x0102),
-            says(icmp::sequence().eq(7), move |p: &Packet| is(p) && p.word(6) == 7),
-            says(icmp::sequence().gt(7), move |p: &Packet| is(p) && p.word(6) > 7),
+            says(icmp::id().eq(0x0102), move |p: &Packet| is(p) && is_echo(p) && p.word(4) == 0x0102),
+            says(icmp::sequence().eq(7), move |p: &Packet| is(p) && is_echo(p) && p.word(6) == 7),
+            says(icmp::sequence().gt(7), move |p: &Packet| is(p) && is_echo(p) && p.word(6) > 7),
         ];
         (table, kinds, codes, rules)
     };
@@ -99,8 +105,8 @@ pub(super) fn icmpv6_messages_match_by_type_code_id_and_sequence() {
         says(icmpv6::icmpv6_type().in_range(1..=128), move |p: &Packet| is(p) && kind(p) <= 128),
         says(icmpv6::code().eq(Icmpv6Code::PORT_UNREACHABLE), move |p: &Packet| is(p) && code(p) == 4),
         says(icmpv6::code().ge(Icmpv6Code::ADDR_UNREACHABLE), move |p: &Packet| is(p) && code(p) >= 3),
-        says(icmpv6::id().eq(0x0102), move |p: &Packet| is(p) && p.word(4) == 0x0102),
-        says(icmpv6::sequence().eq(0x0700), move |p: &Packet| is(p) && p.word(6) == 0x0700),
+        says(icmpv6::id().eq(0x0102), move |p: &Packet| is(p) && is_echo(p) && p.word(4) == 0x0102),
+        says(icmpv6::sequence().eq(0x0700), move |p: &Packet| is(p) && is_echo(p) && p.word(6) == 0x0700),
     ];
     for table in tables::<Ipv6Addr>() {
         let family = table.at().family();

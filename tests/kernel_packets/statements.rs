@@ -458,7 +458,11 @@ pub(super) fn written_icmp_headers_have_right_checksums() {
                 answers(40).counter().accept(),
                 asks(20).set(icmp::id(), 21).accept(),
                 asks(30).set(icmp::sequence(), 0x0505).accept(),
-                asks(40).set(icmp::icmp_type(), IcmpType::ECHO_REQUEST).set(icmp::code(), 0).accept(),
+                Rule::new()
+                    .when(icmp::icmp_type().eq(200))
+                    .set(icmp::icmp_type(), IcmpType::ECHO_REQUEST)
+                    .set(icmp::code(), 0)
+                    .accept(),
             ])
         } else {
             let asks = |id: u16| Rule::new().when(icmpv6::id().eq(id));
@@ -470,7 +474,11 @@ pub(super) fn written_icmp_headers_have_right_checksums() {
                 answers(40).counter().accept(),
                 asks(20).set(icmpv6::id(), 21).accept(),
                 asks(30).set(icmpv6::sequence(), 0x0505).accept(),
-                asks(40).set(icmpv6::icmpv6_type(), Icmpv6Type::ECHO_REQUEST).set(icmpv6::code(), 0).accept(),
+                Rule::new()
+                    .when(icmpv6::icmpv6_type().eq(200))
+                    .set(icmpv6::icmpv6_type(), Icmpv6Type::ECHO_REQUEST)
+                    .set(icmpv6::code(), 0)
+                    .accept(),
             ])
         };
         let sender = Sender::new();
