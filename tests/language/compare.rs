@@ -148,7 +148,7 @@ impl<'a> InFamily<'a> {
             if said.refusal.is_empty() {
                 return fates;
             }
-            let is_sent = !Sent::of_nft(&said.printed).rules.is_empty();
+            let is_sent = Sent::has_rules(&said.printed);
             let first_pair = self.head().lines().count();
             let mut gone = Vec::new();
             let before = left.len() + self.declarations.len();
