@@ -19,7 +19,8 @@
 use std::backtrace::{Backtrace, BacktraceStatus};
 use std::collections::BTreeMap;
 use std::env;
-use std::io::Write as _;
+use std::fs::File;
+use std::io::{Read as _, Seek as _, Write as _};
 use std::panic::{self, resume_unwind};
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, Output, Stdio};
@@ -29,6 +30,7 @@ use std::thread;
 use libtest_mimic::{Arguments, Failed, Trial};
 use nftlink::expr::{Meta, MetaKey, Reg};
 use nftlink::{Batch, Conn, Errno, Hook, Priority, Rule, Table};
+use nix::sys::memfd::{MFdFlags, memfd_create};
 
 #[path = "../../examples/lab/mod.rs"]
 pub mod lab;
@@ -286,12 +288,15 @@ fn expect_success(what: &[&str], output: &Output) -> String {
 #[track_caller]
 fn run_nft(arguments: &[&str], stdin: &str) -> Output {
     let nft = nft_path().expect("nft not found; mark the test with `.needs_nft()`");
+    // nft writes its listings word by word: each would wake the reader of a pipe, which an emulated machine does slowly.
+    let printed = memfd_create(c"nft", MFdFlags::MFD_CLOEXEC).expect("files can be in memory");
+    let mut printed = File::from(printed);
     let mut child = Command::new(nft)
         .args(arguments)
         // Times of the day are of this time zone.
         .env("TZ", "UTC")
         .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
+        .stdout(printed.try_clone().expect("a file can be had twice"))
         .stderr(Stdio::piped())
         .spawn()
         .expect("nft can be started");
@@ -299,7 +304,9 @@ fn run_nft(arguments: &[&str], stdin: &str) -> Output {
     // nft reads all of its script before it prints; if it doesn't read it, it says why.
     let _ = pipe.write_all(stdin.as_bytes());
     drop(pipe);
-    child.wait_with_output().expect("nft can be waited for")
+    let mut output = child.wait_with_output().expect("nft can be waited for");
+    printed.rewind().and_then(|()| printed.read_to_end(&mut output.stdout)).expect("files in memory can be read");
+    output
 }
 
 fn nft_path() -> Option<&'static Path> {
