@@ -238,15 +238,6 @@ impl<V: Datum, A> Field<V, A> {
         self.compare(CmpOp::NEQ, value)
     }
 
-    fn compare(&self, op: CmpOp, value: impl IntoValue<V>) -> Match {
-        match value.into_value().to_data() {
-            Ok(data) => self.test(Test::Cmp { op, data, swap: false }),
-            Err(error) => self.test(error.into()),
-        }
-    }
-}
-
-impl<V, A> Field<V, A> {
     /// Is equal to another field of the packet: what nft has no words for, and cannot list (Linux 6.13).
     ///
     /// ```
@@ -264,6 +255,15 @@ impl<V, A> Field<V, A> {
         self.test(Test::Field { other: Box::new(other.source), not: true })
     }
 
+    fn compare(&self, op: CmpOp, value: impl IntoValue<V>) -> Match {
+        match value.into_value().to_data() {
+            Ok(data) => self.test(Test::Cmp { op, data, swap: false }),
+            Err(error) => self.test(error.into()),
+        }
+    }
+}
+
+impl<V, A> Field<V, A> {
     /// Is in a set of the rule's table: of values, or of intervals of them.
     pub fn in_set(&self, set: impl SetFor<V>) -> Match {
         self.test(Test::In { set: set.container().0, not: false })
