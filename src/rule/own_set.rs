@@ -54,8 +54,10 @@ impl Step {
                 false
             }
             Self::Flow(_) | Self::Verdict(_) | Self::ToChain(..) | Self::ToOwn(..) | Self::Reject(_) => false,
-            // It is looked at closely.
-            _ => true,
+            Self::Nat(nat) => nat.implies_set(),
+            Self::Redirecting(statement) => statement.implies_set(),
+            Self::Queue(to) => to.implies_set(),
+            Self::Meter(meter) => meter.implies_set(),
         }
     }
 
