@@ -246,6 +246,13 @@ impl<V: Datum, A> Field<V, A> {
     ///
     /// let same = Rule::new().when(tcp::sport().eq_field(tcp::dport())).drop();
     /// ```
+    ///
+    /// Fields taken together are compared one by one; as a whole they do not compile:
+    ///
+    /// ```compile_fail,E0599
+    /// # use nftlink::field::{concat, ip, tcp};
+    /// concat((ip::saddr(), tcp::sport())).eq_field(concat((ip::daddr(), tcp::dport())));
+    /// ```
     pub fn eq_field<B>(&self, other: Field<V, B>) -> Match {
         self.test(Test::Field { other: Box::new(other.source), not: false })
     }
