@@ -13,6 +13,14 @@
 //! | `iifname "eth0"` | `meta::iifname().eq("eth0")` |
 //! | `iifname "eth*"` | `meta::iifname().starts_with("eth")` |
 //!
+//! | `ip dscp af21` | `ip::dscp().eq(Dscp::AF21)` |
+//! | `tcp option maxseg size < 1000` | `tcp::option::maxseg::size().lt(1000)` |
+//! | `ip saddr . tcp dport { 192.0.2.1 . 22 }` | `concat((ip::saddr(), tcp::dport())).one_of([(address, 22)])` |
+//! | `fib saddr . iif oif missing` | `fib::saddr().and_iif().oif().missing()` |
+//! | `vxlan ip saddr 10.0.0.1` | `vxlan::inner(ip::saddr()).eq(address)` |
+//!
+//! [`guide::nft_to_nftlink`](crate::guide::nft_to_nftlink) lists every word of nft with its Rust.
+//!
 //! What nft tests without being told is the library's work, too: in a table of family inet
 //! `tcp::dport()` looks at TCP packets only, `ip::saddr()` at IPv4 packets only.
 
