@@ -246,15 +246,6 @@ impl<V: Datum, A> Field<V, A> {
         self.compare(CmpOp::NEQ, value)
     }
 
-    fn compare(&self, op: CmpOp, value: impl IntoValue<V>) -> Match {
-        match value.into_value().to_data() {
-            Ok(data) => self.test(Test::Cmp { op, data, swap: false }),
-            Err(error) => self.test(error.into()),
-        }
-    }
-}
-
-impl<V, A> Field<V, A> {
     /// Is equal to another field of the packet: what nft has no words for, and cannot list (Linux 6.13).
     ///
     /// ```
@@ -262,6 +253,13 @@ impl<V, A> Field<V, A> {
     /// use nftlink::field::tcp;
     ///
     /// let same = Rule::new().when(tcp::sport().eq_field(tcp::dport())).drop();
+    /// ```
+    ///
+    /// Fields taken together are compared one by one; as a whole they do not compile:
+    ///
+    /// ```compile_fail,E0599
+    /// # use nftlink::field::{concat, ip, tcp};
+    /// concat((ip::saddr(), tcp::sport())).eq_field(concat((ip::daddr(), tcp::dport())));
     /// ```
     pub fn eq_field<B>(&self, other: Field<V, B>) -> Match {
         self.test(Test::Field { other: Box::new(other.source), not: false })
@@ -272,6 +270,15 @@ impl<V, A> Field<V, A> {
         self.test(Test::Field { other: Box::new(other.source), not: true })
     }
 
+    fn compare(&self, op: CmpOp, value: impl IntoValue<V>) -> Match {
+        match value.into_value().to_data() {
+            Ok(data) => self.test(Test::Cmp { op, data, swap: false }),
+            Err(error) => self.test(error.into()),
+        }
+    }
+}
+
+impl<V, A> Field<V, A> {
     /// Is in a set of the rule's table: of values, or of intervals of them.
     pub fn in_set(&self, set: impl SetFor<V>) -> Match {
         self.test(Test::In { set: set.container().0, not: false })

@@ -419,6 +419,11 @@ impl Nat {
         }
     }
 
+    /// Whether packets have to be of several types, for which nft has a set.
+    pub(super) fn implies_set(&self) -> bool {
+        self.operands().into_iter().flatten().any(Operand::implies_set)
+    }
+
     /// The maps that the rule has to itself for addresses and ports.
     pub(super) fn own_sets(&self) -> [Option<(&Anonymous, &Source)>; 2] {
         self.operands().map(|operand| operand?.own_set())
