@@ -20,7 +20,7 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 
 pub use bytes::Bytes;
 pub use conntrack::{CtEvents, CtLabel, CtState, CtStatus, Expiration};
-pub use convert::{IntoKey, IntoValue};
+pub use convert::{IntoKey, IntoMapped, IntoValue};
 pub(crate) use convert::{concatenations, conversions};
 pub use data_type::DataType;
 pub use header::{DccpPktType, Dscp, Ecn, MhType, TcpFlags};

@@ -86,7 +86,7 @@ impl NatTarget {
     ///
     /// let [office, shown] = [1, 2].map(|n| Interval::prefix(Ipv4Addr::new(10, n, 0, 0), 16));
     /// let rule = Rule::new().when(ip::saddr().one_of([office])).snat(NatTarget::prefix(shown));
-    /// let networks = ip::saddr().map::<Interval<Ipv4Addr>>([(office, shown)]);
+    /// let networks = ip::saddr().map([(office, shown)]);
     /// let rule = Rule::new().snat(NatTarget::prefix(networks));
     /// ```
     ///
