@@ -32,11 +32,6 @@ pub trait Fields {
 }
 
 /// A part of a concatenation: a field, or a value that is the same for all packets.
-#[diagnostic::on_unimplemented(
-    message = "`{Self}` is no part of a concatenation",
-    label = "a field is wanted here, or a value of an nft data type",
-    note = "a port is `Port::new(80)`, not a number"
-)]
 pub trait ConcatPart {
     /// The type of its values.
     type Value: Datum;

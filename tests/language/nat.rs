@@ -111,7 +111,7 @@ pub(super) fn declarations() -> Vec<Declaration> {
         declare("element servers { 22 : 10.0.0.1 }", |t, b| _ = b.add_elements(&servers(t), [(22, A)])),
         declare("map sockets { type inet_service : ipv4_addr . inet_service; }", |t, b| _ = b.add(&sockets(t))),
         declare("element sockets { 22 : 10.0.0.1 . 80 }", |t, b| {
-            _ = b.add_elements(&sockets(t), [(22, (A, Port::new(80)))])
+            _ = b.add_elements(&sockets(t), [(22, SocketAddrV4::new(A, 80))])
         }),
     ]
 }
