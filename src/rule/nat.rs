@@ -137,7 +137,8 @@ impl NatTarget {
 /// interval of those.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is nothing to translate to",
-    label = "a map to addresses, ports, intervals of them, or tuples of an address and a port is wanted here"
+    label = "a map to addresses, ports, intervals of them, or tuples of an address and a port is wanted here",
+    note = "of numbers the call says that they are ports: `.map::<Port>(…)`, `.map::<(Ipv4Addr, Port)>(…)`"
 )]
 pub trait NatValue: MapValue {
     #[doc(hidden)]
