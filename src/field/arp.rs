@@ -1,4 +1,16 @@
 //! ARP.
+//!
+//! ```
+//! use std::net::Ipv4Addr;
+//! use nftlink::Rule;
+//! use nftlink::datum::ArpOp;
+//! use nftlink::field::arp;
+//!
+//! // arp operation request arp daddr ip 192.0.2.1
+//! let asked = [arp::operation().eq(ArpOp::REQUEST), arp::daddr_ip().eq(Ipv4Addr::new(192, 0, 2, 1))];
+//! // arp saddr ether != 02:00:00:00:00:01 drop
+//! let spoofed = Rule::new().when(arp::saddr_ether().ne([2, 0, 0, 0, 0, 1])).drop();
+//! ```
 
 use std::net::Ipv4Addr;
 

@@ -2,6 +2,27 @@
 //!
 //! A packet without a connection matches none of these but [`state`], which is untracked or
 //! invalid for it.
+//!
+//! ```
+//! use std::net::Ipv4Addr;
+//! use nftlink::Rule;
+//! use nftlink::datum::{CtDirection, CtState, CtStatus};
+//! use nftlink::expr::Verdict;
+//! use nftlink::field::{ct, meta};
+//!
+//! // ct state vmap { established : accept, related : accept, invalid : drop }
+//! let verdicts =
+//!     [(CtState::ESTABLISHED, Verdict::ACCEPT), (CtState::RELATED, Verdict::ACCEPT), (CtState::INVALID, Verdict::DROP)];
+//! let known = Rule::new().vmap(ct::state(), verdicts);
+//! // ct direction reply ct original ip daddr 192.0.2.1
+//! let answers = [ct::direction().eq(CtDirection::REPLY), ct::original::ip_daddr().eq(Ipv4Addr::new(192, 0, 2, 1))];
+//! // ct status dnat accept
+//! let forwarded = Rule::new().when(ct::status().has(CtStatus::DNAT)).accept();
+//! // ct mark set meta mark
+//! let kept = Rule::new().set(ct::mark(), meta::mark());
+//! // ct original bytes > 1000000
+//! let large = ct::original::bytes().gt(1_000_000);
+//! ```
 
 use super::source::Tells;
 use super::{Field, Write};

@@ -1,4 +1,14 @@
 //! The Ethernet header.
+//!
+//! ```
+//! use nftlink::Rule;
+//! use nftlink::datum::EtherType;
+//! use nftlink::field::ether;
+//!
+//! // ether saddr 02:00:00:00:00:01 ether type ip accept
+//! let rule =
+//!     Rule::new().when(ether::saddr().eq([2, 0, 0, 0, 0, 1])).when(ether::ether_type().eq(EtherType::IP)).accept();
+//! ```
 
 use super::source::Tells;
 use super::{Field, Write};

@@ -1,4 +1,13 @@
 //! The fragment header of IPv6.
+//!
+//! ```
+//! use nftlink::field::{exthdr, frag};
+//!
+//! // exthdr frag exists
+//! let fragments = exthdr::frag().exists();
+//! // frag frag-off 0 frag more-fragments 1
+//! let first = [frag::frag_off().eq(0), frag::more_fragments().eq(true)];
+//! ```
 
 use super::Field;
 use super::exthdr::{FRAG, ipv6};

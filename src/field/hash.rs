@@ -24,7 +24,7 @@ pub fn jhash<V, A>(of: Field<V, A>, range: Range<u32>) -> Field<HostInteger32> {
     hashed(of, Hash::jenkins(Reg::R1, 0, modulus(&range), Reg::R1).offset(range.start))
 }
 
-/// [`jhash`] with a seed (`jhash ip saddr mod 2 seed 0xdeadbeef`): the same numbers in every ruleset.
+/// `jhash ip saddr mod 2 seed 0xdeadbeef`: [`jhash`] with a seed, for the same numbers in every ruleset.
 pub fn jhash_with_seed<V, A>(of: Field<V, A>, range: Range<u32>, seed: u32) -> Field<HostInteger32> {
     hashed(of, Hash::jenkins(Reg::R1, 0, modulus(&range), Reg::R1).offset(range.start).seed(seed))
 }

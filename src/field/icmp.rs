@@ -2,6 +2,18 @@
 //!
 //! A field that only messages of some types have is looked for in those alone, as nft does it: unless a rule says of
 //! which type its messages are, `icmp::id()` tests for echoes and their answers before.
+//!
+//! ```
+//! use nftlink::datum::{IcmpCode, IcmpType};
+//! use nftlink::field::icmp;
+//!
+//! // icmp type { echo-request, destination-unreachable }
+//! let known = icmp::icmp_type().one_of([IcmpType::ECHO_REQUEST, IcmpType::DESTINATION_UNREACHABLE]);
+//! // icmp code port-unreachable
+//! let closed = icmp::code().eq(IcmpCode::PORT_UNREACHABLE);
+//! // icmp id 7, which nft and this library take for that of an echo
+//! let ours = icmp::id().eq(7);
+//! ```
 
 use std::net::Ipv4Addr;
 

@@ -2,6 +2,16 @@
 //!
 //! A field that only messages of some types have is looked for in those alone, as nft does it: unless a rule says of
 //! which type its messages are, `icmpv6::id()` tests for echoes and their answers before.
+//!
+//! ```
+//! use nftlink::datum::Icmpv6Type;
+//! use nftlink::field::icmpv6;
+//!
+//! // icmpv6 type { nd-neighbor-solicit, nd-neighbor-advert }
+//! let neighbours = icmpv6::icmpv6_type().one_of([Icmpv6Type::ND_NEIGHBOR_SOLICIT, Icmpv6Type::ND_NEIGHBOR_ADVERT]);
+//! // icmpv6 mtu < 1280
+//! let small = icmpv6::mtu().lt(1280);
+//! ```
 
 use super::implied::types;
 use super::source::{Header, Needs, Tells};

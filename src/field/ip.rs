@@ -1,4 +1,19 @@
 //! The IPv4 header, and its [options](option).
+//!
+//! ```
+//! use std::net::Ipv4Addr;
+//! use nftlink::datum::{Dscp, L4Proto};
+//! use nftlink::field::ip;
+//!
+//! // ip saddr 192.168.0.0/16 ip protocol tcp
+//! let local = [ip::saddr().in_prefix(Ipv4Addr::new(192, 168, 0, 0), 16), ip::protocol().eq(L4Proto::TCP)];
+//! // ip ttl < 5
+//! let near = ip::ttl().lt(5);
+//! // ip dscp { af21, cs1 }
+//! let classes = ip::dscp().one_of([Dscp::AF21, Dscp::CS1]);
+//! // ip frag-off & 0x1fff != 0
+//! let later_fragments = ip::frag_off().and(0x1fff).ne(0);
+//! ```
 
 pub mod option;
 

@@ -1,4 +1,17 @@
 //! The IPv6 header.
+//!
+//! ```
+//! use std::net::Ipv6Addr;
+//! use nftlink::datum::L4Proto;
+//! use nftlink::field::ip6;
+//!
+//! // ip6 saddr fe80::/10
+//! let link_local = ip6::saddr().in_prefix(Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 0), 10);
+//! // ip6 nexthdr udp ip6 hoplimit 255
+//! let near = [ip6::nexthdr().eq(L4Proto::UDP), ip6::hoplimit().eq(255)];
+//! // ip6 flowlabel != 0
+//! let labelled = ip6::flowlabel().ne(0);
+//! ```
 
 use std::net::Ipv6Addr;
 

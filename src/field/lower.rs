@@ -82,8 +82,13 @@ impl<'a> Context<'a> {
         }
     }
 
-    /// Looks at the matches of a run, to merge what they compare.
-    pub(crate) fn plan<'m>(&mut self, matches: impl Iterator<Item = &'m Match> + Clone) {
+    /// Looks at the matches of a run, and with `rest` at what comes behind them and needs something, too, to merge
+    /// what they compare.
+    pub(crate) fn plan<'m>(
+        &mut self,
+        matches: impl Iterator<Item = &'m Match> + Clone,
+        rest: impl FnOnce(&mut Context<'_>, &mut Nowhere),
+    ) {
         self.merging = Merging::No;
         if !Plan::is_worthwhile(matches.clone()) {
             return;
@@ -91,6 +96,7 @@ impl<'a> Context<'a> {
         let (implied, merging) = (Vec::new(), Merging::Planned(Plan::default()));
         let mut ahead = Context { implied, merging, ..*self };
         matches.for_each(|matching| ahead.lower(matching, &mut Nowhere));
+        rest(&mut ahead, &mut Nowhere);
         if let Merging::Planned(plan) = ahead.merging {
             self.merging = Merging::Done(plan.merge());
         }
@@ -278,6 +284,11 @@ impl<'a> Context<'a> {
                 self.write_payload(field, (*base, self.offset(field), *header), value, sink);
             }
             Load::Expr(loaded) => match &loaded.expr {
+                Expr::Exthdr(_) if field.bits.is_some() => sink.fail(BuildErrorKind::BadValue {
+                    what: field.name,
+                    value: "bits".into(),
+                    reason: "the kernel sets whole bytes of an option",
+                }),
                 Expr::Exthdr(exthdr) if exthdr.op == ExthdrOp::TCPOPT => {
                     self.lower_operand(value, REG, sink);
                     if matches!(value, Operand::Field(value) if value.swaps) {
@@ -581,7 +592,7 @@ pub(super) fn contradiction(field: &'static str, wants: &impl ToString, has: &im
 }
 
 /// Takes nothing.
-struct Nowhere;
+pub(crate) struct Nowhere;
 
 impl Sink for Nowhere {
     fn put<E: Wire + Into<Expr>>(&mut self, _: E) {}
@@ -631,8 +642,14 @@ impl Context<'_> {
     /// Loads the value of a field.
     fn load(&self, source: &Source, reg: Reg, sink: &mut impl Sink) {
         self.load_bytes(source, reg, sink);
-        if let Some(bits) = source.bits {
-            shift(bits, source.len, reg, sink);
+        match source.bits {
+            Some(_) if source.len > Bits::MAX / 8 => sink.fail(BuildErrorKind::BadValue {
+                what: source.name,
+                value: format!("of {} bytes", source.len).into(),
+                reason: "bits are moved within four bytes",
+            }),
+            Some(bits) => shift(bits, source.len, reg, sink),
+            None => {}
         }
         for op in &source.ops {
             match op {
@@ -714,27 +731,33 @@ impl Context<'_> {
     }
 }
 
-/// Moves bits to where a value of `value_len` bytes has them.
+/// Moves bits to where a value of `value_len` bytes has them, four at most.
 fn shift(bits: Bits, value_len: u8, reg: Reg, sink: &mut impl Sink) {
-    if bits.shift == 0 && bits.loaded == value_len {
-        return;
-    }
+    let (shift, loaded) = (i32::from(bits.shift), i32::from(bits.loaded));
+    // The bytes that are loaded are as many as the value has, more of them or less, and both begin at the same place.
+    let right = shift + 8 * (i32::from(value_len) - loaded);
     // The kernel shifts words of four bytes in the host's order. nft leaves more than one byte as the header has them,
-    // and shifts into each byte what is not its own.
-    let turned = cfg!(target_endian = "little") && bits.loaded > 1;
-    let len = u32::from(bits.loaded);
-    if turned {
-        sink.put(Byteorder::new(ByteorderOp::NTOH, reg, len));
+    // and shifts into each byte what is not its own. It turns numbers of two bytes, of four and of eight.
+    let turns = cfg!(target_endian = "little");
+    let (right, ntoh, hton_len) = match (loaded, value_len) {
+        _ if right == 0 => return,
+        _ if !turns => (right, None, None),
+        (1, 1) => (shift, None, None),
+        (2 | 4, 1) => (shift, Some(loaded), None),
+        (2, 2) => (shift, Some(2), Some(2)),
+        _ => (right, Some(4), Some(4)),
+    };
+    if let Some(len) = ntoh {
+        sink.put(Byteorder::new(ByteorderOp::NTOH, reg, len.unsigned_abs()));
     }
-    // In the other order, what is left over of the loaded bytes is behind the value.
-    let behind = if cfg!(target_endian = "little") { 0 } else { 8 * i32::from(bits.loaded.saturating_sub(value_len)) };
-    match i32::from(bits.shift) - behind {
+    let len = ntoh.unwrap_or(loaded).unsigned_abs();
+    match right {
         0 => {}
-        right @ 1.. => sink.put(Bitwise { len, ..Bitwise::shr(reg, right.unsigned_abs()) }),
+        1.. => sink.put(Bitwise { len, ..Bitwise::shr(reg, right.unsigned_abs()) }),
         left => sink.put(Bitwise { len, ..Bitwise::shl(reg, left.unsigned_abs()) }),
     }
-    if turned && value_len > 1 {
-        sink.put(hton(reg, bits.loaded.into()));
+    if let Some(len) = hton_len {
+        sink.put(hton(reg, len));
     }
 }
 
@@ -743,8 +766,9 @@ fn prefix(context: &Context<'_>, source: &Source, address: &Data, len: u8, op: C
     let bytes = address.as_bytes();
     let whole = usize::from(len / 8);
     let whole_bytes = len % 8 == 0 && len > 0 && source.ops.is_empty();
+    let is_in_packet = whole_bytes && source.bits.is_none();
     match &source.load {
-        Load::Payload { base, .. } if whole_bytes => {
+        Load::Payload { base, .. } if is_in_packet => {
             sink.put_of(source.tunnel, Payload::load(*base, context.offset(source), whole as u32, REG));
         }
         _ => context.load(source, REG, sink),

@@ -59,6 +59,16 @@ impl Match {
         self.source.implies_set() || matches!(&self.test, Test::Field { other, .. } if other.implies_set())
     }
 
+    /// Whether it counts the packets that reach it: what is made of them depends on what the rule compares before.
+    /// The elements of a table's set may have counters, limits and quotas.
+    pub(crate) fn counts(&self) -> bool {
+        match &self.test {
+            Test::In { set: Container::Named { .. }, .. } => true,
+            Test::Field { other, .. } if other.counts() => true,
+            _ => self.source.counts(),
+        }
+    }
+
     /// The set that the rule has to itself for this match.
     pub(crate) fn own_set(&self) -> Option<(&Anonymous, &Source)> {
         match &self.test {

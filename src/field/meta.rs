@@ -1,4 +1,19 @@
 //! What the kernel knows about a packet beside its bytes.
+//!
+//! ```
+//! use nftlink::Rule;
+//! use nftlink::datum::{Day, Hour};
+//! use nftlink::field::meta;
+//!
+//! // iifname "eth0" meta mark set 0x1
+//! let marked = Rule::new().when(meta::iifname().eq("eth0")).set(meta::mark(), 1);
+//! // oifname "wg*"
+//! let tunnels = meta::oifname().starts_with("wg");
+//! // meta skuid 1000 meta length > 1280
+//! let large = [meta::skuid().eq(1000), meta::length().gt(1280)];
+//! // meta day "Saturday" meta hour "09:00"-"17:00"
+//! let weekend = [meta::day().eq(Day::SATURDAY), meta::hour().in_range(Hour::new(9, 0)..=Hour::new(17, 0))];
+//! ```
 
 use super::source::{IP_TABLES, Needs, Tells};
 use super::{Field, Write};

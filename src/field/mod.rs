@@ -13,6 +13,14 @@
 //! | `iifname "eth0"` | `meta::iifname().eq("eth0")` |
 //! | `iifname "eth*"` | `meta::iifname().starts_with("eth")` |
 //!
+//! | `ip dscp af21` | `ip::dscp().eq(Dscp::AF21)` |
+//! | `tcp option maxseg size < 1000` | `tcp::option::maxseg::size().lt(1000)` |
+//! | `ip saddr . tcp dport { 192.0.2.1 . 22 }` | `concat((ip::saddr(), tcp::dport())).one_of([(address, 22)])` |
+//! | `fib saddr . iif oif missing` | `fib::saddr().and_iif().oif().missing()` |
+//! | `vxlan ip saddr 10.0.0.1` | `vxlan::inner(ip::saddr()).eq(address)` |
+//!
+//! [`guide::nft_to_nftlink`](crate::guide::nft_to_nftlink) lists every word of nft with its Rust.
+//!
 //! What nft tests without being told is the library's work, too: in a table of family inet
 //! `tcp::dport()` looks at TCP packets only, `ip::saddr()` at IPv4 packets only.
 
@@ -70,7 +78,7 @@ use std::fmt;
 use std::marker::PhantomData;
 use std::ops::RangeInclusive;
 
-pub use concatenation::{Choice, Fields, concat};
+pub use concatenation::{Choice, ConcatPart, Fields, concat};
 pub(crate) use matching::Container;
 pub use matching::Match;
 pub(crate) use operand::{AnOperand, Operand};
@@ -238,15 +246,6 @@ impl<V: Datum, A> Field<V, A> {
         self.compare(CmpOp::NEQ, value)
     }
 
-    fn compare(&self, op: CmpOp, value: impl IntoValue<V>) -> Match {
-        match value.into_value().to_data() {
-            Ok(data) => self.test(Test::Cmp { op, data, swap: false }),
-            Err(error) => self.test(error.into()),
-        }
-    }
-}
-
-impl<V, A> Field<V, A> {
     /// Is equal to another field of the packet: what nft has no words for, and cannot list (Linux 6.13).
     ///
     /// ```
@@ -254,6 +253,13 @@ impl<V, A> Field<V, A> {
     /// use nftlink::field::tcp;
     ///
     /// let same = Rule::new().when(tcp::sport().eq_field(tcp::dport())).drop();
+    /// ```
+    ///
+    /// Fields taken together are compared one by one; as a whole they do not compile:
+    ///
+    /// ```compile_fail,E0599
+    /// # use nftlink::field::{concat, ip, tcp};
+    /// concat((ip::saddr(), tcp::sport())).eq_field(concat((ip::daddr(), tcp::dport())));
     /// ```
     pub fn eq_field<B>(&self, other: Field<V, B>) -> Match {
         self.test(Test::Field { other: Box::new(other.source), not: false })
@@ -264,6 +270,15 @@ impl<V, A> Field<V, A> {
         self.test(Test::Field { other: Box::new(other.source), not: true })
     }
 
+    fn compare(&self, op: CmpOp, value: impl IntoValue<V>) -> Match {
+        match value.into_value().to_data() {
+            Ok(data) => self.test(Test::Cmp { op, data, swap: false }),
+            Err(error) => self.test(error.into()),
+        }
+    }
+}
+
+impl<V, A> Field<V, A> {
     /// Is in a set of the rule's table: of values, or of intervals of them.
     pub fn in_set(&self, set: impl SetFor<V>) -> Match {
         self.test(Test::In { set: set.container().0, not: false })
@@ -284,6 +299,20 @@ impl<V, A> Field<V, A> {
     /// use nftlink::field::{meta, tcp};
     ///
     /// let rule = Rule::new().set(meta::mark(), tcp::dport().map([(22, 1), (80, 2)]));
+    /// ```
+    ///
+    /// A translation takes values of many types: an address or a socket address tells which, of numbers the call does.
+    ///
+    /// ```
+    /// use std::net::{Ipv4Addr, SocketAddrV4};
+    /// use nftlink::Rule;
+    /// use nftlink::datum::Port;
+    /// use nftlink::field::tcp;
+    ///
+    /// let [a, b] = [2, 3].map(|n| Ipv4Addr::new(10, 0, 0, n));
+    /// let to_hosts = Rule::new().dnat(tcp::dport().map([(22, a), (80, b)]));
+    /// let to_services = Rule::new().dnat(tcp::dport().map([(80, SocketAddrV4::new(b, 8080))]));
+    /// let to_ports = Rule::new().redirect_to(tcp::dport().map::<Port>([(80, 3128)]));
     /// ```
     pub fn map<T: MapValue>(&self, map: impl MapFor<V, T>) -> MapLookup<T> {
         MapLookup::new(self.source.clone(), map.into_map())

@@ -1,4 +1,12 @@
 //! The routing header of IPv6 of type 0: source routing of old.
+//!
+//! ```
+//! use std::net::Ipv6Addr;
+//! use nftlink::field::rt0;
+//!
+//! // rt0 addr[1] 2001:db8::1
+//! let by_it = rt0::addr(1).eq(Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 1));
+//! ```
 
 use std::net::Ipv6Addr;
 

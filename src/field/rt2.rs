@@ -1,4 +1,12 @@
 //! The routing header of IPv6 of type 2: that of mobile nodes.
+//!
+//! ```
+//! use std::net::Ipv6Addr;
+//! use nftlink::field::rt2;
+//!
+//! // rt2 addr 2001:db8::1
+//! let home = rt2::addr().eq(Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 1));
+//! ```
 
 use std::net::Ipv6Addr;
 

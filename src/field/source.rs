@@ -3,7 +3,7 @@
 use super::matching::Container;
 use crate::datum::{DataType, L4Proto};
 use crate::error::BuildErrorKind;
-use crate::expr::{Base, CtDirection, CtKey, Data, Expr, Hash, Inner, MetaKey, Reg};
+use crate::expr::{Base, CtDirection, CtKey, Data, Expr, Hash, Inner, MetaKey, NumgenKind, Reg};
 use crate::userdata::{FieldOf, Typeof};
 use crate::wire::{Family, order};
 
@@ -69,6 +69,7 @@ impl Loaded {
             Expr::Exthdr(exthdr) => exthdr.dreg = Some(reg),
             Expr::Fib(fib) => fib.dreg = reg,
             Expr::Hash(hash) => hash.dreg = reg,
+            Expr::Immediate(immediate) => immediate.dreg = reg,
             Expr::Numgen(numgen) => numgen.dreg = reg,
             Expr::Osf(osf) => osf.dreg = reg,
             Expr::Rt(rt) => rt.dreg = reg,
@@ -134,8 +135,12 @@ impl Bits {
 
     /// A value where the field has it, or none if it has more bits than the field.
     pub(crate) fn place(self, value: &Data) -> Option<Data> {
-        let number = value.as_bytes().iter().fold(0u64, |number, &byte| number << 8 | u64::from(byte));
-        let number = u32::try_from(number).ok().filter(|&number| number <= self.highest())?;
+        let mut bytes = value.as_bytes().iter();
+        let number = bytes.try_fold(0u32, |number, &byte| {
+            let has_room = number.leading_zeros() >= 8;
+            has_room.then(|| number << 8 | u32::from(byte))
+        });
+        let number = number.filter(|&number| number <= self.highest())?;
         Some(self.bytes(number << self.shift))
     }
 }
@@ -364,6 +369,16 @@ impl Source {
             Load::Hash(hash) => hash.1.implies_set(),
             Load::Concatenation(parts) => parts.iter().any(Self::implies_set),
             _ => matches!(self.needs, Needs::Message(_, _, [_, _, ..])),
+        }
+    }
+
+    /// Whether the value depends on how many packets it was loaded for.
+    pub(super) fn counts(&self) -> bool {
+        match &self.load {
+            Load::Expr(loaded) => matches!(&loaded.expr, Expr::Numgen(numgen) if numgen.kind != NumgenKind::RANDOM),
+            Load::Hash(hash) => hash.1.counts(),
+            Load::Concatenation(parts) => parts.iter().any(Self::counts),
+            _ => false,
         }
     }
 

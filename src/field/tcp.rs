@@ -1,4 +1,18 @@
 //! The TCP header, and its [options](option).
+//!
+//! ```
+//! use nftlink::Rule;
+//! use nftlink::datum::TcpFlags;
+//! use nftlink::field::tcp;
+//!
+//! // tcp dport { 80, 443 } accept
+//! let web = Rule::new().when(tcp::dport().one_of([80, 443])).accept();
+//! // tcp flags & (fin | syn) == fin | syn drop
+//! let senseless = TcpFlags::FIN | TcpFlags::SYN;
+//! let scan = Rule::new().when(tcp::flags().has(senseless)).drop();
+//! // tcp sport 1024-65535
+//! let high = tcp::sport().in_range(1024..=65535);
+//! ```
 
 pub mod option;
 

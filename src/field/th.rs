@@ -1,4 +1,14 @@
 //! The header of whatever transport protocol has ports.
+//!
+//! ```
+//! use nftlink::Rule;
+//! use nftlink::datum::L4Proto;
+//! use nftlink::field::{meta, th};
+//!
+//! // meta l4proto { tcp, udp } th dport 53 accept
+//! let protocols = meta::l4proto().one_of([L4Proto::TCP, L4Proto::UDP]);
+//! let dns = Rule::new().when(protocols).when(th::dport().eq(53)).accept();
+//! ```
 
 use super::source::{Header, Needs};
 use super::{Field, Write};

@@ -1,6 +1,13 @@
 //! What a device for tunnels notes about the packet: nft 1.0.6 has no words for it.
 //!
 //! For tables of family netdev (Linux 4.19, where the kernel has nft_tunnel).
+//!
+//! ```
+//! use nftlink::field::tunnel;
+//!
+//! // tunnel id 5
+//! let ours = tunnel::id().eq(5);
+//! ```
 
 use super::Field;
 use super::source::Needs;

@@ -1,4 +1,12 @@
 //! The UDP header.
+//!
+//! ```
+//! use nftlink::Rule;
+//! use nftlink::field::udp;
+//!
+//! // udp dport 53 udp length < 512 accept
+//! let dns = Rule::new().when(udp::dport().eq(53)).when(udp::length().lt(512)).accept();
+//! ```
 
 use super::source::{Header, Needs};
 use super::{Field, Write};

@@ -13,6 +13,8 @@
 //! | addresses and networks are shut out for a time, thousands a second | [`ban_daemon`] |
 //! | containers behind a bridge have ports of the host, and a way out | [`container_network`] |
 //! | a host answers whom it should, and is polite to the others | [`host_firewall`] |
+//!
+//! Who knows nft and looks for its words finds them in [`nft_to_nftlink`].
 
 /// Replaces the rules of a table while packets flow.
 ///
@@ -167,3 +169,8 @@ pub mod container_network {}
 #[doc = include_str!("host.rs")]
 #[doc = "```"]
 pub mod host_firewall {}
+
+/// Lists the words of nft, each with its Rust.
+///
+#[doc = include_str!("nft_to_nftlink.md")]
+pub mod nft_to_nftlink {}

@@ -16,10 +16,14 @@ impl KeptSet {
         Self(Arc::new((info, entries)))
     }
 
+    fn is_of_meter(&self) -> bool {
+        self.0.0.flags().contains(SetFlags::EVAL)
+    }
+
     /// The template from which the kernel makes a name: that of the set without its number. A meter has a name of
     /// its author's.
     fn template(&self) -> Name {
-        if self.0.0.flags().contains(SetFlags::EVAL) {
+        if self.is_of_meter() {
             return self.0.0.name().clone();
         }
         let name = self.0.0.name().as_bytes();
@@ -40,8 +44,9 @@ impl KeptSet {
         self.0.1.iter().map(Entry::from)
     }
 
-    pub(super) fn contents(&self) -> Contents {
-        Contents::of(&self.0.0, self.0.1.clone())
+    /// What is in it, if that is part of what the rule does.
+    pub(super) fn contents(&self) -> Option<Contents> {
+        (!self.is_of_meter()).then(|| Contents::of(&self.0.0, self.0.1.clone()))
     }
 }
 

@@ -59,6 +59,11 @@ impl Meter {
         self
     }
 
+    /// Whether packets have to be of several types, for which nft has a set.
+    pub(super) fn implies_set(&self) -> bool {
+        self.update.implies_set()
+    }
+
     pub(super) fn lower(&self, context: &mut Context<'_>, sink: &mut impl Sink) {
         self.update.lower(context, sink);
     }

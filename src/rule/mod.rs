@@ -33,7 +33,7 @@ pub use update::DynamicElement;
 use crate::chain::ChainRef;
 use crate::error::BuildErrorKind;
 use crate::expr::{self, AsExpr, Counter, EXPRS_MAX, Expr, ExprInfo, Immediate, Objref, Verdict, VerdictCode, Wire};
-use crate::field::lower::{Context, Sink};
+use crate::field::lower::{Context, Nowhere, Sink};
 use crate::field::{Container, Match, Operand, Source};
 use crate::flowtable::FlowtableRef;
 use crate::object::ObjectRef;
@@ -387,23 +387,38 @@ impl RuleBuilder {
     fn lower<S: Sink + Raw>(&self, chain: &ChainRef, sink: &mut S, mut stepped: impl FnMut(&mut S)) {
         let mut context = Context::new(chain);
         self.lower_early(&mut context, sink);
-        let mut planned = false;
+        let mut planned = 0;
         for (n, step) in self.steps.iter().enumerate() {
-            let is_match = matches!(step, Step::Match(_));
-            if is_match && !planned {
-                context.plan(self.steps[n..].iter().map_while(Step::as_match));
+            if n == planned {
+                planned += self.plan(n, &mut context);
             }
-            planned = is_match;
             step.lower(&mut context, sink);
             stepped(sink);
         }
+    }
+
+    /// Plans what is compared together from a step on, and tells for how many steps: for matches, and for the
+    /// statement behind them. No comparison gets before a match that counts the packets which reach it, or behind it.
+    fn plan(&self, from: usize, context: &mut Context<'_>) -> usize {
+        let steps = &self.steps[from..];
+        let counts = |step: &Step| step.as_match().is_some_and(Match::counts);
+        let matches = steps.iter().take_while(|step| matches!(step, Step::Match(_)));
+        let len = matches.clone().position(counts).map_or(matches.count(), |n| n + 1);
+        let (run, behind) = steps.split_at(len);
+        let statement = behind.first().filter(|_| !run.last().is_some_and(counts));
+        context.plan(run.iter().filter_map(Step::as_match), |ahead, nowhere| {
+            if let Some(statement) = statement {
+                statement.lower(ahead, nowhere);
+            }
+        });
+        len + usize::from(statement.is_some())
     }
 
     /// What a rejection needs to know of the packet nft tests before all else.
     fn lower_early<S: Sink>(&self, context: &mut Context<'_>, sink: &mut S) {
         let Some(Step::Reject(Some(with))) = self.steps.last() else { return };
         let mut before = Context::new(context.chain);
-        let mut nowhere = Collector::default();
+        let mut nowhere = Nowhere;
         self.steps[..self.steps.len() - 1].iter().for_each(|step| step.lower(&mut before, &mut nowhere));
         let mut late = Collector::default();
         with.require(&mut before, &mut late);
@@ -512,6 +527,10 @@ impl IntoStep for ExprInfo {
 /// Takes expressions that were read.
 trait Raw {
     fn put_kept(&mut self, info: &ExprInfo);
+}
+
+impl Raw for Nowhere {
+    fn put_kept(&mut self, _: &ExprInfo) {}
 }
 
 /// Keeps expressions as values.

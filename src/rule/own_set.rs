@@ -17,7 +17,7 @@ impl OwnSet<'_> {
     pub(super) fn contents(&self) -> Option<Contents> {
         match self {
             Self::Typed(set, _) => Some(set.contents()),
-            Self::Kept(set) => Some(set.contents()),
+            Self::Kept(set) => set.contents(),
             Self::Meter(_) => None,
         }
     }
@@ -31,10 +31,10 @@ impl RuleBuilder {
         }
         // What is implied depends on what is known of the packet, but not on the chain.
         let chain = ChainRef::new(Table::inet("any"), "any");
-        let (mut context, mut nowhere) = (Context::new(&chain), Collector::default());
+        let mut context = Context::new(&chain);
         let mut sets = Vec::new();
         for step in &self.steps {
-            step.lower(&mut context, &mut nowhere);
+            step.lower(&mut context, &mut Nowhere);
             sets.extend(context.take_implied().into_iter().map(|(set, key)| OwnSet::Typed(set, key)));
             sets.extend(step.own_sets());
         }
@@ -54,8 +54,10 @@ impl Step {
                 false
             }
             Self::Flow(_) | Self::Verdict(_) | Self::ToChain(..) | Self::ToOwn(..) | Self::Reject(_) => false,
-            // It is looked at closely.
-            _ => true,
+            Self::Nat(nat) => nat.implies_set(),
+            Self::Redirecting(statement) => statement.implies_set(),
+            Self::Queue(to) => to.implies_set(),
+            Self::Meter(meter) => meter.implies_set(),
         }
     }
 

@@ -64,6 +64,11 @@ impl QueueTarget {
         self
     }
 
+    /// Whether packets have to be of several types, for which nft has a set.
+    pub(super) fn implies_set(&self) -> bool {
+        matches!(&self.to, To::Computed(number) if number.implies_set())
+    }
+
     /// The map that the rule has to itself for the number.
     pub(super) fn own_set(&self) -> Option<(&Anonymous, &Source)> {
         match &self.to {

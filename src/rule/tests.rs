@@ -2,9 +2,9 @@ use std::net::{Ipv4Addr, Ipv6Addr, SocketAddrV4};
 use std::ops::RangeInclusive;
 
 use super::*;
-use crate::datum::{IfName, L4Proto, Mark, Port};
-use crate::expr::Limit;
-use crate::field::{concat, ip, ip6, meta, tcp, th, udp};
+use crate::datum::{Bytes, Datum, IfName, Integer8, Integer16, Integer24, Integer32, L4Proto, Mark, Port};
+use crate::expr::{Bitwise, BitwiseOp, Limit};
+use crate::field::{concat, ether, hash, ip, ip6, meta, numgen, raw, tcp, th, udp};
 use crate::object::Counter;
 use crate::set::Set;
 use crate::table::Table;
@@ -370,4 +370,123 @@ fn a_rule_that_was_read_is_shown_whatever_numbers_it_has() {
     let again = info.to_rule().unwrap();
     assert_eq!(again.exprs(info.chain()), Ok(vec![limit.into()]));
     assert_eq!(again.bytecode(info.chain()).unwrap().to_string(), info.bytecode().to_string());
+}
+
+#[test]
+fn what_a_statement_needs_is_compared_beside_what_matches_compare() {
+    let [a, b] = [1, 2].map(|last| Ipv4Addr::new(10, 0, 0, last));
+    let matching = || Rule::new().when(ether::saddr().eq([2, 0, 0, 0, 0, 1]));
+    let doors = [(a, Verdict::DROP), (b, Verdict::ACCEPT)];
+    let merged = "payload load 8b @ link header + 6 => reg 1";
+    for rule in [matching().vmap(ip::saddr(), doors.clone()), matching().set(ip::ttl(), 5)] {
+        let code = code(Family::INET, rule);
+        assert!(code.contains(merged) && !code.contains("nfproto"), "{code}");
+    }
+    // Behind another statement there is nothing to be merged with, but the test is there.
+    let code = code(Family::INET, matching().counter().vmap(ip::saddr(), doors));
+    assert!(code.contains("payload load 6b @ link header + 6 => reg 1"), "{code}");
+    assert!(code.contains("payload load 2b @ link header + 12 => reg 1"), "{code}");
+}
+
+#[test]
+fn nothing_is_compared_earlier_or_later_than_a_match_that_counts() {
+    let listed = Set::<Ipv4Addr>::new(Table::inet("fw"), "listed");
+    let number = || numgen::inc(0..2);
+    let counts = [
+        number().eq(0),
+        ip::saddr().in_set(&listed),
+        ip::saddr().not_in_set(&listed),
+        number().eq_field(number()),
+        hash::jhash(concat((ip::saddr(), number())), 0..2).eq(0),
+        concat((ip::saddr(), number())).one_of([(V4, 1), (V4, 2)]),
+    ];
+    let both = |between| {
+        let rule = Rule::new().when(tcp::dport().eq(2)).when(between).when(tcp::sport().eq(1));
+        code(Family::INET, rule).matches("payload load 2b @ transport").count()
+    };
+    for matching in counts {
+        assert_eq!(both(matching.clone()), 2, "{matching:?}");
+    }
+    assert_eq!(both(ip::saddr().eq(V4)), 0);
+    assert_eq!(both(numgen::random(0..2).eq(0)), 0);
+    let rule = Rule::new().when(number().eq(0)).when(tcp::dport().eq(2)).when(tcp::sport().eq(1));
+    assert!(code(Family::INET, rule).contains("payload load 4b @ transport header + 0"));
+}
+
+fn shifted_by(bitwise: &Bitwise) -> u32 {
+    let data = bitwise.data.as_ref().unwrap().as_bytes();
+    u32::from_ne_bytes(data.try_into().unwrap())
+}
+
+/// What expressions leave in the first register of a packet, as the kernel reckons.
+fn register(exprs: &[Expr], packet: &[u8]) -> Vec<u8> {
+    let mut reg = [0; 4];
+    for expr in exprs {
+        let word = u32::from_ne_bytes(reg);
+        let combined = |a: &[u8], b: &[u8], with: fn(u8, u8) -> u8| {
+            let byte = |n: usize| with(a[n], b.get(n).copied().unwrap_or_default());
+            [byte(0), byte(1), byte(2), byte(3)]
+        };
+        match expr {
+            Expr::Payload(load) => {
+                reg = combined(&[0; 4], &packet[load.offset as usize..][..load.len as usize], |_, b| b);
+            }
+            Expr::Bitwise(bitwise) => match bitwise.op {
+                BitwiseOp::LSHIFT => reg = (word << shifted_by(bitwise)).to_ne_bytes(),
+                BitwiseOp::RSHIFT => reg = (word >> shifted_by(bitwise)).to_ne_bytes(),
+                _ => {
+                    let [mask, xor] = [&bitwise.mask, &bitwise.xor].map(|data| data.clone().unwrap());
+                    reg = combined(&combined(&reg, mask.as_bytes(), |a, b| a & b), xor.as_bytes(), |a, b| a ^ b);
+                }
+            },
+            Expr::Byteorder(turned) if cfg!(target_endian = "little") => match turned.size {
+                2 => reg[..2].reverse(),
+                4 => reg.reverse(),
+                size => panic!("numbers of {size} bytes are not turned"),
+            },
+            _ => {}
+        }
+    }
+    reg.to_vec()
+}
+
+#[test]
+fn bits_of_the_packet_are_where_a_value_has_them() {
+    let packet = [0b1011_0110, 0b0111_1001, 0b1100_1010, 0b0101_0111, 0xff];
+    let chain = Table::inet("fw").chain("c");
+    let bits = |offset: u16, len: u8| {
+        let all = u64::from_be_bytes([0, 0, 0, packet[0], packet[1], packet[2], packet[3], packet[4]]);
+        (all >> (40 - offset - u16::from(len))) as u32 & (u32::MAX >> (32 - len))
+    };
+    macro_rules! check {
+        ($($Value:ident $from:ident),*) => {$(
+            for offset in 0..8u16 {
+                let most = ($Value::LEN as u8 * 8).min(32 - offset as u8);
+                for len in 1..=most {
+                    let field = raw::network_bits::<$Value>(offset, len);
+                    let exprs = Rule::new().when(field.xor(0).eq(bits(offset, len) as $from)).exprs(&chain).unwrap();
+                    let Some(Expr::Cmp(wanted)) = exprs.last() else { panic!("{exprs:?}") };
+                    let has = register(&exprs, &packet);
+                    assert_eq!(&has[..$Value::LEN], wanted.data.as_bytes(), "{len} bits at {offset}: {exprs:?}");
+                }
+            }
+        )*};
+    }
+    check!(Integer8 u8, Integer16 u16, Integer24 u32, Integer32 u32);
+    let long = || raw::network_bits::<Bytes<6>>(4, 8);
+    let code = |matching: Match| code(Family::INET, Rule::new().when(matching));
+    assert!(code(long().xor([0; 6]).eq([0; 6])).contains("within four bytes"));
+    // Where values are compared as the packet has them, none is cut.
+    assert!(code(long().eq([0, 0, 0, 0, 0, 1])).contains("cmp eq"));
+    assert!(code(long().eq([1, 0, 0, 0, 0, 1])).contains("more bits than the field"));
+    // An address in bits is moved before it is compared with a prefix.
+    let code = code(raw::network_bits::<Ipv4Addr>(4, 28).in_prefix(V4, 8));
+    assert!(code.contains("4b @ network header + 0") && code.contains("cmp eq reg 1 0x0000000a"), "{code}");
+}
+
+#[test]
+fn bits_of_an_option_are_not_set() {
+    let option = tcp::option::raw_bits::<Integer16>(42, 20, 12);
+    let code = code(Family::INET, Rule::new().set(option, 5));
+    assert!(code.contains("whole bytes"), "{code}");
 }

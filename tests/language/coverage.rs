@@ -49,6 +49,20 @@ pub(super) fn the_pairs_use_all_of_the_language() {
     assert!(stale.is_empty(), "not there, or in a pair: {stale:?}");
 }
 
+/// The page of the documentation is a part of the language: who knows nft looks there.
+pub(super) fn the_page_of_nfts_words_has_all_of_the_language() {
+    let root = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
+    let page = fs::read_to_string(root.join("src/guide/nft_to_nftlink.md")).unwrap();
+    let links = |word: &str| {
+        let name = word.trim_end_matches(['(', '<']);
+        page.contains(&format!("{}{name})", if name.starts_with('.') { "" } else { "::" }).replace('.', "::"))
+    };
+    // What only looks at a rule is none of nft's.
+    let looks_at = |word: &str| WITHOUT_PAIR.iter().any(|(of, why)| *of == word && !why.ends_with("nft 1.0.6"));
+    let lacks: Vec<_> = words(&root.join("src")).into_iter().filter(|word| !links(word) && !looks_at(word)).collect();
+    assert!(lacks.is_empty(), "not on the page: {lacks:?}");
+}
+
 /// Whether a source has a word, and not as the end of another. `.map::<Port>(` has `.map(`.
 fn uses(source: &str, word: &str) -> bool {
     let called = |word: &str| {

@@ -144,6 +144,7 @@ pub(super) fn main() -> ExitCode {
         test!(mistakes::translations_to_what_cannot_be_are_refused),
         test!(mistakes::statements_that_make_no_sense_are_refused),
         test!(coverage::the_pairs_use_all_of_the_language),
+        test!(coverage::the_page_of_nfts_words_has_all_of_the_language),
     ];
     let tests: Vec<Test> = lessons.into_iter().chain(others).collect();
     let code = support::main(&tests);
