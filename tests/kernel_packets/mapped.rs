@@ -72,8 +72,10 @@ pub(super) fn targets_are_chosen_by_interface_and_port() {
     {
         let here = Namespace::current().unwrap();
         let left = Namespace::new().unwrap();
-        lab::veth((&here, "left"), (&left, "eth0")).unwrap();
-        here.address("left", V::host(21, 1), V::NET).unwrap();
+        // The other family's is gone a moment after its namespace.
+        let name = if V::FAMILY == Family::IP { "left4" } else { "left6" };
+        lab::veth((&here, name), (&left, "eth0")).unwrap();
+        here.address(name, V::host(21, 1), V::NET).unwrap();
         left.address("eth0", V::host(21, 2), V::NET).unwrap();
         left.default_route(V::host(21, 1)).unwrap();
         for address in [V::host(22, 1), V::host(22, 2), V::host(22, 3)] {
@@ -87,7 +89,7 @@ pub(super) fn targets_are_chosen_by_interface_and_port() {
         let services = Map::<(IfName, Port), (V, Port)>::new(&table, "services");
         let mut batch = Batch::new();
         batch.reset(&table).add(&nat).add(&services);
-        let entries = [(("left", 8080), (first, 80)), (("left", 8443), (second, 90)), (("other", 9090), (second, 90))];
+        let entries = [((name, 8080), (first, 80)), ((name, 8443), (second, 90)), (("other", 9090), (second, 90))];
         batch.add_elements(&services, entries);
         for dport in [udp::dport as fn() -> Field<Port, Write>, tcp::dport] {
             let ours = Rule::new().when(V::daddr().eq(published));
@@ -105,7 +107,7 @@ pub(super) fn targets_are_chosen_by_interface_and_port() {
         }
         // By another interface it would have gone on.
         refuses(9090);
-        conn.commit(Batch::new().delete_elements(&services, [(("left", 8080), (first, 80))])).unwrap();
+        conn.commit(Batch::new().delete_elements(&services, [((name, 8080), (first, 80))])).unwrap();
         refuses(8080);
         clients().iter().for_each(|client| assert_eq!(reached(client, at(published, 8443)).0, at(second, 90)));
         conn.commit(Batch::new().delete(&table)).unwrap();

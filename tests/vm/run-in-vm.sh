@@ -146,6 +146,7 @@ chmod +x "$ram/init"
 accel=tcg
 if [ -w /dev/kvm ] && grep -qwE 'vmx|svm' /proc/cpuinfo; then accel=kvm; fi
 
+# "rcu_expedited": each commit waits for a grace period, which takes long in emulation.
 # "cat": QEMU makes its stdout non-blocking, which must not reach the caller's.
 status=0
 timeout --foreground -k 5 "${VM_TIMEOUT:-300}" qemu-system-x86_64 \
@@ -153,7 +154,7 @@ timeout --foreground -k 5 "${VM_TIMEOUT:-300}" qemu-system-x86_64 \
     -nodefaults -display none -no-reboot -serial "file:$tmp/console" -serial stdio \
     -virtfs local,path=/,mount_tag=host,security_model=none,readonly=on,multidevs=remap \
     -kernel "$image" -initrd "$tmp/initrd" \
-    -append "console=ttyS0 loglevel=4 panic=-1 oops=panic mitigations=off ${VM_APPEND:-}" \
+    -append "console=ttyS0 loglevel=4 panic=-1 oops=panic mitigations=off rcupdate.rcu_expedited=1 ${VM_APPEND:-}" \
     </dev/null | cat || status=${PIPESTATUS[0]}
 
 exit_status=$(sed -n 's/^run-in-vm: exit \([0-9]*\)\r*$/\1/p' "$tmp/console")
