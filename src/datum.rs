@@ -20,7 +20,7 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 
 pub use bytes::Bytes;
 pub use conntrack::{CtEvents, CtLabel, CtState, CtStatus, Expiration};
-pub use convert::{IntoKey, IntoValue};
+pub use convert::{IntoKey, IntoMapped, IntoValue};
 pub(crate) use convert::{concatenations, conversions};
 pub use data_type::DataType;
 pub use header::{DccpPktType, Dscp, Ecn, MhType, TcpFlags};
@@ -111,6 +111,11 @@ impl ByteOrder {
 /// let rule = Rule::new().set(tenant(), ip::saddr().map(&homes));
 /// let guests = Rule::new().when(tenant().eq(7)).drop();
 /// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is no nft data type",
+    label = "an nft data type is wanted here",
+    note = "a port is `Port`, not `u16`; the types are in `nftlink::datum`"
+)]
 pub trait Datum: Clone + fmt::Debug {
     /// The type's number.
     const TYPE: DataType;

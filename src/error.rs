@@ -741,6 +741,7 @@ errnos! {
     ERANGE = 34, "numerical result out of range";
     ELOOP = 40, "too many levels of symbolic links";
     ENODATA = 61, "no data available";
+    EPROTO = 71, "protocol error";
     EOVERFLOW = 75, "value too large for defined data type";
     ERESTART = 85, "interrupted system call should be restarted";
     EMSGSIZE = 90, "message too long";

@@ -140,8 +140,8 @@ pub use rule::{
 };
 pub use ruleset::{Generation, Ruleset};
 pub use set::{
-    Element, ElementFlags, ElementInfo, Entry, IntoElement, Key, KeyFor, KeyPart, Map, MapValue, Mapped, Set, SetFlags,
-    SetHandle, SetInfo, SetPolicy, SetRef, TypeofField, UntypedElement, UntypedSet, ValueFor,
+    Element, ElementFlags, ElementInfo, Entry, IntoElement, IntoPair, Key, KeyFor, KeyPart, Map, MapValue, Mapped, Set,
+    SetFlags, SetHandle, SetInfo, SetPolicy, SetRef, TypeofField, UntypedElement, UntypedSet, ValueFor,
 };
 pub use table::{Table, TableFlags, TableHandle, TableInfo, TableRef};
 pub use userdata::{SetUserdata, Typeof};

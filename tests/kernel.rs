@@ -205,6 +205,7 @@ fn main() -> ExitCode {
         test!(ownership::owner_and_persistence_are_for_new_tables).requires(linux_6_9),
         test!(ownership::table_of_nobodys_cannot_be_taken).requires(linux_5_12),
         test!(refusals::two_bad_rules_of_a_hundred_are_both_named),
+        test!(refusals::what_a_set_or_a_family_lacks_is_guessed),
         test!(refusals::absent_table_chain_set_and_object_are_named),
         test!(refusals::refusals_read_well),
         test!(refusals::mistakes_read_well),

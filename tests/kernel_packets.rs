@@ -25,6 +25,8 @@ mod acting;
 mod conntrack;
 #[path = "kernel_packets/control.rs"]
 mod control;
+#[path = "kernel_packets/dynamic.rs"]
+mod dynamic;
 #[path = "kernel_packets/exprs.rs"]
 mod exprs;
 #[path = "kernel_packets/frames.rs"]
@@ -112,6 +114,7 @@ fn main() -> ExitCode {
         test!(conntrack::states_are_told_apart),
         test!(conntrack::direction_and_status_follow_the_connection),
         test!(conntrack::marks_go_from_packet_to_connection_and_back),
+        test!(conntrack::labels_are_added_to_the_connection_and_stay),
         test!(conntrack::connection_marks_compare_as_numbers),
         test!(conntrack::addresses_of_a_translated_connection_are_known_in_both_directions),
         test!(conntrack::same_addresses_in_another_zone_are_another_connection),
@@ -154,11 +157,12 @@ fn main() -> ExitCode {
         test!(statements::written_ip_headers_are_received),
         test!(statements::packets_for_others_are_taken_in_when_told_to),
         test!(statements::tracing_events_classes_and_untracking_disturb_no_packet),
-        test!(statements::packets_add_to_sets_and_delete_from_them),
-        test!(statements::updates_begin_timeouts_anew_and_adding_does_not),
-        test!(statements::each_sender_has_a_limit_of_its_own),
-        test!(statements::each_sender_has_a_meter_of_its_own),
-        test!(statements::maps_that_packets_fill_are_read_back),
+        test!(dynamic::packets_add_to_sets_and_delete_from_them),
+        test!(dynamic::updates_begin_timeouts_anew_and_adding_does_not),
+        test!(dynamic::packets_delete_elements_long_before_their_time),
+        test!(dynamic::each_sender_has_a_limit_of_its_own),
+        test!(dynamic::each_sender_has_a_meter_of_its_own),
+        test!(dynamic::maps_that_packets_fill_are_read_back),
         test!(control::frames_have_what_a_field_implies),
         test!(conntrack::each_client_has_a_number_of_connections_of_its_own),
         test!(sets::rule_knows_of_a_packet_what_it_has_tested),
@@ -167,6 +171,7 @@ fn main() -> ExitCode {
         test!(acting::forwarded_frames_leave_by_another_device_only),
         test!(acting::transparent_socket_gets_what_was_for_another_port),
         test!(acting::transparent_socket_gets_what_was_for_others),
+        test!(acting::transparent_socket_gets_what_this_machine_sends_itself),
         test!(acting::handshakes_are_answered_in_the_servers_stead),
         test!(acting::packets_for_a_queue_of_nobodys_are_dropped_unless_it_is_bypassed).requires(acting::kernel_queues),
     ])

@@ -101,6 +101,12 @@ fn hint(part: &Part<'_>, errno: Errno, path: Option<&AttrPath>) -> Option<&'stat
         Errno::EBUSY if is_new(rule::NFT_MSG_NEWRULE) && at.is_some_and(|at| at.ends_with(".lookup")) => {
             Some("the set belongs to another rule: `TableContents::to_rule` copies a rule with its sets")
         }
+        Errno::EPROTO if is_new(rule::NFT_MSG_NEWRULE) && at.is_some_and(|at| at.ends_with(".ct")) => {
+            Some("this family has no connection tracking, or not in this kernel")
+        }
+        Errno::EOPNOTSUPP if is_new(rule::NFT_MSG_NEWRULE) && at.is_some_and(|at| at.ends_with(".dynset")) => {
+            Some("packets change a set that is `dynamic`, and set timeouts in one with `timeouts`")
+        }
         Errno::EOPNOTSUPP if is_new(rule::NFT_MSG_NEWRULE) && at.is_none() => {
             Some("an expression may not work at this chain's hook, in its kind or in its family")
         }

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::ops::RangeInclusive;
 
-use super::{ByteOrder, DataType, Datum, Interval, IntoKey, IntoValue, Ordered};
+use super::{ByteOrder, DataType, Datum, Interval, IntoKey, IntoMapped, IntoValue, Ordered};
 use crate::error::BuildErrorKind;
 use crate::expr::Data;
 
@@ -66,6 +66,12 @@ impl<const N: usize> IntoValue<Bytes<N>> for [u8; N] {
 
 impl<const N: usize> IntoKey<Bytes<N>> for [u8; N] {
     fn into_key(self) -> Bytes<N> {
+        self.into()
+    }
+}
+
+impl<const N: usize> IntoMapped<Bytes<N>> for [u8; N] {
+    fn into_mapped(self) -> Bytes<N> {
         self.into()
     }
 }

@@ -1,8 +1,9 @@
 //! What converts into a data type, and into intervals and tuples of one.
 
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddrV4, SocketAddrV6};
 use std::ops::RangeInclusive;
 
-use super::{Datum, Interval, Ordered};
+use super::{Datum, Interval, Ordered, Port};
 
 /// What can stand where a field of type `V` wants a value.
 ///
@@ -10,7 +11,8 @@ use super::{Datum, Interval, Ordered};
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is no value of the nft data type `{V}`",
     label = "the field is compared with a `{V}`",
-    note = "a port converts from `u16`, a mark from `u32`, a protocol from `u8`, an interface name from text"
+    note = "a port converts from `u16`, a mark from `u32`, a protocol from `u8`, a flag from `bool`, an interface name from text",
+    note = "an address is no text: `\"10.0.0.1\".parse()` makes it one"
 )]
 pub trait IntoValue<V> {
     /// Converts into the data type.
@@ -79,6 +81,74 @@ impl<V: Datum> IntoKey<Interval<V>> for &Interval<V> {
 
 impl<V: Ordered> IntoKey<Interval<V>> for RangeInclusive<V> {
     fn into_key(self) -> Interval<V> {
+        Interval::range(self)
+    }
+}
+
+/// An address and a port, where `dnat` and `snat` find both in a map.
+macro_rules! socket_addresses {
+    ($($from:ty => $address:ty;)*) => {$(
+        impl IntoKey<($address, Port)> for $from {
+            fn into_key(self) -> ($address, Port) {
+                (*self.ip(), Port::new(self.port()))
+            }
+        }
+
+        impl IntoMapped<($address, Port)> for $from {
+            fn into_mapped(self) -> ($address, Port) {
+                self.into_key()
+            }
+        }
+    )*};
+}
+
+socket_addresses! {
+    SocketAddrV4 => Ipv4Addr;
+    SocketAddrV6 => Ipv6Addr;
+}
+
+/// What can stand for a value in a map of a rule's own. What tells its type by itself, as an
+/// address does, becomes that alone: so `dnat(tcp::dport().map([(80, address)]))` needs no type.
+/// Of a number the statement has to tell it, or `map::<Port>(…)`.
+///
+/// A single value is no interval here: [`Interval::value`] is.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is no `{V}` for a map",
+    label = "a map to `{V}` is wanted here",
+    note = "where a number may be of several types the call says which: `.map::<Port>(…)`",
+    note = "a single value among intervals is `Interval::value(…)`"
+)]
+pub trait IntoMapped<V> {
+    /// Converts into the value.
+    fn into_mapped(self) -> V;
+}
+
+impl<V: Datum> IntoMapped<V> for V {
+    fn into_mapped(self) -> V {
+        self
+    }
+}
+
+impl<V: Datum> IntoMapped<V> for &V {
+    fn into_mapped(self) -> V {
+        self.clone()
+    }
+}
+
+impl<V: Datum> IntoMapped<Interval<V>> for Interval<V> {
+    fn into_mapped(self) -> Interval<V> {
+        self
+    }
+}
+
+impl<V: Datum> IntoMapped<Interval<V>> for &Interval<V> {
+    fn into_mapped(self) -> Interval<V> {
+        self.clone()
+    }
+}
+
+impl<V: Ordered> IntoMapped<Interval<V>> for RangeInclusive<V> {
+    fn into_mapped(self) -> Interval<V> {
         Interval::range(self)
     }
 }
@@ -166,9 +236,21 @@ macro_rules! into_values {
             }
         }
 
+        impl IntoMapped<$value> for $from {
+            fn into_mapped(self) -> $value {
+                self.into()
+            }
+        }
+
         $(into_values!(@$ordered $from => $value);)?
     )*};
     (@ordered $from:ty => $value:ty) => {
+        impl IntoMapped<Interval<$value>> for RangeInclusive<$from> {
+            fn into_mapped(self) -> Interval<$value> {
+                Interval::<$value>::range(self)
+            }
+        }
+
         impl IntoKey<Interval<$value>> for RangeInclusive<$from> {
             fn into_key(self) -> Interval<$value> {
                 Interval::<$value>::range(self)
@@ -207,6 +289,13 @@ macro_rules! into_concatenation {
         impl<$($Part, $from: IntoKey<$Part>),*> IntoKey<($($Part,)*)> for ($($from,)*) {
             fn into_key(self) -> ($($Part,)*) {
                 ($(self.$n.into_key(),)*)
+            }
+        }
+
+        #[allow(non_camel_case_types, reason = "type parameters come in two cases here")]
+        impl<$($Part, $from: IntoMapped<$Part>),*> IntoMapped<($($Part,)*)> for ($($from,)*) {
+            fn into_mapped(self) -> ($($Part,)*) {
+                ($(self.$n.into_mapped(),)*)
             }
         }
     };

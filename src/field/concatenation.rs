@@ -5,6 +5,7 @@ use std::marker::PhantomData;
 use super::source::{Load, Needs, Source, Tells};
 use super::{Field, Read};
 use crate::datum::{DataType, Datum, Interval, concatenations, swaps};
+use crate::expr::{Immediate, MetaKey, Reg};
 use crate::set::Key;
 
 /// What a field can be [one of](Field::one_of): values, and intervals of them.
@@ -20,7 +21,7 @@ impl<V: Datum> Choice for V {
     const SWAPS: bool = swaps::<V>();
 }
 
-/// Fields that can be concatenated: a tuple of them.
+/// What can be concatenated: a tuple of [fields and values](ConcatPart).
 #[diagnostic::on_unimplemented(message = "`{Self}` is no tuple of fields", label = "two to 16 fields are wanted here")]
 pub trait Fields {
     /// A tuple of the types of their values.
@@ -28,6 +29,34 @@ pub trait Fields {
 
     #[doc(hidden)]
     fn concatenate(self) -> Field<Self::Values>;
+}
+
+/// A part of a concatenation: a field, or a value that is the same for all packets.
+pub trait ConcatPart {
+    /// The type of its values.
+    type Value: Datum;
+
+    #[doc(hidden)]
+    fn into_field(self) -> Field<Self::Value>;
+}
+
+impl<V: Datum, A> ConcatPart for Field<V, A> {
+    type Value = V;
+
+    fn into_field(self) -> Field<V> {
+        self.read()
+    }
+}
+
+impl<V: Datum> ConcatPart for V {
+    type Value = V;
+
+    fn into_field(self) -> Field<V> {
+        match self.to_data() {
+            Ok(data) => Field::loaded("a value", Immediate::data(Reg::R1, data), None),
+            Err(mistake) => Field::new("a value", Load::Meta(MetaKey::LEN), Needs::Nothing).mistaken(mistake),
+        }
+    }
 }
 
 /// Takes fields together: what is looked up in a set or map with a tuple of their types for keys
@@ -43,18 +72,34 @@ pub trait Fields {
 /// let listed = concat((ip::saddr(), tcp::dport())).in_set(&allowed);
 /// let these = concat((ip::saddr(), tcp::dport())).one_of([(Ipv4Addr::new(192, 0, 2, 1), 22)]);
 /// ```
+///
+/// An element that a packet adds to a set can have a value among its fields, such as the next port that a client has
+/// to knock at (`add @knocks { ip saddr . 345 timeout 1s }`):
+///
+/// ```
+/// use std::net::Ipv4Addr;
+/// use std::time::Duration;
+/// use nftlink::datum::Port;
+/// use nftlink::field::{concat, ip, tcp};
+/// use nftlink::{Rule, Set, Table};
+///
+/// let knocks = Set::<(Ipv4Addr, Port)>::new(Table::inet("fw"), "knocks").dynamic().timeouts();
+/// let next = concat((ip::saddr(), Port::new(345))).timeout(Duration::from_secs(1));
+/// let rule = Rule::new().when(concat((ip::saddr(), tcp::dport())).in_set(&knocks)).add_to(&knocks, next);
+/// ```
+///
+/// nft has no words for a value in what is looked up: it lists such a rule and cannot read it back.
 pub fn concat<F: Fields>(fields: F) -> Field<F::Values> {
     fields.concatenate()
 }
 
 macro_rules! concatenated_fields {
     ($($Part:ident $Access:ident $n:tt),*) => {
-        #[allow(non_camel_case_types, reason = "type parameters come in two cases here")]
-        impl<$($Part: Datum, $Access),*> Fields for ($(Field<$Part, $Access>,)*) {
-            type Values = ($($Part,)*);
+        impl<$($Part: ConcatPart),*> Fields for ($($Part,)*) {
+            type Values = ($($Part::Value,)*);
 
             fn concatenate(self) -> Field<Self::Values> {
-                concatenated(Box::new([$(self.$n.source),*]))
+                concatenated(Box::new([$(self.$n.into_field().source),*]))
             }
         }
 

@@ -78,7 +78,7 @@ use std::fmt;
 use std::marker::PhantomData;
 use std::ops::RangeInclusive;
 
-pub use concatenation::{Choice, Fields, concat};
+pub use concatenation::{Choice, ConcatPart, Fields, concat};
 pub(crate) use matching::Container;
 pub use matching::Match;
 pub(crate) use operand::{AnOperand, Operand};
@@ -299,6 +299,20 @@ impl<V, A> Field<V, A> {
     /// use nftlink::field::{meta, tcp};
     ///
     /// let rule = Rule::new().set(meta::mark(), tcp::dport().map([(22, 1), (80, 2)]));
+    /// ```
+    ///
+    /// A translation takes values of many types: an address or a socket address tells which, of numbers the call does.
+    ///
+    /// ```
+    /// use std::net::{Ipv4Addr, SocketAddrV4};
+    /// use nftlink::Rule;
+    /// use nftlink::datum::Port;
+    /// use nftlink::field::tcp;
+    ///
+    /// let [a, b] = [2, 3].map(|n| Ipv4Addr::new(10, 0, 0, n));
+    /// let to_hosts = Rule::new().dnat(tcp::dport().map([(22, a), (80, b)]));
+    /// let to_services = Rule::new().dnat(tcp::dport().map([(80, SocketAddrV4::new(b, 8080))]));
+    /// let to_ports = Rule::new().redirect_to(tcp::dport().map::<Port>([(80, 3128)]));
     /// ```
     pub fn map<T: MapValue>(&self, map: impl MapFor<V, T>) -> MapLookup<T> {
         MapLookup::new(self.source.clone(), map.into_map())

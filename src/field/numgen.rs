@@ -7,7 +7,7 @@
 //!
 //! // dnat to numgen inc mod 2 map { 0 : 192.0.2.1, 1 : 192.0.2.2 }
 //! let servers = [(0, Ipv4Addr::new(192, 0, 2, 1)), (1, Ipv4Addr::new(192, 0, 2, 2))];
-//! let balanced = Rule::new().dnat(numgen::inc(0..2).map::<Ipv4Addr>(servers));
+//! let balanced = Rule::new().dnat(numgen::inc(0..2).map(servers));
 //! ```
 
 use std::ops::Range;

@@ -10,7 +10,7 @@ use crate::datum::{
 };
 use crate::error::BuildErrorKind;
 use crate::expr::Data;
-use crate::set::{Anonymous, Element, IntoElement, Key, KeyFor, KeyPart, MapValue, Set, SetFlags};
+use crate::set::{Anonymous, Element, IntoPair, Key, KeyFor, KeyPart, MapValue, Set, SetFlags};
 
 /// A value of any of these kinds.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -212,20 +212,20 @@ impl<V, T: MapValue, K: KeyFor<V>> MapFor<V, T> for &Set<K, T> {
     }
 }
 
-impl<V: Choice, T: MapValue, E: IntoElement<V::Key, T>, const N: usize> MapFor<V, T> for [E; N] {
+impl<V: Choice, T: MapValue, E: IntoPair<V::Key, T>, const N: usize> MapFor<V, T> for [E; N] {
     fn into_map(self) -> AMap {
         own(self)
     }
 }
 
-impl<V: Choice, T: MapValue, E: IntoElement<V::Key, T>> MapFor<V, T> for Vec<E> {
+impl<V: Choice, T: MapValue, E: IntoPair<V::Key, T>> MapFor<V, T> for Vec<E> {
     fn into_map(self) -> AMap {
         own(self)
     }
 }
 
-fn own<K: Key, T: MapValue, E: IntoElement<K, T>>(pairs: impl IntoIterator<Item = E>) -> AMap {
-    let elements: Vec<Element<K, T>> = pairs.into_iter().map(E::into_element).collect();
+fn own<K: Key, T: MapValue, E: IntoPair<K, T>>(pairs: impl IntoIterator<Item = E>) -> AMap {
+    let elements: Vec<Element<K, T>> = pairs.into_iter().map(E::into_pair).collect();
     AMap(Anonymous::new(&elements).map(Container::Own))
 }
 

@@ -69,6 +69,7 @@ impl Loaded {
             Expr::Exthdr(exthdr) => exthdr.dreg = Some(reg),
             Expr::Fib(fib) => fib.dreg = reg,
             Expr::Hash(hash) => hash.dreg = reg,
+            Expr::Immediate(immediate) => immediate.dreg = reg,
             Expr::Numgen(numgen) => numgen.dreg = reg,
             Expr::Osf(osf) => osf.dreg = reg,
             Expr::Rt(rt) => rt.dreg = reg,

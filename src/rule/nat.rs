@@ -86,7 +86,7 @@ impl NatTarget {
     ///
     /// let [office, shown] = [1, 2].map(|n| Interval::prefix(Ipv4Addr::new(10, n, 0, 0), 16));
     /// let rule = Rule::new().when(ip::saddr().one_of([office])).snat(NatTarget::prefix(shown));
-    /// let networks = ip::saddr().map::<Interval<Ipv4Addr>>([(office, shown)]);
+    /// let networks = ip::saddr().map([(office, shown)]);
     /// let rule = Rule::new().snat(NatTarget::prefix(networks));
     /// ```
     ///
@@ -137,7 +137,8 @@ impl NatTarget {
 /// interval of those.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is nothing to translate to",
-    label = "a map to addresses, ports, intervals of them, or tuples of an address and a port is wanted here"
+    label = "a map to addresses, ports, intervals of them, or tuples of an address and a port is wanted here",
+    note = "of numbers the call says that they are ports: `.map::<Port>(…)`, `.map::<(Ipv4Addr, Port)>(…)`"
 )]
 pub trait NatValue: MapValue {
     #[doc(hidden)]

@@ -39,7 +39,7 @@ impl RuleBuilder {
     /// use nftlink::field::ip;
     ///
     /// // dup to ip saddr map { 10.0.0.1 : 10.0.0.9 }
-    /// let watched = ip::saddr().map::<Ipv4Addr>([(Ipv4Addr::new(10, 0, 0, 1), Ipv4Addr::new(10, 0, 0, 9))]);
+    /// let watched = ip::saddr().map([(Ipv4Addr::new(10, 0, 0, 1), Ipv4Addr::new(10, 0, 0, 9))]);
     /// let rule = Rule::new().dup(watched);
     /// ```
     pub fn dup(self, to: impl IntoAddress) -> Self {
@@ -182,7 +182,7 @@ addresses! {
 /// // tproxy ip to :50080
 /// let ipv4_only = TproxyTarget::from(50080).ip();
 /// // tproxy ip to ip daddr map { 192.0.2.1 : 127.0.0.1 }:50080
-/// let listeners = ip::daddr().map::<Ipv4Addr>([(Ipv4Addr::new(192, 0, 2, 1), Ipv4Addr::LOCALHOST)]);
+/// let listeners = ip::daddr().map([(Ipv4Addr::new(192, 0, 2, 1), Ipv4Addr::LOCALHOST)]);
 /// let by_destination = TproxyTarget::from(listeners).port(50080);
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]

@@ -114,8 +114,12 @@ impl<K: Key> Element<K> {
 
     /// Makes it an element of a map, with that value.
     pub fn to<V: MapValue>(self, value: impl IntoKey<V>) -> Element<K, V> {
+        self.with_value(value.into_key())
+    }
+
+    pub(super) fn with_value<V: MapValue>(self, value: V) -> Element<K, V> {
         let Self { key, timeout, expires, comment, exprs, incomplete, value: () } = self;
-        Element { key, value: value.into_key(), timeout, expires, comment, exprs, incomplete }
+        Element { key, value, timeout, expires, comment, exprs, incomplete }
     }
 }
 

@@ -4,7 +4,8 @@ use std::ops::RangeInclusive;
 
 use super::{Element, MapValue, Mapped, SetFlags};
 use crate::datum::{
-    ByteOrder, Bytes, DataType, Datum, Interval, IntoKey, Ordered, concatenations, conversions, sortable, swaps,
+    ByteOrder, Bytes, DataType, Datum, Interval, IntoKey, IntoMapped, Ordered, concatenations, conversions, sortable,
+    swaps,
 };
 use crate::error::BuildErrorKind;
 use crate::expr::Data;
@@ -255,6 +256,35 @@ impl<K: Key, V: Mapped> IntoElement<K, V> for &Element<K, V> {
 impl<K: Key, V: MapValue, A: IntoKey<K>, B: IntoKey<V>> IntoElement<K, V> for (A, B) {
     fn into_element(self) -> Element<K, V> {
         Element::of(self.0.into_key()).to(self.1)
+    }
+}
+
+/// What can become an element of a map of a rule's own: a pair of what converts [into the key](IntoKey) and [into the
+/// value](IntoMapped), or an [`Element`].
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be an element of a map from `{K}` to `{V}`",
+    label = "pairs of key and value are wanted here, or an `Element`"
+)]
+pub trait IntoPair<K, V> {
+    /// Converts into an element.
+    fn into_pair(self) -> Element<K, V>;
+}
+
+impl<K: Key, V: MapValue, A: IntoKey<K>, B: IntoMapped<V>> IntoPair<K, V> for (A, B) {
+    fn into_pair(self) -> Element<K, V> {
+        Element::of(self.0.into_key()).with_value(self.1.into_mapped())
+    }
+}
+
+impl<K: Key, V: MapValue> IntoPair<K, V> for Element<K, V> {
+    fn into_pair(self) -> Self {
+        self
+    }
+}
+
+impl<K: Key, V: MapValue> IntoPair<K, V> for &Element<K, V> {
+    fn into_pair(self) -> Element<K, V> {
+        self.clone()
     }
 }
 

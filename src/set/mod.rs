@@ -30,7 +30,7 @@ pub use info::SetInfo;
 pub(crate) use info::describe_type;
 use key::KEY_MAX;
 pub(crate) use key::Part;
-pub use key::{IntoElement, Key, KeyFor, KeyPart};
+pub use key::{IntoElement, IntoPair, Key, KeyFor, KeyPart};
 pub(crate) use list::{
     SplitEntries, agree, first_entries, open_end_overlaps, read_element_list, show_entries, write_set_id,
 };

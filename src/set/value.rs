@@ -1,6 +1,6 @@
 //! What the elements of a map have for values.
 
-use crate::datum::{ByteOrder, DataType, Datum, Interval, IntoKey, concatenations};
+use crate::datum::{ByteOrder, DataType, Datum, Interval, IntoKey, IntoMapped, concatenations};
 use crate::error::BuildErrorKind;
 use crate::expr::{Data, Value, Verdict};
 use crate::object::{self, Object, ObjectKind, ObjectOf};
@@ -189,6 +189,24 @@ impl<T: Object> IntoKey<ObjectOf<T>> for &object::Named<T> {
 
 impl IntoKey<Self> for Verdict {
     fn into_key(self) -> Self {
+        self
+    }
+}
+
+impl<T: Object> IntoMapped<Self> for ObjectOf<T> {
+    fn into_mapped(self) -> Self {
+        self
+    }
+}
+
+impl<T: Object> IntoMapped<ObjectOf<T>> for &object::Named<T> {
+    fn into_mapped(self) -> ObjectOf<T> {
+        self.into()
+    }
+}
+
+impl IntoMapped<Self> for Verdict {
+    fn into_mapped(self) -> Self {
         self
     }
 }

@@ -1,10 +1,11 @@
 //! What a refusal tells: to a program, and to a person.
 
 use std::net::{Ipv4Addr, Ipv6Addr};
+use std::time::Duration;
 
-use nftlink::datum::Port;
-use nftlink::field::{ip, ip6, tcp};
-use nftlink::{Batch, Conn, Errno, Rule, Set, Table, object};
+use nftlink::datum::{CtState, Port};
+use nftlink::field::{ct, ip, ip6, tcp};
+use nftlink::{Batch, Conn, Errno, Error, Hook, Priority, Rule, Set, Table, object};
 
 use crate::{append, commit, conn, fw, input, refused, rule};
 
@@ -34,6 +35,23 @@ pub(crate) fn two_bad_rules_of_a_hundred_are_both_named() {
         assert_eq!(rejection.part(), Some("[ lookup reg 1 set absent 0x0 ]"));
         assert_eq!(rejection.step(), Some(1), "the second call on the rule");
     }
+}
+
+pub(crate) fn what_a_set_or_a_family_lacks_is_guessed() {
+    let mut conn = conn();
+    let devices = Table::netdev("devices");
+    let ingress = devices.chain("ingress").filter(Hook::INGRESS, Priority::FILTER).device("lo");
+    let seen = Set::<Ipv4Addr>::new(fw(), "seen").dynamic();
+    commit(&mut conn, |batch| batch.add(&fw()).add(&input()).add(&seen).add(&devices).add(&ingress));
+    let hint = |error: &Error| error.rejections().next().and_then(|rejection| rejection.hint()).map(str::to_owned);
+    let error =
+        refused(&mut conn, |batch| batch.append(&ingress, Rule::new().when(ct::state().has(CtState::NEW)).drop()));
+    assert!(hint(&error).is_some_and(|hint| hint.contains("connection tracking")), "{error}");
+    assert!(error.to_string().contains("protocol error"), "{error}");
+    let error = refused(&mut conn, |batch| {
+        batch.append(input(), Rule::new().add_to(&seen, ip::saddr().timeout(Duration::from_secs(1))))
+    });
+    assert!(hint(&error).is_some_and(|hint| hint.contains("`timeouts`")), "{error}");
 }
 
 pub(crate) fn absent_table_chain_set_and_object_are_named() {

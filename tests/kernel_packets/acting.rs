@@ -206,6 +206,33 @@ pub(super) fn transparent_socket_gets_what_was_for_others() {
     });
 }
 
+/// The same over the loopback interface, whose packets come in, too.
+pub(super) fn transparent_socket_gets_what_this_machine_sends_itself() {
+    let here = Namespace::current().unwrap();
+    let mut conn = Conn::open().unwrap();
+    let table = Table::inet("fw");
+    let chain = table.chain("chain").filter(Hook::PREROUTING, Priority::MANGLE);
+    for ip in LOOPBACKS {
+        let listener = listener(at(ip, 9));
+        setsockopt(&listener, sockopt::IpTransparent, &true).unwrap();
+        let asks = tcp_from(&here, ip);
+        assert_eq!(asks.ask(at(ip, 7)), Answer::Refused(std::io::ErrorKind::ConnectionRefused), "nobody is there");
+        let mut batch = Batch::new();
+        batch.reset(&table).add(&chain);
+        batch.append(&chain, Rule::new().when(tcp::dport().eq(7)).tproxy(9));
+        conn.commit(&batch).unwrap();
+        thread::scope(|scope| {
+            let question = scope.spawn(|| asks.ask(at(ip, 7)));
+            let (stream, peer) = listener.accept().unwrap();
+            assert_eq!((stream.local_addr().unwrap(), peer.ip()), (at(ip, 7), ip));
+            drop(stream);
+            question.join().unwrap();
+        });
+        batch.clear();
+        conn.commit(batch.delete(&table)).unwrap();
+    }
+}
+
 pub(super) fn handshakes_are_answered_in_the_servers_stead() {
     let Cable { client, server, mut conn } = cable();
     let [from, to] = [2, 1].map(|number| Ipv4Addr::host(1, number));

@@ -4,7 +4,7 @@ use std::io::ErrorKind;
 use std::net::{TcpListener, TcpStream};
 use std::os::fd::AsRawFd as _;
 
-use nftlink::datum::{CtDirection, CtState, CtStatus, TcpFlags};
+use nftlink::datum::{CtDirection, CtLabel, CtState, CtStatus, TcpFlags};
 use nftlink::expr::Connlimit;
 use nftlink::field::ct;
 use nftlink::{RejectWith, RuleBuilder};
@@ -176,6 +176,53 @@ pub(super) fn marks_go_from_packet_to_connection_and_back() {
         ends.send(1, 0);
         assert_eq!(packets(&mut conn, &table, "output"), [1, 0, 1, 1], "{number}: {:#x}", kept(MARK));
     }
+}
+
+pub(super) fn labels_are_added_to_the_connection_and_stay() {
+    let mut conn = Conn::open().unwrap();
+    let table = Table::inet("fw");
+    let mangle = table.chain("mangle").filter(Hook::OUTPUT, Priority::MANGLE);
+    let some = Set::<CtLabel>::new(&table, "some");
+    let (low, high) = (CtLabel::new(5), CtLabel::new(127));
+    let both = low | high;
+    let set_up = |batch: &mut Batch| {
+        batch.add(&some).add_elements(&some, [low, both]);
+        batch.add(&mangle);
+        let marked = |mark: u32| Rule::new().when(meta::mark().eq(mark));
+        batch.append(&mangle, marked(5).set(ct::label(), low));
+        batch.append(&mangle, marked(127).set(ct::label(), 127));
+    };
+    // On which of two connections which end sends with which mark, and what labels the connection then has.
+    type Sent = (usize, usize, u32, CtLabel);
+    let none = CtLabel::default();
+    let judged: [Sent; 8] = [
+        (0, 0, 0, none),
+        (0, 0, 5, low),
+        (0, 1, 0, low),
+        (1, 0, 127, high),
+        (1, 1, 0, high),
+        (0, 1, 127, both),
+        (0, 0, 0, both),
+        (1, 0, 0, high),
+    ];
+    let has = |label: CtLabel| move |s: &Sent| s.3 == label || s.3 == both;
+    let rules = [
+        says(ct::label().has(low), has(low)),
+        says(ct::label().has(high), has(high)),
+        says(ct::label().has(both), move |s: &Sent| s.3 == both),
+        says(ct::label().has_any(both), move |s: &Sent| s.3 != none),
+        says(ct::label().has_none(low), move |s: &Sent| s.3 == none || s.3 == high),
+        says(ct::label().has_none(both), move |s: &Sent| s.3 == none),
+        says(ct::label().eq(high), move |s: &Sent| s.3 == high),
+        says(ct::label().ne(high), move |s: &Sent| s.3 != high),
+        says(ct::label().masked(both).eq(low), move |s: &Sent| s.3 == low),
+        says(ct::label().in_set(&some), move |s: &Sent| s.3 == low || s.3 == both),
+        says(ct::label().not_in_set(&some), move |s: &Sent| s.3 == none || s.3 == high),
+    ];
+    let connections = [1000, 1001].map(|port| Ends::at(at(LOOPBACKS[0], port), at(LOOPBACKS[0], port + 1000)));
+    judge(&mut conn, (&table, &output(&table)), set_up, &[], &rules, &judged, |(number, from, mark, _)| {
+        connections[*number].send(*from, *mark);
+    });
 }
 
 pub(super) fn connection_marks_compare_as_numbers() {

@@ -104,7 +104,7 @@ impl<'a> InFamily<'a> {
     }
 
     fn compare_all(&mut self) {
-        support::nft_load("flush ruleset");
+        self.conn.commit(Batch::new().flush_ruleset()).unwrap();
         let fates = self.ask_nft();
         self.declared.extend(self.declarations.iter().map(|declaration| declaration.text));
         let (mut taken, mut sent) = (Vec::new(), Vec::new());
@@ -144,11 +144,11 @@ impl<'a> InFamily<'a> {
         loop {
             let left: Vec<usize> = (0..fates.len()).filter(|&n| fates[n] == Fate::Taken).collect();
             let script = self.script(&left);
-            if support::nft_takes(&script) {
+            let said = support::nft_checking(&script);
+            if said.refusal.is_empty() {
                 return fates;
             }
-            let said = support::nft_checking(&script);
-            let is_sent = !Sent::of_nft(&said.printed).rules.is_empty();
+            let is_sent = Sent::has_rules(&said.printed);
             let first_pair = self.head().lines().count();
             let mut gone = Vec::new();
             let before = left.len() + self.declarations.len();
@@ -200,12 +200,15 @@ impl<'a> InFamily<'a> {
     }
 
     fn compare(&mut self, which: &[usize]) {
+        if which.is_empty() && self.declarations.is_empty() {
+            return;
+        }
         let output = support::nft_debugging(&self.script(which));
         assert_eq!(output.refusal, "", "family {}", self.family);
         let theirs = self.made(Sent::of_nft(&output.printed));
         let rules = self.conn.rules(..).unwrap();
         let normalized: Vec<_> = rules.iter().map(|rule| self.conn.normalized(rule).unwrap()).collect();
-        support::nft_load("flush ruleset");
+        self.conn.commit(Batch::new().flush_ruleset()).unwrap();
         let batch = self.batch(which.iter().map(|&n| &self.pairs[n]));
         if let Err(error) = self.conn.commit(&batch) {
             self.wrong.push(format!("the kernel refuses ours: {error}"));

@@ -126,6 +126,16 @@ fn plainly(table: &Table) -> Vec<Pair> {
             "add @hosts { ip saddr . tcp dport }",
             Rule::new().add_to(&hosts(table), concat((ip::saddr(), tcp::dport()))),
         ),
+        does(
+            "tcp dport 234 add @timed { ip saddr . 345 timeout 1s }",
+            Rule::new()
+                .when(tcp::dport().eq(234))
+                .add_to(&timed(table), concat((ip::saddr(), Port::new(345))).timeout(Duration::from_secs(1))),
+        ),
+        does(
+            "add @timed { 10.0.0.9 . tcp dport }",
+            Rule::new().add_to(&timed(table), concat((Ipv4Addr::new(10, 0, 0, 9), tcp::dport()))),
+        ),
         does("add @owners { ip saddr : 0x00000001 }", Rule::new().add_to(&owners(table), ip::saddr().element().to(1))),
         does(
             "add @owners { ip saddr : meta mark }",

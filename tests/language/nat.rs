@@ -72,28 +72,25 @@ fn to_maps(table: &Table) -> Vec<Pair> {
     vec![
         does(
             "dnat ip to tcp dport map { 22 : 10.0.0.1, 80 : 10.0.0.9 }",
-            Rule::new().dnat(tcp::dport().map::<Ipv4Addr>([(22, A), (80, B)])),
+            Rule::new().dnat(tcp::dport().map([(22, A), (80, B)])),
         ),
         does(
             "dnat ip to tcp dport map { 22 : 10.0.0.1 }:80",
-            Rule::new().dnat(NatTarget::from(tcp::dport().map::<Ipv4Addr>([(22, A)])).ports(80..=80)),
+            Rule::new().dnat(NatTarget::from(tcp::dport().map([(22, A)])).ports(80..=80)),
         ),
         does(
             "dnat ip to tcp dport map { 22 : 10.0.0.1 . 80 }",
-            Rule::new().dnat(tcp::dport().map::<(Ipv4Addr, Port)>([(22, (A, 80))])),
+            Rule::new().dnat(tcp::dport().map([(22, SocketAddrV4::new(A, 80))])),
         ),
-        does("dnat ip6 to tcp dport map { 22 : fd00::1 }", Rule::new().dnat(tcp::dport().map::<Ipv6Addr>([(22, V6)]))),
+        does("dnat ip6 to tcp dport map { 22 : fd00::1 }", Rule::new().dnat(tcp::dport().map([(22, V6)]))),
         does(
             "dnat ip6 to tcp dport map { 22 : fd00::1 . 80 }",
             Rule::new().dnat(tcp::dport().map::<(Ipv6Addr, Port)>([(22, (V6, 80))])),
         ),
-        does(
-            "snat ip to ip saddr map { 10.0.0.1 : 10.0.0.9 }",
-            Rule::new().snat(ip::saddr().map::<Ipv4Addr>([(A, B)])),
-        ),
+        does("snat ip to ip saddr map { 10.0.0.1 : 10.0.0.9 }", Rule::new().snat(ip::saddr().map([(A, B)]))),
         does(
             "snat ip to ip saddr map { 10.0.0.0/8 : 10.0.0.9 }",
-            Rule::new().snat(ip::saddr().map::<Ipv4Addr>([(net(10, 0, 8), B)])),
+            Rule::new().snat(ip::saddr().map([(net(10, 0, 8), B)])),
         ),
         does("dnat ip to tcp dport map @servers", Rule::new().dnat(tcp::dport().map(&servers(table)))),
         does("dnat ip to tcp dport map @sockets", Rule::new().dnat(tcp::dport().map(&sockets(table)))),
@@ -114,7 +111,7 @@ pub(super) fn declarations() -> Vec<Declaration> {
         declare("element servers { 22 : 10.0.0.1 }", |t, b| _ = b.add_elements(&servers(t), [(22, A)])),
         declare("map sockets { type inet_service : ipv4_addr . inet_service; }", |t, b| _ = b.add(&sockets(t))),
         declare("element sockets { 22 : 10.0.0.1 . 80 }", |t, b| {
-            _ = b.add_elements(&sockets(t), [(22, (A, Port::new(80)))])
+            _ = b.add_elements(&sockets(t), [(22, SocketAddrV4::new(A, 80))])
         }),
     ]
 }

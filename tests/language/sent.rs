@@ -59,37 +59,41 @@ impl Sent {
         Self::new(messages)
     }
 
+    /// Tells whether there is a message about a rule in what libmnl prints.
+    pub(super) fn has_rules(printed: &str) -> bool {
+        const NFNL_SUBSYS_NFTABLES: u16 = 10;
+        printed.contains(&format!("| {:05} |", NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_NEWRULE))
+    }
+
     /// Reads what libmnl's `mnl_nlmsg_fprintf` prints: a table with four bytes a row, and what they are behind it.
     pub(super) fn of_nft(printed: &str) -> Self {
         let mut messages: Vec<Message> = Vec::new();
-        let plain = without_colors(printed);
-        for line in plain.lines() {
+        for line in printed.lines() {
             let Some((row, what)) = line.split_once("\t|") else { continue };
-            let cells: Vec<&str> = row.split(['|', ' ', '-']).filter(|cell| !cell.is_empty()).collect();
-            let what = what.split('|').next().unwrap_or_default().trim();
-            match what {
-                "message length" => messages.push(Message { kind: 0, family: 0, attributes: Vec::new() }),
-                "sequence number" | "port ID" => {}
-                _ => {
-                    let message = messages.last_mut().expect("a length comes first");
-                    match what {
-                        // `| 02576 | R--- |`: subsystem and message.
-                        "type" => message.kind = cells[0].parse::<u16>().unwrap() & 0xff,
-                        "extra header" => message.family = u8::from_str_radix(cells[0], 16).unwrap(),
-                        // `|00012|N-|00001|`
-                        "len" => {
-                            let nested = if row.contains('N') { 0x8000 } else { 0 };
-                            let (len, number): (u16, u16) =
-                                (cells[0].parse().unwrap(), cells.last().unwrap().parse().unwrap());
-                            message.attributes.extend(len.to_ne_bytes());
-                            message.attributes.extend((number | nested).to_ne_bytes());
-                        }
-                        "data" => {
-                            message.attributes.extend(cells.iter().map(|byte| u8::from_str_radix(byte, 16).unwrap()))
-                        }
-                        _ => panic!("{line}"),
-                    }
-                }
+            let what = what.trim_start();
+            if what.starts_with("message length") {
+                messages.push(Message { kind: 0, family: 0, attributes: Vec::new() });
+                continue;
+            }
+            let message = messages.last_mut().expect("a length comes first");
+            // `| 0a 00 00 02  |`
+            let byte = |place: usize| u8::from_str_radix(&row[3 * place - 1..3 * place + 1], 16).unwrap();
+            if what.starts_with("data") {
+                message.attributes.extend([1, 2, 3, 4].map(byte));
+            } else if what.starts_with("len") {
+                // `|00012|N-|00001|`, in colors.
+                let row = without_colors(row);
+                let cells: Vec<&str> = row.split('|').collect();
+                let nested = if cells[2].contains('N') { 0x8000 } else { 0 };
+                let [len, number] = [1, 3].map(|n| cells[n].parse::<u16>().unwrap());
+                message.attributes.extend([len, number | nested].map(u16::to_ne_bytes).as_flattened());
+            } else if what.starts_with("type") {
+                // `| 02576 | R--- |`: subsystem and message.
+                message.kind = row[2..7].parse::<u16>().unwrap() & 0xff;
+            } else if what.starts_with("extra header") {
+                message.family = byte(1);
+            } else {
+                assert!(what.starts_with("sequence number") || what.starts_with("port ID"), "{line}");
             }
         }
         Self::new(messages)

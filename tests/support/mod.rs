@@ -232,12 +232,6 @@ pub fn nft_debugging(script: &str) -> Debugged {
     debugged(&run_nft(&["--debug=mnl", "-f", "-"], script))
 }
 
-/// Tells whether nft and the kernel take a script; loads nothing.
-#[track_caller]
-pub fn nft_takes(script: &str) -> bool {
-    run_nft(&["-c", "-f", "-"], script).status.success()
-}
-
 /// Has nft and the kernel look at a script, and shows the messages; loads nothing.
 ///
 /// nft sends nothing if it refuses the script itself, and tells of no more than ten reasons.
