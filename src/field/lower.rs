@@ -54,9 +54,9 @@ enum Merging {
     /// They are compared one by one.
     No,
     /// They are looked at, to make a plan.
-    Planned(Plan),
+    Planned(Box<Plan>),
     /// They are compared as planned.
-    Done(Plan),
+    Done(Box<Plan>),
 }
 
 /// The register of matches: the first.
@@ -93,12 +93,12 @@ impl<'a> Context<'a> {
         if !Plan::is_worthwhile(matches.clone()) {
             return;
         }
-        let (implied, merging) = (Vec::new(), Merging::Planned(Plan::default()));
+        let (implied, merging) = (Vec::new(), Merging::Planned(Box::default()));
         let mut ahead = Context { implied, merging, ..*self };
         matches.for_each(|matching| ahead.lower(matching, &mut Nowhere));
         rest(&mut ahead, &mut Nowhere);
         if let Merging::Planned(plan) = ahead.merging {
-            self.merging = Merging::Done(plan.merge());
+            self.merging = Merging::Done(Box::new(plan.merge()));
         }
     }
 
@@ -160,9 +160,10 @@ impl<'a> Context<'a> {
             Test::Cmp { op, data, swap } => {
                 let offset = self.offset(source);
                 let told = data;
-                let data = match source.place(data) {
-                    Ok(data) => data,
-                    Err(mistake) => return sink.fail(mistake),
+                let data = match source.bits.map(|_| source.place(data)) {
+                    None => data.clone(),
+                    Some(Ok(data)) => data,
+                    Some(Err(mistake)) => return sink.fail(mistake),
                 };
                 match &source.load {
                     Load::Payload { base, .. } if *op == CmpOp::EQ && source.is_plain() => {

@@ -199,8 +199,8 @@ impl Rule {
     }
 }
 
-/// Steps that a rule has room for from the beginning.
-const STEPS: usize = 6;
+/// Steps that a rule has room for from the beginning: more than 1,000 bytes take allocators a longer way.
+const STEPS: usize = 5;
 
 impl RuleBuilder {
     fn push(mut self, step: Step) -> Self {
@@ -400,12 +400,16 @@ impl RuleBuilder {
     /// Plans what is compared together from a step on, and tells for how many steps: for matches, and for the
     /// statement behind them. No comparison gets before a match that counts the packets which reach it, or behind it.
     fn plan(&self, from: usize, context: &mut Context<'_>) -> usize {
-        let steps = &self.steps[from..];
-        let counts = |step: &Step| step.as_match().is_some_and(Match::counts);
-        let matches = steps.iter().take_while(|step| matches!(step, Step::Match(_)));
-        let len = matches.clone().position(counts).map_or(matches.count(), |n| n + 1);
-        let (run, behind) = steps.split_at(len);
-        let statement = behind.first().filter(|_| !run.last().is_some_and(counts));
+        let (mut len, mut is_cut) = (0, false);
+        for matching in self.steps[from..].iter().map_while(Step::as_match) {
+            len += 1;
+            is_cut = matching.counts();
+            if is_cut {
+                break;
+            }
+        }
+        let (run, behind) = self.steps[from..].split_at(len);
+        let statement = behind.first().filter(|_| !is_cut);
         context.plan(run.iter().filter_map(Step::as_match), |ahead, nowhere| {
             if let Some(statement) = statement {
                 statement.lower(ahead, nowhere);

@@ -26,17 +26,18 @@ impl OwnSet<'_> {
 impl RuleBuilder {
     /// The sets that the rule has to itself, in the order in which it looks into them.
     pub(super) fn own_sets_in_order(&self) -> Vec<OwnSet<'_>> {
+        let mut sets = Vec::new();
         if !self.steps.iter().any(Step::may_imply_sets) {
-            return self.steps.iter().flat_map(Step::own_sets).collect();
+            self.steps.iter().for_each(|step| step.push_own_sets(&mut sets));
+            return sets;
         }
         // What is implied depends on what is known of the packet, but not on the chain.
         let chain = ChainRef::new(Table::inet("any"), "any");
         let mut context = Context::new(&chain);
-        let mut sets = Vec::new();
         for step in &self.steps {
             step.lower(&mut context, &mut Nowhere);
             sets.extend(context.take_implied().into_iter().map(|(set, key)| OwnSet::Typed(set, key)));
-            sets.extend(step.own_sets());
+            step.push_own_sets(&mut sets);
         }
         sets
     }
@@ -61,18 +62,20 @@ impl Step {
         }
     }
 
-    /// The sets that the rule has to itself for this step, in the order in which it looks them up.
-    fn own_sets(&self) -> impl Iterator<Item = OwnSet<'_>> {
-        let sets = match self {
-            Self::KeptUse(kept) => [Some(OwnSet::Kept(&kept.set)), None],
-            Self::Meter(meter) => [Some(OwnSet::Meter(&meter.set)), None],
-            Self::Nat(nat) => nat.own_sets().map(|set| set.map(|(set, key)| OwnSet::Typed(set, key))),
-            Self::Redirecting(statement) => {
-                statement.own_sets().map(|set| set.map(|(set, key)| OwnSet::Typed(set, key)))
+    /// Adds the sets that the rule has to itself for this step, in the order in which it looks them up.
+    fn push_own_sets<'a>(&'a self, sets: &mut Vec<OwnSet<'a>>) {
+        let typed = |(set, key)| OwnSet::Typed(set, key);
+        match self {
+            Self::KeptUse(kept) => sets.push(OwnSet::Kept(&kept.set)),
+            Self::Meter(meter) => sets.push(OwnSet::Meter(&meter.set)),
+            Self::Nat(nat) => sets.extend(nat.own_sets().into_iter().flatten().map(typed)),
+            Self::Redirecting(statement) => sets.extend(statement.own_sets().into_iter().flatten().map(typed)),
+            _ => {
+                if let Some(own) = self.own_set() {
+                    sets.push(typed(own));
+                }
             }
-            _ => [self.own_set().map(|(set, key)| OwnSet::Typed(set, key)), None],
-        };
-        sets.into_iter().flatten()
+        }
     }
 
     /// The only set that the rule has to itself for this step.
