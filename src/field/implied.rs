@@ -135,7 +135,7 @@ impl Context<'_> {
         let implied: &'static ImpliedSet = if protocol == L4Proto::ICMP { &ICMP_ECHO } else { &ICMPV6_ECHO };
         self.implied.push(implied);
         sink.put_of(self.tunnel, Payload::load(Base::TRANSPORT, 0, 1, REG));
-        let set = Container::Own(implied.0.clone());
+        let set = Container::own(implied.0.clone());
         sink.put_lookup(self, &set, REG, |_| {});
     }
 

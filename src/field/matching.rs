@@ -50,7 +50,13 @@ pub(crate) enum Container {
     /// One of the table's, and whether it has intervals.
     Named { set: SetRef, intervals: bool },
     /// The rule's own.
-    Own(Anonymous),
+    Own(Box<Anonymous>),
+}
+
+impl Container {
+    pub(super) fn own(set: Anonymous) -> Self {
+        Self::Own(Box::new(set))
+    }
 }
 
 impl Match {

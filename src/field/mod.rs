@@ -364,7 +364,7 @@ impl<V: Choice, A> Field<V, A> {
         if let Some(test) = set.single().and_then(|bounds| self.single(bounds, not)) {
             return self.test(test);
         }
-        match self.source.place_all(Ok(Container::Own(set))) {
+        match self.source.place_all(Ok(Container::own(set))) {
             Ok(set) => self.test(Test::In { set, not }),
             Err(mistake) => self.test(mistake.into()),
         }

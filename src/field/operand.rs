@@ -226,7 +226,7 @@ impl<V: Choice, T: MapValue, E: IntoPair<V::Key, T>> MapFor<V, T> for Vec<E> {
 
 fn own<K: Key, T: MapValue, E: IntoPair<K, T>>(pairs: impl IntoIterator<Item = E>) -> AMap {
     let elements: Vec<Element<K, T>> = pairs.into_iter().map(E::into_pair).collect();
-    AMap(Anonymous::new(&elements).map(Container::Own))
+    AMap(Anonymous::new(&elements).map(Container::own))
 }
 
 /// A set or map of the table's.

@@ -354,10 +354,10 @@ impl Source {
     pub(crate) fn place_all(&self, set: Result<Container, BuildErrorKind>) -> Result<Container, BuildErrorKind> {
         match (set?, self.placing()) {
             (Container::Own(set), Some(bits)) => {
-                set.with_keys(bits.loaded.into(), |key| self.place(key)).map(Container::Own)
+                set.with_keys(bits.loaded.into(), |key| self.place(key)).map(Container::own)
             }
             (Container::Own(set), None) if !matches!(self.load, Load::Concatenation(_)) => {
-                Ok(Container::Own(set.of_kind(self.kind)))
+                Ok(Container::own(set.of_kind(self.kind)))
             }
             (set, _) => Ok(set),
         }
