@@ -194,7 +194,7 @@ impl<'a> InFamily<'a> {
         if which.is_empty() {
             return;
         }
-        let output = support::nft_debugging(&self.script(which));
+        let output = support::nft_checking(&self.script(which));
         let ours = Sent::of_batch(&self.batch(which.iter().map(|&n| &self.pairs[n])));
         self.compare_sent(&ours, &Sent::of_nft(&output.printed), which);
     }

@@ -10,15 +10,15 @@ use super::*;
 
 pub(super) fn pairs() -> Vec<Pair> {
     const NEVER: &str = "the kernel looks at IPv4 packets of hosts and routers alone";
-    let names = all([
+    let pairs = all([
         names("osf name", osf::name()),
         names("osf ttl loose name", osf::ttl(OsfTtl::LOOSE).name()),
         names("osf version", osf::version()),
         names("osf ttl skip version", osf::ttl(OsfTtl::SKIP).version()),
+        maps(),
     ]);
-    let others = [Family::ARP, Family::BRIDGE, Family::NETDEV];
-    let names = others.into_iter().fold(names, |pairs, family| each(pairs, |pair| pair.not_in(family, NEVER)));
-    each(all([names, maps()]), |pair| pair.not_in(Family::IP6, NEVER))
+    let others = [Family::IP6, Family::ARP, Family::BRIDGE, Family::NETDEV];
+    others.into_iter().fold(pairs, |pairs, family| each(pairs, |pair| pair.not_in(family, NEVER)))
 }
 
 fn names(name: &str, field: Field<OsfName>) -> Vec<Pair> {

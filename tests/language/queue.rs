@@ -12,12 +12,14 @@ use super::*;
 pub(super) fn pairs() -> Vec<Pair> {
     let net = Interval::prefix(Ipv4Addr::new(10, 0, 0, 0), 8);
     let pairs = vec![
-        does("queue num 0", Rule::new().queue(0)).typed("queue"),
-        does("queue num 3", Rule::new().queue(3)),
-        does("queue num 3", Rule::new().queue(Queue::new(3))).typed("queue to 3"),
-        does("queue num 65535 bypass", Rule::new().queue(QueueTarget::from(65535).bypass())),
-        does("queue num 1-3", Rule::new().queue(1..=3)),
-        does("queue num 1-3 bypass,fanout", Rule::new().queue(QueueTarget::from(1..=3).bypass().fanout())),
+        does("queue to 0", Rule::new().queue(0)).typed("queue"),
+        does("queue to 3", Rule::new().queue(3)).typed("queue num 3"),
+        does("queue to 3", Rule::new().queue(Queue::new(3))),
+        does("queue flags bypass to 65535", Rule::new().queue(QueueTarget::from(65535).bypass()))
+            .typed("queue num 65535 bypass"),
+        does("queue to 1-3", Rule::new().queue(1..=3)).typed("queue num 1-3"),
+        does("queue flags bypass,fanout to 1-3", Rule::new().queue(QueueTarget::from(1..=3).bypass().fanout()))
+            .typed("queue num 1-3 bypass,fanout"),
         does("queue flags fanout to 1-3", Rule::new().queue(Queue::range(1, 3).flags(QueueFlags::CPU_FANOUT))),
         does("queue flags bypass to 5", Rule::new().queue(QueueTarget::from(Queue::new(5)).bypass())),
         does("queue to meta mark map { 0x00000001 : 5 }", Rule::new().queue(meta::mark().map([(1, 5)]))),
