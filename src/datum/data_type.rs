@@ -165,28 +165,10 @@ impl DataType {
         self.layout().map_or(ByteOrder::None, |(_, order)| order)
     }
 
-    /// The order that nft notes for sets of values of the type: it has one also for some that are one byte.
-    pub(crate) fn noted_order(self) -> ByteOrder {
-        match self {
-            Self::PKT_TYPE => ByteOrder::Host,
-            Self::ICMP_TYPE
-            | Self::ICMP_CODE
-            | Self::ICMPV6_TYPE
-            | Self::ICMPV6_CODE
-            | Self::ICMPX_CODE
-            | Self::IGMP_TYPE
-            | Self::TCP_FLAG
-            | Self::MH_TYPE
-            | Self::DSCP
-            | Self::ECN => ByteOrder::Network,
-            other => other.order(),
-        }
-    }
-
     /// Bytes of a value of one type, and their order (nft's `src/datatype.c`).
     fn layout(self) -> Option<(usize, ByteOrder)> {
         Some(match self {
-            Self::NF_PROTO | Self::INET_PROTO | Self::DCCP_PKTTYPE | Self::MH_TYPE | Self::CT_DIR | Self::BOOLEAN => {
+            Self::NF_PROTO | Self::INET_PROTO | Self::DCCP_PKTTYPE | Self::CT_DIR | Self::BOOLEAN => {
                 (1, ByteOrder::None)
             }
             // One byte has an order for nft, too, which it notes of sets.
@@ -196,6 +178,7 @@ impl DataType {
             | Self::ICMPV6_CODE
             | Self::ICMPX_CODE
             | Self::IGMP_TYPE
+            | Self::MH_TYPE
             | Self::DSCP
             | Self::TCP_FLAG
             | Self::ECN => (1, ByteOrder::Network),

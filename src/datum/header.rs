@@ -243,7 +243,7 @@ from_integer! {
 }
 
 datum! {
-    MhType(u8): MH_TYPE, None, Ordered;
+    MhType(u8): MH_TYPE, Network, Ordered;
 }
 
 fn at_most(max: u8, number: u8, what: &'static str, reason: &'static str) -> Result<Data, BuildErrorKind> {

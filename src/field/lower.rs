@@ -291,15 +291,20 @@ impl<'a> Context<'a> {
                     reason: "the kernel sets whole bytes of an option",
                 }),
                 Expr::Exthdr(exthdr) if exthdr.op == ExthdrOp::TCPOPT => {
-                    self.lower_operand(value, REG, sink);
-                    if matches!(value, Operand::Field(value) if value.swaps) {
-                        sink.put(hton(REG, exthdr.len as usize));
-                    }
+                    self.lower_written(value, exthdr.len, sink);
                     sink.put(Exthdr::write(exthdr.kind, exthdr.offset, exthdr.len, REG));
                 }
                 _ => {}
             },
             Load::Hash(_) | Load::Concatenation(_) => {}
+        }
+    }
+
+    /// Puts what is written into the packet, `len` bytes of it, into the register: in network order.
+    fn lower_written(&mut self, value: &Operand, len: u32, sink: &mut impl Sink) {
+        self.lower_operand(value, REG, sink);
+        if matches!(value, Operand::Field(value) if value.swaps) {
+            sink.put(hton(REG, len as usize));
         }
     }
 
@@ -317,10 +322,7 @@ impl<'a> Context<'a> {
         let first = if checksum.is_some() { offset % 2 } else { 0 };
         let whole = if checksum.is_some() { (first + len).next_multiple_of(2) } else { len };
         if whole == len && field.bits.is_none() {
-            self.lower_operand(value, REG, sink);
-            if matches!(value, Operand::Field(value) if value.swaps) {
-                sink.put(hton(REG, len as usize));
-            }
+            self.lower_written(value, len, sink);
         } else {
             let Operand::Constant(value) = value else {
                 return sink.fail(BuildErrorKind::NotConstant { field: field.name });

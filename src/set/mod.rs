@@ -452,7 +452,7 @@ impl<K: Key, V: Mapped> Set<K, V> {
 fn noted_order(order: ByteOrder, kind: DataType, fields: &[FieldOf]) -> ByteOrder {
     match (order, fields) {
         (ByteOrder::None, [FieldOf { order: Some(order), .. }]) => *order,
-        (ByteOrder::None, _) => kind.noted_order(),
+        (ByteOrder::None, _) => kind.order(),
         (order, _) => order,
     }
 }
