@@ -6,7 +6,7 @@ mod options;
 mod queries;
 mod resets;
 mod ruleset;
-mod socket;
+pub(crate) mod socket;
 
 use std::fmt;
 

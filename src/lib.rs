@@ -115,6 +115,7 @@ pub mod expr;
 pub mod field;
 mod flowtable;
 pub mod guide;
+pub mod monitor;
 pub mod object;
 mod rule;
 pub mod ruleset;

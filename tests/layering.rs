@@ -18,6 +18,9 @@ const ORDER: &[&[&str]] = &[
     &["batch"],
     &["engine"],
     &["conn"],
+    &["monitor"],
+    &["trace"],
+    &["tokio"],
 ];
 /// What every layer may import from, and what itself imports from none of them.
 const FOR_ALL: &str = "error";

@@ -96,23 +96,28 @@ impl ConnOptions {
     ///   (`is_permission_denied`: it takes `CAP_SYS_ADMIN`), or the socket cannot be opened.
     /// - [`Error::TooLarge`] if the send buffer asked for is larger than the system permits.
     pub fn open(self) -> Result<Conn, Error> {
+        self.socket(&[]).map(Conn::new)
+    }
+
+    /// Opens a socket that takes what the kernel tells to multicast groups.
+    pub(crate) fn socket(self, groups: &'static [u32]) -> Result<NetlinkSocket, Error> {
         let mut socket = match self.namespace {
-            None => socket()?,
-            Some(namespace) => in_namespace(namespace)?,
+            None => socket(groups)?,
+            Some(namespace) => in_namespace(namespace, groups)?,
         };
         socket.reserve_receive(self.receive_buffer.unwrap_or(RECEIVE_BUFFER));
         socket
             .reserve_send(self.send_buffer)
             .map_err(|error| Error::TooLarge { needed: error.needed, limit: error.limit })?;
-        Ok(Conn::new(socket))
+        Ok(socket)
     }
 }
 
-fn socket() -> Result<NetlinkSocket, Error> {
-    NetlinkSocket::open().map_err(|error| io_error("opening a netlink socket", &error))
+fn socket(groups: &[u32]) -> Result<NetlinkSocket, Error> {
+    NetlinkSocket::open(groups).map_err(|error| io_error("opening a netlink socket", &error))
 }
 
-fn in_namespace(namespace: Namespace) -> Result<NetlinkSocket, Error> {
+fn in_namespace(namespace: Namespace, groups: &'static [u32]) -> Result<NetlinkSocket, Error> {
     let (fd, text) = match namespace {
         Namespace::Fd(fd) => (fd, "the network namespace of a file descriptor".to_owned()),
         Namespace::Path(path) => (File::open(&path).map(Into::into), format!("network namespace {}", path.display())),
@@ -129,7 +134,7 @@ fn in_namespace(namespace: Namespace) -> Result<NetlinkSocket, Error> {
                 let doing = format!("entering {text}").into();
                 Error::Io(IoError { doing, errno: Errno::from_nix(errno) })
             })?;
-            socket()
+            socket(groups)
         })
         .map_err(|error| io_error("starting a thread", &error))?
         .join();

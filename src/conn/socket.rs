@@ -2,10 +2,12 @@
 
 use std::io::{IoSlice, IoSliceMut};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
+use std::time::{Duration, Instant};
 
 use netlink_sys::protocols::NETLINK_NETFILTER;
 use netlink_sys::{Socket, SocketAddr};
-use nix::sys::socket::{MsgFlags, getsockopt, recvmsg, sendmsg, setsockopt, sockopt};
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::socket::{MsgFlags, NetlinkAddr, getsockopt, recvmsg, sendmsg, setsockopt, sockopt};
 
 use crate::engine::{Received, TooLarge, Transport};
 use crate::error::Errno;
@@ -23,8 +25,9 @@ pub(crate) struct NetlinkSocket {
 }
 
 impl NetlinkSocket {
-    /// Opens a socket in the calling thread's network namespace.
-    pub(crate) fn open() -> std::io::Result<Self> {
+    /// Opens a socket in the calling thread's network namespace, which takes what the kernel tells
+    /// to multicast groups.
+    pub(crate) fn open(groups: &[u32]) -> std::io::Result<Self> {
         let mut socket = Socket::new(NETLINK_NETFILTER)?;
         let port = socket.bind_auto()?.port_number();
         // Connected to the kernel, the socket takes nothing from other processes.
@@ -32,9 +35,29 @@ impl NetlinkSocket {
         socket.set_ext_ack(true)?;
         // Without it each error holds the whole message that it refuses.
         socket.set_cap_ack(true)?;
+        for group in groups {
+            socket.add_membership(*group)?;
+        }
         let send_buffer = getsockopt(&socket, sockopt::SndBuf)?;
         let receive_buffer = getsockopt(&socket, sockopt::RcvBuf)?;
         Ok(Self { socket, port, send_buffer, receive_buffer })
+    }
+
+    /// Waits until there is something to receive, an error included, and returns whether there is.
+    pub(crate) fn wait(&self, timeout: Option<Duration>) -> Result<bool, Errno> {
+        let begin = Instant::now();
+        loop {
+            let left = timeout.map(|timeout| timeout.saturating_sub(begin.elapsed()));
+            // Rounded up, for else the last part of a millisecond were spent awake.
+            let millis = left.map(|left| left.as_nanos().div_ceil(1_000_000).min(i32::MAX as u128) as i32);
+            let millis = millis.map_or(PollTimeout::NONE, |millis| millis.try_into().unwrap_or(PollTimeout::MAX));
+            match poll(&mut [PollFd::new(self.as_fd(), PollFlags::POLLIN)], millis) {
+                Ok(0) if left.is_some_and(|left| left.is_zero()) => return Ok(false),
+                Ok(0) | Err(nix::errno::Errno::EINTR) => {}
+                Ok(_) => return Ok(true),
+                Err(errno) => return Err(Errno::from_nix(errno)),
+            }
+        }
     }
 }
 
@@ -48,8 +71,14 @@ impl Transport for NetlinkSocket {
         let mut parts = [IoSliceMut::new(buffer)];
         // MSG_TRUNC makes the call return the datagram's true length.
         let flags = MsgFlags::MSG_DONTWAIT | MsgFlags::MSG_TRUNC;
-        let message = recvmsg::<()>(self.socket.as_raw_fd(), &mut parts, None, flags).map_err(Errno::from_nix)?;
-        Ok(Received { len: message.bytes })
+        loop {
+            let message =
+                recvmsg::<NetlinkAddr>(self.socket.as_raw_fd(), &mut parts, None, flags).map_err(Errno::from_nix)?;
+            // A privileged process may send to multicast groups, too.
+            if message.address.is_none_or(|from| from.pid() == 0) {
+                return Ok(Received { len: message.bytes });
+            }
+        }
     }
 
     fn reserve_send(&mut self, len: usize) -> Result<(), TooLarge> {
