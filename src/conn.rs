@@ -1,24 +1,32 @@
 //! [`Conn`]: the connection over which batches are committed and the ruleset is read.
 
 mod find;
+mod kinds;
 mod merged;
 mod options;
 mod queries;
 mod resets;
 mod ruleset;
+mod selected;
+mod snapshot;
 pub(crate) mod socket;
+mod stream;
 
 use std::fmt;
 
 pub use find::RuleLike;
 pub use options::ConnOptions;
-pub use queries::{ElementSource, ElementsOf, RuleScope, TableScope};
+pub use queries::{ElementOf, ElementSource, ElementsOf, RuleScope, TableScope};
+pub use stream::{Consistency, Streamed};
 
 use crate::batch::Batch;
 use crate::engine::{Applied, Link, Query, commit};
 use crate::error::Error;
 use crate::ruleset::Generation;
 use socket::NetlinkSocket;
+
+/// What a connection works over.
+type Channel = NetlinkSocket;
 
 /// A connection to the nf_tables of one network namespace.
 ///
@@ -37,7 +45,7 @@ use socket::NetlinkSocket;
 /// # Ok::<(), nftlink::Error>(())
 /// ```
 pub struct Conn {
-    link: Link<NetlinkSocket>,
+    link: Link<Channel>,
 }
 
 impl Conn {
@@ -108,11 +116,13 @@ impl Conn {
         self.link.commit(batch, commit::Options { dry_run: true, ..Default::default() }).map(drop)
     }
 
-    /// Returns the ruleset's generation.
+    /// Returns the ruleset's generation, when the commit that made it is over: what is read from then
+    /// on is of that generation, if it can still be [committed at](Self::commit_at).
     ///
     /// # Errors
     ///
-    /// [`Error::Query`] if the kernel does not tell.
+    /// [`Error::Query`] if the kernel does not tell, and [`Error::Inconsistent`] if commits follow each other too
+    /// fast.
     pub fn generation(&mut self) -> Result<Generation, Error> {
         self.link.generation().map(Generation::from_raw)
     }

@@ -25,6 +25,7 @@ impl Conn {
     ///
     /// [`Error::Unsupported`] on older kernels, and see [Reading](#reading).
     pub fn reset_rules<'a>(&mut self, scope: impl Into<RuleScope<'a>>) -> Result<Vec<RuleInfo>, Error> {
+        self.link.changes()?;
         let mut found = Vec::new();
         for rule in self.rules(scope)? {
             let query = Query::new(NFT_MSG_GETRULE_RESET, NFT_MSG_NEWRULE, rule.chain().table.family, false, |w| {
@@ -47,6 +48,7 @@ impl Conn {
     /// [`Error::WrongType`] if the set in the kernel has elements of another type than the set
     /// given, [`Error::Unsupported`] on older kernels, and see [Reading](#reading).
     pub fn reset_elements<S: ElementSource>(&mut self, set: &S) -> Result<ElementsOf<S>, Error> {
+        self.link.changes()?;
         let at = set.set_ref();
         let (info, entries, _) = self.elements_at(at)?;
         set.check(&info)?;
@@ -71,6 +73,7 @@ impl Conn {
     ///
     /// See [Reading](#reading).
     pub fn reset_objects<'a>(&mut self, scope: impl Into<TableScope<'a>>) -> Result<Vec<ObjectInfo>, Error> {
+        self.link.changes()?;
         let mut found = Vec::new();
         for object in self.objects(scope)? {
             if !matches!(object.kind(), ObjectKind::COUNTER | ObjectKind::QUOTA) {
