@@ -18,7 +18,7 @@ use crate::object::{
 use crate::rule::{NFT_MSG_GETRULE, NFT_MSG_NEWRULE, NFTA_RULE_HANDLE, RuleHandle, RuleInfo};
 use crate::set::{
     self, ElementInfo, Key, Mapped, NFT_MSG_GETSET, NFT_MSG_GETSETELEM, NFT_MSG_NEWSET, NFT_MSG_NEWSETELEM, Pairing,
-    Set, SetInfo, SetRef, agree, first_entries, read_element_list, write_lookup,
+    Set, SetInfo, SetRef, agree, first_entries, has_repeated, read_element_list, write_lookup,
 };
 use crate::table::{NFT_MSG_GETTABLE, NFT_MSG_NEWTABLE, Table, TableInfo, TableRef};
 use crate::wire::{AttrWriter, Family};
@@ -552,6 +552,7 @@ pub(super) fn read_entries<T: Transport>(link: &mut Link<T>, at: &SetRef) -> Res
         whole &= unbroken && agree(&entries, &again, begin.elapsed());
         entries = again;
     }
+    whole = whole && !has_repeated(&entries);
     Ok((entries, whole))
 }
 

@@ -15,7 +15,7 @@ use crate::flowtable::FlowtableInfo;
 use crate::object::ObjectInfo;
 use crate::rule::{RuleHead, RuleInfo};
 use crate::ruleset::Generation;
-use crate::set::{EntryList, Pairing, SetInfo, identify_entries};
+use crate::set::{EntryList, Pairing, SetFlags, SetInfo, identify_entries};
 use crate::table::TableInfo;
 use crate::wire::{AttrWriter, Family};
 
@@ -116,11 +116,9 @@ impl<T> Streamed<'_, T> {
     /// Ends the stream, and tells whether what it has yielded, be it all there is or the first of
     /// it, was so at one generation.
     ///
-    /// What the kernel may have moved between two of its messages it does not tell: elements of a
-    /// set that is larger than a message, or other things in a listing of several messages that
-    /// do not say what they stand behind, as rules do. Those are asked for a second time here, as
-    /// far as they were read, and compared; so this may take as long as the stream did. Elements that expire
-    /// meanwhile make it torn.
+    /// What the kernel moved meanwhile it does not tell: the elements of a set, above all. Where that may have been,
+    /// this asks a second time, as far as the stream was read, and compares; so it may take as long as
+    /// the stream did. Elements that expire meanwhile make it torn.
     ///
     /// # Errors
     ///
@@ -312,16 +310,19 @@ impl Conn {
         let at = set.set_ref();
         let what = || format!("elements of set {at}");
         let of = set_query(at);
+        let mut hashed = false;
         let dump = Dump::begin(&mut self.link, entries_query(at), what(), identify_entries, |link| {
             let mut right = Ok(());
             link.one(&of, &|| format!("set {at}"), &mut |family, attrs| {
-                right = set.check(&SetInfo::decode(family, attrs)?);
+                let info = SetInfo::decode(family, attrs)?;
+                hashed = !info.flags().contains(SetFlags::INTERVAL);
+                right = set.check(&info);
                 Ok(())
             })?;
             right
         });
         let unpack = Elements::<S> { list: EntryList::default(), pairing: Pairing::default(), of: PhantomData };
-        let dump = dump.map_err(|error| about(error, &what))?;
+        let dump = dump.map_err(|error| about(error, &what))?.restless(hashed);
         Ok(Streamed { dump, unpack: Box::new(unpack), attrs: 0..0, ended: false })
     }
 

@@ -4,7 +4,7 @@ use std::hash::{BuildHasher, RandomState};
 use std::ops::Range;
 
 use super::Transport;
-use super::link::{BUFFER_MAX, Link, QUEUE_MAX, make_room, receive, send};
+use super::link::{BUFFER_MAX, Link, QUEUE_MAX, another, make_room, receive, send};
 use super::query::{Answers, Progress, Query, Step};
 use crate::error::{Errno, Error, QueryError};
 use crate::wire::Family;
@@ -31,6 +31,8 @@ pub(crate) struct Dump<'a, T: Transport> {
     done: bool,
     generation: u32,
     told: Told,
+    /// What is told may move at any time.
+    restless: bool,
     /// A snapshot has to know whether it is whole.
     open: bool,
 }
@@ -85,11 +87,12 @@ impl<'a, T: Transport> Dump<'a, T> {
     ) -> Result<Self, Error> {
         let generation = link.generation()?;
         check(link)?;
-        let own = link.transport.another();
+        let own = another(&link.transport, &mut link.buffer);
         let answers = Answers::new(&query, 0, 0);
         let (what, told) = (what.into(), Told::new(identify));
-        let (unread, len, done, open) = (0..0, 0, false, false);
-        let mut dump = Self { link, own, query, what, answers, unread, len, done, generation, told, open };
+        let (unread, len, done) = (0..0, 0, false);
+        let mut dump =
+            Self { link, own, query, what, answers, unread, len, done, generation, told, restless: false, open: false };
         dump.ask()?;
         Ok(dump)
     }
@@ -115,6 +118,16 @@ impl<'a, T: Transport> Dump<'a, T> {
         Error::Query(Box::new(QueryError { what: self.what.clone(), errno }))
     }
 
+    /// Says that what is told may move within a datagram, too.
+    pub(crate) fn restless(mut self, restless: bool) -> Self {
+        self.restless = restless;
+        self
+    }
+
+    fn may_have_moved(&self) -> bool {
+        self.answers.may_have_moved() || (self.restless && self.told.count > 0)
+    }
+
     /// The attributes of the answer that came last.
     pub(crate) fn attrs(&self, range: Range<usize>) -> &[u8] {
         self.link.buffer.get(range).unwrap_or_default()
@@ -127,7 +140,7 @@ impl<'a, T: Transport> Dump<'a, T> {
             // A snapshot that it is a part of will have to be read anew.
             self.link.tear();
         }
-        if !self.open && self.answers.may_have_moved() {
+        if !self.open && self.may_have_moved() {
             self.open = self.link.leave_open();
         }
         if let Ok(Some((_, range))) = &answer {
@@ -201,7 +214,7 @@ impl<'a, T: Transport> Dump<'a, T> {
     pub(crate) fn is_whole(&mut self) -> Result<bool, Error> {
         let (torn, finished) = (self.answers.torn(), self.done);
         let mut whole = !torn;
-        if whole && self.answers.may_have_moved() {
+        if whole && self.may_have_moved() {
             let again = self.told.again();
             let first = std::mem::replace(&mut self.told, again);
             whole = self.is_told_again(&first, finished)?;
@@ -222,7 +235,7 @@ impl<'a, T: Transport> Dump<'a, T> {
     fn is_told_again(&mut self, first: &Told, to_the_end: bool) -> Result<bool, Error> {
         if self.own.is_some() {
             // The first dump may not be at its end.
-            self.own = self.link.transport.another();
+            self.own = another(&self.link.transport, &mut self.link.buffer);
         }
         self.ask()?;
         while self.told.count < first.count || to_the_end {

@@ -396,6 +396,16 @@ impl<T: Transport> Link<T> {
     }
 }
 
+/// Opens another socket for a dump. Before something was received on it, the kernel makes small datagrams, and
+/// a listing costs it time for each of them.
+pub(super) fn another<T: Transport>(transport: &T, buffer: &mut [u8]) -> Option<T> {
+    let mut other = transport.another()?;
+    let request = generation_query().encode(QUERIES);
+    send(&mut other, &[std::io::IoSlice::new(&request)]).ok()?;
+    receive(&mut other, buffer).ok()?;
+    Some(other)
+}
+
 fn generation_query() -> Query {
     Query::new(NFT_MSG_GETGEN, NFT_MSG_NEWGEN, Family::UNSPEC, false, |_| {})
 }

@@ -1,5 +1,7 @@
 //! Lists of elements, as messages have them.
 
+use std::cmp::Ordering;
+use std::collections::HashSet;
 use std::fmt::Write;
 use std::ops::Range;
 use std::time::Duration;
@@ -9,7 +11,7 @@ use super::element::{
     NFTA_SET_ELEM_FLAGS, NFTA_SET_ELEM_KEY, NFTA_SET_ELEM_LIST_ELEMENTS, NFTA_SET_ELEM_LIST_SET,
     NFTA_SET_ELEM_LIST_SET_ID, NFTA_SET_ELEM_LIST_TABLE,
 };
-use super::element_info::ElementInfo;
+use super::element_info::{ElementInfo, in_order};
 use crate::datum::{DataType, predecessor, show_interval, unsorted};
 use crate::error::DecodeError;
 use crate::expr::{Data, Value};
@@ -198,6 +200,17 @@ pub(crate) fn agree(first: &[ElementInfo], second: &[ElementInfo], apart: Durati
         found || !stays(entry)
     });
     all_found && second.next().is_none()
+}
+
+/// Whether an entry is told twice: so is one that the kernel moves into another hash table while it
+/// walks through both.
+pub(crate) fn has_repeated(entries: &[ElementInfo]) -> bool {
+    let all_in = |order| entries.windows(2).all(|pair| in_order(&pair[0], &pair[1]) == order);
+    if all_in(Ordering::Greater) || all_in(Ordering::Less) {
+        return false;
+    }
+    let mut seen = HashSet::with_capacity(entries.len());
+    !entries.iter().all(|entry| seen.insert((entry.key.as_ref().map(Data::as_bytes), entry.flags.bits())))
 }
 
 /// The elements that the entries of a list stand for, each as nft would write it, with how many
