@@ -123,8 +123,7 @@ impl<T> Streamed<'_, T> {
     /// # Errors
     ///
     /// [`Error::Query`] if the kernel refuses to answer.
-    pub fn consistency(&mut self) -> Result<Consistency, Error> {
-        self.ended = true;
+    pub fn consistency(mut self) -> Result<Consistency, Error> {
         let whole = self.dump.is_whole()?;
         Ok(if whole { Consistency::Same(self.generation()) } else { Consistency::Torn })
     }
