@@ -263,6 +263,7 @@ fn main() -> ExitCode {
         test!(beside::elements_listed_beside_a_writer_are_never_torn),
         test!(beside::intervals_listed_beside_a_writer_are_never_torn),
         test!(beside::rules_listed_beside_batches_that_are_not_applied_are_never_torn),
+        test!(beside::rules_listed_beside_insertions_that_are_not_applied_are_never_torn),
         test!(beside::elements_listed_beside_batches_that_are_not_applied_are_never_torn),
         test!(beside::intervals_listed_beside_batches_that_are_not_applied_are_never_torn),
         test!(beside::eight_connections_read_what_they_asked_for_while_others_write),
