@@ -63,12 +63,14 @@ impl Reading {
     }
 }
 
-/// How many elements a set has. Linux tells it since 6.16; before, all of them are read.
+/// How many elements a set has, without the catch-all element. Linux tells it since 6.16; before, all of them are read.
 fn count(conn: &mut Conn, set: &SetInfo) -> Result<usize, nftlink::Error> {
     match set.count() {
         Some(count) => Ok(count as usize),
-        // An interval may be two entries: where it starts, and where it has ended.
-        None => Ok(conn.elements(set)?.iter().filter(|entry| !entry.is_interval_end()).count()),
+        // An interval may be two entries: where it starts, and where it has ended. The catch-all element has no key.
+        None => {
+            Ok(conn.elements(set)?.iter().filter(|entry| entry.key().is_some() && !entry.is_interval_end()).count())
+        }
     }
 }
 

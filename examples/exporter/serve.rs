@@ -7,7 +7,7 @@ use std::net::TcpListener;
 use std::time::Duration;
 
 use hyper::body::Incoming;
-use hyper::header::{ALLOW, CONTENT_TYPE};
+use hyper::header::{ALLOW, CONTENT_TYPE, HeaderValue};
 use hyper::http::{self, Method, StatusCode};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -50,19 +50,22 @@ pub(crate) fn serve(listener: TcpListener, patience: Duration, scrape: Scrape) -
 }
 
 async fn answer(request: Request<Incoming>, scrape: Scrape) -> Result<Response<String>, http::Error> {
-    let response = Response::builder();
+    let refuse = |status, why: &str| {
+        Response::builder().status(status).header(CONTENT_TYPE, "text/plain; charset=utf-8").body(format!("{why}\n"))
+    };
     if request.uri().path() != "/metrics" {
-        return response.status(StatusCode::NOT_FOUND).body("the metrics are at /metrics\n".to_owned());
+        return refuse(StatusCode::NOT_FOUND, "the metrics are at /metrics");
     }
     if ![Method::GET, Method::HEAD].contains(request.method()) {
-        let response = response.status(StatusCode::METHOD_NOT_ALLOWED).header(ALLOW, "GET, HEAD");
-        return response.body("metrics are only read\n".to_owned());
+        let mut refusal = refuse(StatusCode::METHOD_NOT_ALLOWED, "metrics are only read")?;
+        refusal.headers_mut().insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
+        return Ok(refusal);
     }
     match spawn_blocking(scrape).await.unwrap_or_else(|panic| Err(panic.into())) {
-        Ok(text) => response.header(CONTENT_TYPE, OPENMETRICS).body(text),
+        Ok(text) => Response::builder().header(CONTENT_TYPE, OPENMETRICS).body(text),
         Err(error) => {
             eprintln!("error: {error}");
-            response.status(StatusCode::INTERNAL_SERVER_ERROR).body(format!("{error}\n"))
+            refuse(StatusCode::INTERNAL_SERVER_ERROR, &error.to_string())
         }
     }
 }
