@@ -5,7 +5,7 @@ use std::error::Error;
 use std::fmt;
 
 use nftlink::object::{Counter, Object, ObjectInfo, Quota};
-use nftlink::{ChainInfo, ChainRef, Conn, Generation, RuleInfo, SetFlags, SetInfo, TableRef};
+use nftlink::{ChainInfo, ChainRef, Conn, ElementInfo, Generation, RuleInfo, SetFlags, SetInfo, TableRef};
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric, text};
 use prometheus_client::metrics::counter::ConstCounter;
@@ -65,13 +65,12 @@ impl Reading {
 
 /// How many elements a set has, without the catch-all element. Linux tells it since 6.16; before, all of them are read.
 fn count(conn: &mut Conn, set: &SetInfo) -> Result<usize, nftlink::Error> {
-    match set.count() {
-        Some(count) => Ok(count as usize),
-        // An interval may be two entries: where it starts, and where it has ended. The catch-all element has no key.
-        None => {
-            Ok(conn.elements(set)?.iter().filter(|entry| entry.key().is_some() && !entry.is_interval_end()).count())
-        }
+    if let Some(count) = set.count() {
+        return Ok(count as usize);
     }
+    // An interval may be two entries: where it starts, and where it has ended. The catch-all element has no key.
+    let counts = |entry: &&ElementInfo| entry.key().is_some() && !entry.is_interval_end();
+    Ok(conn.elements(set)?.iter().filter(counts).count())
 }
 
 impl Collector for Reading {
@@ -109,9 +108,9 @@ impl Reading {
         let mut rules = BTreeMap::<_, Counter>::new();
         for rule in &self.rules {
             if let (Some(counter), Some(comment)) = (rule.counter(), rule.comment()) {
-                let chain = ("chain", rule.chain().name().to_string());
-                let sum =
-                    rules.entry(labels(rule.chain().table(), [chain, ("comment", comment.to_owned())])).or_default();
+                let (table, chain) = (rule.chain().table(), rule.chain().name().to_string());
+                let of = labels(table, [("chain", chain), ("comment", comment.to_owned())]);
+                let sum = rules.entry(of).or_default();
                 sum.packets = sum.packets.saturating_add(counter.packets);
                 sum.bytes = sum.bytes.saturating_add(counter.bytes);
             }
