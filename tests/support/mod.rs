@@ -287,11 +287,10 @@ fn expect_success(what: &[&str], output: &Output) -> String {
 
 #[track_caller]
 fn run_nft(arguments: &[&str], stdin: &str) -> Output {
-    let nft = nft_path().expect("nft not found; mark the test with `.needs_nft()`");
     // nft writes its listings word by word: each would wake the reader of a pipe, which an emulated machine does slowly.
     let printed = memfd_create(c"nft", MFdFlags::MFD_CLOEXEC).expect("files can be in memory");
     let mut printed = File::from(printed);
-    let mut child = Command::new(nft)
+    let mut child = nft_command()
         .args(arguments)
         // Times of the day are of this time zone.
         .env("TZ", "UTC")
@@ -307,6 +306,16 @@ fn run_nft(arguments: &[&str], stdin: &str) -> Output {
     let mut output = child.wait_with_output().expect("nft can be waited for");
     printed.rewind().and_then(|()| printed.read_to_end(&mut output.stdout)).expect("files in memory can be read");
     output
+}
+
+/// An `nft` to be started.
+///
+/// # Panics
+///
+/// If there is none.
+#[track_caller]
+pub fn nft_command() -> Command {
+    Command::new(nft_path().expect("nft not found; mark the test with `.needs_nft()`"))
 }
 
 fn nft_path() -> Option<&'static Path> {
