@@ -107,6 +107,14 @@ impl Error {
         self.all(Errno::EPERM) || self.all(Errno::EACCES)
     }
 
+    /// Whether all that the kernel refused, it refused since the tables belong to
+    /// [other connections](crate::Table::owned), which alone may change them. Unlike
+    /// [`is_permission_denied`](Self::is_permission_denied) it is false for want of `CAP_NET_ADMIN`.
+    pub fn is_not_owner(&self) -> bool {
+        // Without the privilege the batch is refused before its first operation.
+        matches!(self, Self::Rejected(_)) && self.all(Errno::EPERM)
+    }
+
     /// Whether all that failed did so because something is in use.
     pub fn is_busy(&self) -> bool {
         self.all(Errno::EBUSY)

@@ -203,6 +203,7 @@ fn main() -> ExitCode {
         test!(ownership::persistent_table_outlives_its_owner_and_is_adopted).requires(linux_6_9),
         test!(ownership::persistent_table_needs_no_owner).requires(linux_6_9),
         test!(ownership::owner_and_persistence_are_for_new_tables).requires(linux_6_9),
+        test!(ownership::facts),
         test!(ownership::table_of_nobodys_cannot_be_taken).requires(linux_5_12),
         test!(refusals::two_bad_rules_of_a_hundred_are_both_named),
         test!(refusals::what_a_set_or_a_family_lacks_is_guessed),

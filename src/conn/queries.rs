@@ -276,10 +276,7 @@ impl Conn {
     /// See [Reading](#reading).
     pub fn rule(&mut self, chain: impl AsRef<ChainRef>, handle: RuleHandle) -> Result<RuleInfo, Error> {
         let chain = chain.as_ref();
-        let query = Query::new(NFT_MSG_GETRULE, NFT_MSG_NEWRULE, chain.table.family, false, |w| {
-            crate::batch::write_rule_chain(chain, w);
-            w.u64(NFTA_RULE_HANDLE, handle.get());
-        });
+        let query = rule_query(NFT_MSG_GETRULE, chain, handle);
         let what = || format!("rule {handle} of chain {chain}");
         self.one(&query, &what, |family, attrs| RuleInfo::decode(family, attrs, &mut None))
     }
@@ -390,6 +387,16 @@ impl Conn {
         set: &Set<K, V>,
         key: impl IntoElement<K>,
     ) -> Result<ElementInfo<K, V>, Error> {
+        let (entries, lookup) = self.entries_holding(set, key)?;
+        element_of(set, entries, &lookup)
+    }
+
+    /// Reads the entries of the element that holds a key; what is behind an interval may be among them.
+    pub(super) fn entries_holding<K: Key, V: Mapped>(
+        &mut self,
+        set: &Set<K, V>,
+        key: impl IntoElement<K>,
+    ) -> Result<(Vec<ElementInfo>, Lookup), Error> {
         let at = set.at();
         let what = || format!("element of set {at}");
         let lookup = Lookup::new(&key.into_element()).map_err(|kind| {
@@ -437,13 +444,7 @@ impl Conn {
             Ok((entries, whole))
         });
         let (entries, _) = reading.map_err(|error| about(error, &what))?;
-        let absent = || Error::Query(Box::new(QueryError { what: what().into(), errno: Errno::ENOENT }));
-        // Behind an interval may be the start of the next.
-        let found = set.assemble(entries)?.into_iter().next().ok_or_else(absent)?;
-        match found.key() {
-            Some(key) if !lookup.is_within(key) => Err(absent()),
-            _ => Ok(found),
-        }
+        Ok((entries, lookup))
     }
 
     /// Lists the stateful objects: all (`..`), those of a family, or of a table.
@@ -617,6 +618,21 @@ pub(super) fn read_entries(
     Ok((entries, whole))
 }
 
+/// The element that holds what was looked up, of its entries.
+pub(super) fn element_of<K: Key, V: Mapped>(
+    set: &Set<K, V>,
+    entries: Vec<ElementInfo>,
+    lookup: &Lookup,
+) -> Result<ElementInfo<K, V>, Error> {
+    let what = format!("element of set {}", set.at());
+    let absent = || Error::Query(Box::new(QueryError { what: what.into(), errno: Errno::ENOENT }));
+    // Behind an interval may be the start of the next.
+    match set.assemble(entries)?.into_iter().next() {
+        Some(found) if found.key().is_none_or(|key| lookup.is_within(key)) => Ok(found),
+        _ => Err(absent()),
+    }
+}
+
 /// Says what was asked for, where it was the generation that could not be read.
 pub(super) fn about(error: Error, what: &dyn Fn() -> String) -> Error {
     match error {
@@ -639,8 +655,16 @@ pub(super) fn entry_query(kind: u16, set: &SetRef, key: Option<&Data>, is_end: b
     })
 }
 
+/// Asks for one rule by its handle.
+pub(super) fn rule_query(kind: u16, chain: &ChainRef, handle: RuleHandle) -> Query {
+    Query::new(kind, NFT_MSG_NEWRULE, chain.table.family, false, |w| {
+        crate::batch::write_rule_chain(chain, w);
+        w.u64(NFTA_RULE_HANDLE, handle.get());
+    })
+}
+
 /// The error of a query that was answered neither with what was asked for nor with an error.
-fn no_answer(what: &dyn Fn() -> String) -> Error {
+pub(super) fn no_answer(what: &dyn Fn() -> String) -> Error {
     Error::Query(Box::new(QueryError { what: what().into(), errno: Errno::EIO }))
 }
 
@@ -649,7 +673,7 @@ fn object_query(kind: u16, object: &ObjectRef) -> Query {
 }
 
 /// Refuses the name of an object of another kind.
-fn of_kind<T: Object>(at: &ObjectRef) -> Result<&ObjectRef, Error> {
+pub(super) fn of_kind<T: Object>(at: &ObjectRef) -> Result<&ObjectRef, Error> {
     if at.kind == T::KIND {
         return Ok(at);
     }
@@ -657,7 +681,7 @@ fn of_kind<T: Object>(at: &ObjectRef) -> Result<&ObjectRef, Error> {
     Err(Error::WrongType(Box::new(TypeError { what, has, wants: T::KIND.to_string().into() })))
 }
 
-fn value<T: Object>(info: &ObjectInfo) -> Result<T, Error> {
+pub(super) fn value<T: Object>(info: &ObjectInfo) -> Result<T, Error> {
     // The kernel was asked for this kind.
     info.value()?.ok_or(Error::Decode(DecodeError::new("object", "another kind than was asked for")))
 }

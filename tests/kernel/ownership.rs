@@ -1,6 +1,10 @@
 //! Tables that belong to a connection.
 
+use std::os::fd::{AsRawFd as _, OwnedFd};
+
 use nftlink::{Batch, Conn, Rule, Table, TableFlags};
+
+use nix::sys::socket::{AddressFamily, MsgFlags, NetlinkAddr, SockFlag, SockProtocol, SockType, bind, recv, socket};
 
 use crate::{commit, conn, fw, input};
 
@@ -83,4 +87,55 @@ pub(crate) fn owner_and_persistence_are_for_new_tables() {
     }
     // As it is, it may be added again.
     commit(&mut conn, |batch| batch.add(&owned()).add(&owned()));
+}
+
+/// A socket that hears of changes to the ruleset: the datagrams that are there by now.
+struct Heard(OwnedFd);
+
+impl Heard {
+    /// `NFNLGRP_NFTABLES`, as a bit.
+    const GROUP: u32 = 1 << (7 - 1);
+
+    fn new() -> Self {
+        let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
+        let socket = socket(AddressFamily::Netlink, SockType::Raw, flags, SockProtocol::NetlinkNetFilter).unwrap();
+        bind(socket.as_raw_fd(), &NetlinkAddr::new(0, Self::GROUP)).unwrap();
+        Self(socket)
+    }
+
+    /// The kinds of the messages that came since it was asked last.
+    fn kinds(&self) -> Vec<u16> {
+        let (mut kinds, mut buffer) = (Vec::new(), [0; 16 * 1024]);
+        while let Ok(len) = recv(self.0.as_raw_fd(), &mut buffer, MsgFlags::empty()) {
+            let mut rest = &buffer[..len];
+            while rest.len() >= 16 {
+                let len = u32::from_ne_bytes(rest[..4].try_into().unwrap()) as usize;
+                kinds.push(u16::from_ne_bytes(rest[4..6].try_into().unwrap()) & 0xff);
+                rest = &rest[len.div_ceil(4) * 4..];
+            }
+        }
+        kinds
+    }
+}
+
+pub(crate) fn facts() {
+    let (mut owner, mut other) = (conn(), conn());
+    let heard = Heard::new();
+    commit(&mut owner, |batch| batch.add(&owned()).add(&input()));
+    println!("adding: {:?} gen {}", heard.kinds(), other.generation().unwrap());
+    drop(owner);
+    println!(
+        "dead: {:?} gen {} there {:?}",
+        heard.kinds(),
+        other.generation().unwrap(),
+        other.tables(..).unwrap().len()
+    );
+    let mut owner = conn();
+    let p = fw().flags(TableFlags::OWNER | TableFlags::PERSIST);
+    commit(&mut owner, |batch| batch.add(&p).add(&input()));
+    println!("adding: {:?} gen {}", heard.kinds(), other.generation().unwrap());
+    drop(owner);
+    println!("orphan: {:?} gen {} there {:?}", heard.kinds(), other.generation().unwrap(), other.tables(..).unwrap());
+    commit(&mut other, |batch| batch.add(&p));
+    println!("adopt: {:?} gen {} there {:?}", heard.kinds(), other.generation().unwrap(), other.tables(..).unwrap());
 }
