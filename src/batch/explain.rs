@@ -116,7 +116,7 @@ fn hint(part: &Part<'_>, errno: Errno, path: Option<&AttrPath>) -> Option<&'stat
     let is_new = |kind| part.kind == kind;
     match errno {
         // Without the privilege over the namespace nothing is refused by itself.
-        Errno::EPERM if matches!(at, Some("table" | "name")) || is_new(table::NFT_MSG_NEWTABLE) => {
+        Errno::EPERM if matches!(at, Some("table" | "name" | "handle")) || is_new(table::NFT_MSG_NEWTABLE) => {
             Some("the table belongs to another connection, which alone may change it")
         }
         Errno::EBUSY if is_new(rule::NFT_MSG_NEWRULE) && at.is_some_and(|at| at.ends_with(".lookup")) => {

@@ -575,15 +575,17 @@ impl Conn {
         let query = Query::new(get, new, scope.family(), true, attrs);
         let container = scope.container();
         let reading = self.link.consistent(|link, _| {
+            let mut found = Vec::new();
+            let listed = link.query(&query, &|| scope.describe(what), &mut |family, attrs| {
+                found.push(decode(family, attrs)?);
+                Ok(())
+            });
+            // Behind the listing: the table may have gone before it, with its owner.
             let mut whole = true;
             if let Some((query, what)) = &container {
                 whole &= link.query(query, &|| what.clone(), &mut |_, _| Ok(()))?;
             }
-            let mut found = Vec::new();
-            whole &= link.query(&query, &|| scope.describe(what), &mut |family, attrs| {
-                found.push(decode(family, attrs)?);
-                Ok(())
-            })?;
+            whole &= listed?;
             Ok((found, whole))
         });
         reading.map(|(found, _)| found).map_err(|error| about(error, &|| scope.describe(what)))

@@ -6,7 +6,7 @@ use super::query::{Answers, Progress, Query};
 use crate::batch::Batch;
 use crate::batch::explain::PERSISTENT_TABLES;
 use crate::error::{AttrPath, CommitError, Errno, Error, IoError, QueryError, Rejection, Rejections, Stage};
-use crate::table::Table;
+use crate::table::{NFT_MSG_GETTABLE, NFT_MSG_NEWTABLE, Table, TableFlags, TableHandle, TableInfo};
 use crate::wire::message::{Content, Envelope, Messages, NFT_MSG_GETGEN, NFT_MSG_NEWGEN, NFTA_GEN_ID};
 use crate::wire::reader::Notes;
 use crate::wire::{AttrReader, Family};
@@ -333,14 +333,49 @@ impl<T: Transport> Link<T> {
         Err(failed(Errno::EBUSY))
     }
 
+    /// Lists the tables that the kernel removes when their owners go; none if the listing is torn.
+    ///
+    /// That makes no generation, and is not marked in a listing: of several datagrams some have what
+    /// was in the table, and behind it as many entries of other tables are passed over.
+    fn mortal(&mut self) -> Result<Option<Vec<TableHandle>>, Error> {
+        let query = Query::new(NFT_MSG_GETTABLE, NFT_MSG_NEWTABLE, Family::UNSPEC, true, |_| {});
+        let mut found = Vec::new();
+        let whole = self.query(&query, &|| "tables".to_owned(), &mut |family, attrs| {
+            let table = TableInfo::decode(family, attrs)?;
+            if table.owner().is_some() && !table.flags().contains(TableFlags::PERSIST) {
+                found.push(table.handle());
+            }
+            Ok(())
+        })?;
+        Ok(whole.then_some(found))
+    }
+
     /// Reads by `read` until all of it is of one generation, which is returned with it. `read`
     /// tells whether what it returns is, as far as it can see.
     ///
     /// What fits a datagram the kernel tells in one go: there it is enough that the generation
-    /// stands still. Else the ruleset has to be [settled](Self::settled) before and after, and
-    /// `read`, which is told so, has to make sure that nothing moved meanwhile.
+    /// stands still. Else the ruleset has to be [settled](Self::settled) before and after, no table
+    /// may have [gone with its owner](Self::mortal), and `read`, which is told so, has to make sure
+    /// that nothing moved meanwhile.
     pub(crate) fn consistent<R>(
         &mut self,
+        read: impl FnMut(&mut Self, bool) -> Result<(R, bool), Error>,
+    ) -> Result<(R, u32), Error> {
+        self.consistently(false, read)
+    }
+
+    /// [`consistent`](Self::consistent) for several listings that have to agree with each other: no table
+    /// may go between two of them, however small they are.
+    pub(crate) fn consistent_listings<R>(
+        &mut self,
+        read: impl FnMut(&mut Self, bool) -> Result<(R, bool), Error>,
+    ) -> Result<(R, u32), Error> {
+        self.consistently(true, read)
+    }
+
+    fn consistently<R>(
+        &mut self,
+        several: bool,
         mut read: impl FnMut(&mut Self, bool) -> Result<(R, bool), Error>,
     ) -> Result<(R, u32), Error> {
         for _ in 0..ATTEMPTS {
@@ -349,13 +384,19 @@ impl<T: Transport> Link<T> {
             if strict && !self.settled(generation)? {
                 continue;
             }
+            let mortal = if strict || several { self.mortal()? } else { Some(Vec::new()) };
+            let Some(mortal) = mortal else { continue };
             self.parts = 0;
             let result = read(self, strict);
             self.large = self.parts > 1;
             if self.large && !strict {
                 continue;
             }
-            let unchanged = if strict { self.settled(generation)? } else { self.generation()? == generation };
+            let mut unchanged = if strict { self.settled(generation)? } else { self.generation()? == generation };
+            if unchanged && !mortal.is_empty() {
+                let living = self.mortal()?.unwrap_or_default();
+                unchanged = mortal.iter().all(|table| living.contains(table));
+            }
             match result {
                 Ok((value, true)) if unchanged => return Ok((value, generation)),
                 Err(error) if unchanged => return Err(error),

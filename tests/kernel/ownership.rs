@@ -1,19 +1,23 @@
 //! Tables that belong to a connection.
 
-use std::io::{BufRead as _, BufReader, Write as _};
+use std::io::{BufRead as _, BufReader};
 use std::os::fd::{AsRawFd as _, OwnedFd};
 use std::os::unix::net::UnixDatagram;
 use std::os::unix::process::CommandExt as _;
 use std::process::Command;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
+use std::time::Instant;
 
 use nftlink::datum::Port;
+use nftlink::expr::Quota;
 use nftlink::field::udp;
 use nftlink::{Batch, Conn, Errno, Error, Rule, Set, Table, TableFlags, object};
 use nix::sys::socket::{
     AddressFamily, ControlMessage, MsgFlags, NetlinkAddr, SockFlag, SockProtocol, SockType, bind, recv, sendmsg, socket,
 };
 
+use crate::beside::{PATIENCE, Stop};
 use crate::connections::descriptors;
 use crate::process::{ERRAND, send, start};
 use crate::{comments, commit, conn, fw, input, linux, refused, rule};
@@ -85,6 +89,7 @@ pub(crate) fn table_of_another_refuses_every_verb_and_the_whole_batch() {
         ("add owned table", verb(|batch| batch.add(&owned()))),
         ("create table", verb(|batch| batch.create(&fw()))),
         ("delete table", verb(|batch| batch.delete(&fw()))),
+        ("delete table by handle", verb(|batch| batch.delete_by_handle(&table))),
         ("flush table", verb(|batch| batch.flush(&fw()))),
         ("reset table", verb(|batch| batch.reset(&owned()))),
         ("add chain", verb(|batch| batch.add(&fw().chain("new")))),
@@ -137,9 +142,6 @@ pub(crate) fn table_of_another_refuses_every_verb_and_the_whole_batch() {
     }
     assert_eq!(all(&mut other), before);
 
-    // By its handle as well, except on kernels that forgot to ask whose it is.
-    let error = other.commit(Batch::new().delete_by_handle(&table));
-    println!("by handle: {error:?}");
     // The refusals of several tables add up, and others are no question of owners.
     let mut batch = Batch::new();
     batch.append(input(), rule("c")).delete(&fw());
@@ -150,12 +152,12 @@ pub(crate) fn table_of_another_refuses_every_verb_and_the_whole_batch() {
     assert!(other.check(Batch::new().flush(&fw())).unwrap_err().is_not_owner());
 }
 
-pub(crate) fn resets_of_a_table_of_another() {
+pub(crate) fn counters_in_a_table_of_another_can_be_reset() {
     let (mut owner, mut other) = (conn(), conn());
-    let counter = object::Counter::named(fw(), "count");
-    commit(&mut owner, |batch| batch.add(&owned()).add(&input()).add(&counter).append(input(), rule("a")));
-    println!("object {:?}", other.reset_counter(&counter));
-    println!("rules {:?}", other.reset_rules(&input()).map(|r| r.len()));
+    let quota = Quota::new(100).used(40).named(fw(), "quota");
+    commit(&mut owner, |batch| batch.add(&owned()).add(&quota));
+    assert_eq!(other.reset_object_value::<Quota>(&quota).unwrap().consumed, 40);
+    assert_eq!(owner.object_value::<Quota>(&quota).unwrap().consumed, 0);
 }
 
 pub(crate) fn table_of_nobodys_cannot_be_taken() {
@@ -453,56 +455,82 @@ pub(crate) fn orphaning_is_neither_told_nor_counted_and_adoption_is() {
     assert_ne!(heir.generation().unwrap(), generation);
 }
 
-pub(crate) fn listing_beside_owners_that_come_and_go_is_whole() {
-    const RULES: usize = 1500;
+/// Reads while a connection that owns a table comes and goes, until `read`, which tells whether the table was
+/// there, has seen enough of both.
+fn read_beside_an_owner(goes: &Batch, mut read: impl FnMut(&mut Conn) -> bool) {
+    const ENOUGH: usize = 20;
     let mut reader = conn();
-    let names: Vec<_> = (0..RULES).map(|n| n.to_string()).collect();
-    // Tables are listed in their order.
-    let (first, last) = (Table::ip("first"), Table::ip("last"));
-    let fill = |batch: &mut Batch, table: &Table| {
-        batch.add(table).add(&table.chain("c"));
-        names.iter().for_each(|name| _ = batch.append(table.chain("c"), Rule::new().counter().comment(name.as_str())));
-    };
-    let mut stays = Batch::new();
-    fill(&mut stays, &last);
-    let mut goes = Batch::new();
-    fill(&mut goes, &first.clone().owned());
-    let stop = std::sync::atomic::AtomicBool::new(false);
+    let mut owner = conn();
+    owner.commit(goes).unwrap();
+    let begin = Instant::now();
+    assert!(read(&mut reader));
+    let (reading, stop) = (begin.elapsed(), AtomicBool::new(false));
+    drop(owner);
+    assert!(!read(&mut reader));
     thread::scope(|scope| {
-        conn().commit(&goes).unwrap();
-        let owner = scope.spawn(|| {
-            let mut count = 0;
-            while !stop.load(std::sync::atomic::Ordering::Relaxed) {
-                let mut conn = conn();
-                conn.commit(&goes).unwrap();
-                thread::sleep(std::time::Duration::from_millis(count % 20));
-                drop(conn);
-                thread::sleep(std::time::Duration::from_millis(count % 7 * 3));
-                count += 1;
+        scope.spawn(|| {
+            for count in 0.. {
+                let mut owner = conn();
+                owner.commit(goes).unwrap();
+                // At times in the midst of a reading, at times beside.
+                thread::sleep(reading * (count % 5) + reading * (count % 7) / 7);
+                drop(owner);
+                thread::sleep(reading * (count % 3));
+                if stop.load(Ordering::Relaxed) {
+                    break;
+                }
             }
         });
-        reader.commit(&stays).unwrap();
-        let mut seen = [0; 2];
-        let mut torn = Vec::new();
-        let begin = std::time::Instant::now();
-        while begin.elapsed().as_secs() < 3 {
-            match reader.rules(..) {
-                Ok(rules) => {
-                    let of = |table: &Table| rules.iter().filter(|rule| rule.chain().table() == table.at()).count();
-                    let (first, last) = (of(&first), of(&last));
-                    if last != RULES || ![0, RULES].contains(&first) {
-                        torn.push((first, last))
-                    } else {
-                        seen[(first > 0) as usize] += 1
-                    }
-                }
-                Err(error) => println!("{error}"),
-            }
+        let _stop = Stop(&stop);
+        let (begin, mut seen) = (Instant::now(), [0; 2]);
+        while seen.iter().any(|&count| count < ENOUGH) {
+            seen[usize::from(read(&mut reader))] += 1;
+            assert!(begin.elapsed() < PATIENCE, "{seen:?}");
         }
-        stop.store(true, std::sync::atomic::Ordering::Relaxed);
-        owner.join().unwrap();
-        println!("{seen:?} torn {torn:?}");
-        assert!(torn.is_empty());
     });
-    _ = std::io::stdout().flush();
+}
+
+pub(crate) fn rules_listed_beside_owners_that_come_and_go_are_never_torn() {
+    const RULES: usize = 1500;
+    let tables = [Table::ip("stays"), Table::ip("goes"), Table::ip6("stays")];
+    let fill = |table: &Table| {
+        let mut batch = Batch::new();
+        batch.add(table).add(&table.chain("c"));
+        (0..RULES).for_each(|n| _ = batch.append(table.chain("c"), Rule::new().counter().comment(n.to_string())));
+        batch
+    };
+    for stays in [&tables[0], &tables[2]] {
+        conn().commit(&fill(stays)).unwrap();
+    }
+    read_beside_an_owner(&fill(&tables[1].clone().owned()), |conn| {
+        let rules = conn.rules(..).unwrap();
+        let counts =
+            tables.each_ref().map(|table| rules.iter().filter(|rule| rule.chain().table() == table.at()).count());
+        assert!([[RULES, 0, RULES], [RULES; 3]].contains(&counts), "torn: {counts:?}");
+        counts[1] > 0
+    });
+}
+
+pub(crate) fn ruleset_read_beside_owners_that_come_and_go_is_never_torn() {
+    let mut goes = Batch::new();
+    goes.add(&owned()).add(&ports()).add(&input()).add_elements(&ports(), [80]).append(input(), rule("a"));
+    read_beside_an_owner(&goes, |conn| {
+        let ruleset = conn.ruleset(..).unwrap();
+        let Some(table) = ruleset.table(&fw()) else { return false };
+        let counts = (table.chains().len(), table.rules().len(), table.sets().len());
+        assert_eq!(counts, (1, 1, 1), "torn");
+        true
+    });
+}
+
+pub(crate) fn list_of_a_table_that_went_with_its_owner_is_an_error_and_never_empty() {
+    let mut goes = Batch::new();
+    goes.add(&owned()).add(&input()).append(input(), rule("a"));
+    read_beside_an_owner(&goes, |conn| match conn.rules(&fw()) {
+        Err(error) if error.is_not_found() => false,
+        listed => {
+            assert_eq!(listed.unwrap().len(), 1);
+            true
+        }
+    });
 }
