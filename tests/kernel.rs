@@ -316,6 +316,8 @@ fn main() -> ExitCode {
         test!(resets::elements_of_maps_and_concatenations_are_found).requires(linux_5_13),
         test!(resets::keys_that_make_no_sense_and_sets_of_another_type_are_refused),
         test!(resets::counters_of_elements_are_read_and_reset).requires(linux_6_5),
+        test!(resets::one_element_is_reset_by_a_key_that_it_holds_and_no_other).requires(linux_6_5),
+        test!(resets::one_rule_is_reset_by_its_handle_and_no_other).requires(linux_6_2),
         test!(resets::rules_of_a_scope_are_read_and_reset).requires(linux_6_2),
         test!(resets::reset_of_many_rules_loses_no_count).requires(linux_6_2),
         test!(resets::resets_are_refused_by_kernels_before_linux_6_2).requires(before_linux_6_2),

@@ -457,8 +457,7 @@ pub(crate) fn orphaning_is_neither_told_nor_counted_and_adoption_is() {
 
 /// Reads while a connection that owns a table comes and goes, until `read`, which tells whether the table was
 /// there, has seen enough of both.
-fn read_beside_an_owner(goes: &Batch, mut read: impl FnMut(&mut Conn) -> bool) {
-    const ENOUGH: usize = 20;
+fn read_beside_an_owner(goes: &Batch, enough: usize, mut read: impl FnMut(&mut Conn) -> bool) {
     let mut reader = conn();
     let mut owner = conn();
     owner.commit(goes).unwrap();
@@ -483,7 +482,7 @@ fn read_beside_an_owner(goes: &Batch, mut read: impl FnMut(&mut Conn) -> bool) {
         });
         let _stop = Stop(&stop);
         let (begin, mut seen) = (Instant::now(), [0; 2]);
-        while seen.iter().any(|&count| count < ENOUGH) {
+        while seen.iter().any(|&count| count < enough) {
             seen[usize::from(read(&mut reader))] += 1;
             assert!(begin.elapsed() < PATIENCE, "{seen:?}");
         }
@@ -502,7 +501,7 @@ pub(crate) fn rules_listed_beside_owners_that_come_and_go_are_never_torn() {
     for stays in [&tables[0], &tables[2]] {
         conn().commit(&fill(stays)).unwrap();
     }
-    read_beside_an_owner(&fill(&tables[1].clone().owned()), |conn| {
+    read_beside_an_owner(&fill(&tables[1].clone().owned()), 20, |conn| {
         let rules = conn.rules(..).unwrap();
         let counts =
             tables.each_ref().map(|table| rules.iter().filter(|rule| rule.chain().table() == table.at()).count());
@@ -514,7 +513,7 @@ pub(crate) fn rules_listed_beside_owners_that_come_and_go_are_never_torn() {
 pub(crate) fn ruleset_read_beside_owners_that_come_and_go_is_never_torn() {
     let mut goes = Batch::new();
     goes.add(&owned()).add(&ports()).add(&input()).add_elements(&ports(), [80]).append(input(), rule("a"));
-    read_beside_an_owner(&goes, |conn| {
+    read_beside_an_owner(&goes, 300, |conn| {
         let ruleset = conn.ruleset(..).unwrap();
         let Some(table) = ruleset.table(&fw()) else { return false };
         let counts = (table.chains().len(), table.rules().len(), table.sets().len());
@@ -526,7 +525,7 @@ pub(crate) fn ruleset_read_beside_owners_that_come_and_go_is_never_torn() {
 pub(crate) fn list_of_a_table_that_went_with_its_owner_is_an_error_and_never_empty() {
     let mut goes = Batch::new();
     goes.add(&owned()).add(&input()).append(input(), rule("a"));
-    read_beside_an_owner(&goes, |conn| match conn.rules(&fw()) {
+    read_beside_an_owner(&goes, 300, |conn| match conn.rules(&fw()) {
         Err(error) if error.is_not_found() => false,
         listed => {
             assert_eq!(listed.unwrap().len(), 1);

@@ -377,6 +377,16 @@ pub fn linux_6_2() -> Result<(), String> {
     since((6, 2), "look into tunnels")
 }
 
+/// For rules that are reset.
+pub fn linux_6_2_resets() -> Result<(), String> {
+    since((6, 2), "reset of rules")
+}
+
+/// For elements that are reset.
+pub fn linux_6_5() -> Result<(), String> {
+    since((6, 5), "reset of elements")
+}
+
 /// For other devices of a chain.
 pub fn linux_6_4() -> Result<(), String> {
     since((6, 4), "other devices of a chain")
