@@ -253,7 +253,8 @@ impl Table {
     /// let mut batch = Batch::new();
     /// batch.add(&table).add(&input).append(&input, Rule::new().when(tcp::dport().eq(8080)).drop());
     /// conn.commit(&batch)?;
-    /// assert!(conn.owns(&conn.table(&table)?));
+    /// let read = conn.table(&table)?;
+    /// assert!(conn.owns(&read));
     /// // … as long as `conn` is there …
     /// # Ok::<(), nftlink::Error>(())
     /// ```

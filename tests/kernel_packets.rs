@@ -43,6 +43,8 @@ mod matches;
 mod nat;
 #[path = "kernel_packets/objects.rs"]
 mod objects;
+#[path = "kernel_packets/ownership.rs"]
+mod ownership;
 #[path = "kernel_packets/packet.rs"]
 mod packet;
 #[path = "kernel_packets/resets.rs"]
@@ -85,6 +87,9 @@ fn main() -> ExitCode {
         test!(resets::rules_that_are_reset_under_traffic_lose_nothing).requires(support::linux_6_2_resets),
         test!(resets::elements_that_are_reset_under_traffic_lose_nothing).requires(support::linux_6_5),
         test!(resets::objects_that_are_reset_under_traffic_lose_nothing),
+        test!(ownership::what_an_owned_table_drops_passes_when_its_owner_goes).requires(support::linux_5_12),
+        test!(ownership::no_packet_slips_through_while_a_persistent_table_changes_its_owner)
+            .requires(support::linux_6_9),
         test!(element_expires_and_its_packets_pass_again),
         test!(refreshed_element_stays_for_its_new_time),
         test!(chains_run_in_the_order_of_their_priorities),

@@ -189,7 +189,8 @@ type Decode<R> = fn(Family, &[u8]) -> Result<R, DecodeError>;
 /// # Reading
 ///
 /// A listing is of one generation: it waits for the commits of others to end, and is begun again
-/// when the ruleset changes meanwhile. What a program asks for by name and is not there is an error (`is_not_found`), never an empty list.
+/// when the ruleset changes meanwhile, or a table goes [with its owner](crate::Table::owned), which makes no
+/// generation. What a program asks for by name and is not there is an error (`is_not_found`), never an empty list.
 ///
 /// All of these fail with [`Error::Query`] if the kernel refuses to answer (`is_not_found`,
 /// `is_permission_denied`), with [`Error::Inconsistent`] if the ruleset changes during each of

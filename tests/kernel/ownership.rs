@@ -515,7 +515,7 @@ pub(crate) fn ruleset_read_beside_owners_that_come_and_go_is_never_torn() {
     goes.add(&owned()).add(&ports()).add(&input()).add_elements(&ports(), [80]).append(input(), rule("a"));
     read_beside_an_owner(&goes, 300, |conn| {
         let ruleset = conn.ruleset(..).unwrap();
-        let Some(table) = ruleset.table(&fw()) else { return false };
+        let Some(table) = ruleset.table(fw()) else { return false };
         let counts = (table.chains().len(), table.rules().len(), table.sets().len());
         assert_eq!(counts, (1, 1, 1), "torn");
         true

@@ -342,6 +342,11 @@ pub fn linux_5_11() -> Result<(), String> {
     since((5, 11), "second expression of each element")
 }
 
+/// For tables that have owners.
+pub fn linux_5_12() -> Result<(), String> {
+    since((5, 12), "owners of tables")
+}
+
 /// For catch-all elements.
 pub fn linux_5_13() -> Result<(), String> {
     since((5, 13), "catch-all elements")
@@ -390,6 +395,11 @@ pub fn linux_6_5() -> Result<(), String> {
 /// For other devices of a chain.
 pub fn linux_6_4() -> Result<(), String> {
     since((6, 4), "other devices of a chain")
+}
+
+/// For tables that outlive their owners.
+pub fn linux_6_9() -> Result<(), String> {
+    since((6, 9), "persistent tables")
 }
 
 /// For two registers that are combined.
