@@ -388,16 +388,6 @@ impl Conn {
         set: &Set<K, V>,
         key: impl IntoElement<K>,
     ) -> Result<ElementInfo<K, V>, Error> {
-        let (entries, lookup) = self.entries_holding(set, key)?;
-        element_of(set, entries, &lookup)
-    }
-
-    /// Reads the entries of the element that holds a key; what is behind an interval may be among them.
-    pub(super) fn entries_holding<K: Key, V: Mapped>(
-        &mut self,
-        set: &Set<K, V>,
-        key: impl IntoElement<K>,
-    ) -> Result<(Vec<ElementInfo>, Lookup), Error> {
         let at = set.at();
         let what = || format!("element of set {at}");
         let lookup = Lookup::new(&key.into_element()).map_err(|kind| {
@@ -445,7 +435,13 @@ impl Conn {
             Ok((entries, whole))
         });
         let (entries, _) = reading.map_err(|error| about(error, &what))?;
-        Ok((entries, lookup))
+        let absent = || Error::Query(Box::new(QueryError { what: what().into(), errno: Errno::ENOENT }));
+        // Behind an interval may be the start of the next.
+        let found = set.assemble(entries)?.into_iter().next().ok_or_else(absent)?;
+        match found.key() {
+            Some(key) if !lookup.is_within(key) => Err(absent()),
+            _ => Ok(found),
+        }
     }
 
     /// Lists the stateful objects: all (`..`), those of a family, or of a table.
@@ -619,21 +615,6 @@ pub(super) fn read_entries(
         entries = again;
     }
     Ok((entries, whole))
-}
-
-/// The element that holds what was looked up, of its entries.
-pub(super) fn element_of<K: Key, V: Mapped>(
-    set: &Set<K, V>,
-    entries: Vec<ElementInfo>,
-    lookup: &Lookup,
-) -> Result<ElementInfo<K, V>, Error> {
-    let what = format!("element of set {}", set.at());
-    let absent = || Error::Query(Box::new(QueryError { what: what.into(), errno: Errno::ENOENT }));
-    // Behind an interval may be the start of the next.
-    match set.assemble(entries)?.into_iter().next() {
-        Some(found) if found.key().is_none_or(|key| lookup.is_within(key)) => Ok(found),
-        _ => Err(absent()),
-    }
 }
 
 /// Says what was asked for, where it was the generation that could not be read.

@@ -1,14 +1,17 @@
 //! Readings that set what they read to zero.
 
 use super::queries::{
-    ElementSource, ElementsOf, RuleScope, TableScope, element_of, entry_query, no_answer, of_kind, rule_query, value,
+    ElementSource, ElementsOf, RuleScope, TableScope, entry_query, no_answer, of_kind, rule_query, value,
 };
 use super::{Conn, Query};
 use crate::chain::ChainRef;
 use crate::error::{DecodeError, Errno, Error};
+use crate::expr::Data;
 use crate::object::{Object, ObjectInfo, ObjectKind, ObjectRef};
 use crate::rule::{NFT_MSG_GETRULE_RESET, RuleHandle, RuleInfo};
-use crate::set::{ElementInfo, IntoElement, Key, Mapped, NFT_MSG_GETSETELEM_RESET, Set, SetRef, read_element_list};
+use crate::set::{
+    ElementInfo, IntoElement, Key, Mapped, NFT_MSG_GETSETELEM_RESET, Set, SetFlags, SetRef, read_element_list,
+};
 use crate::wire::Family;
 
 /// # Resetting
@@ -92,7 +95,7 @@ impl Conn {
                 continue;
             }
             // It may have been deleted meanwhile.
-            absent_is_none(self.reset_entry(at, &entry, &mut found))?;
+            absent_is_none(self.reset_entry(at, entry.key(), &mut found))?;
         }
         Ok(set.assemble(found)?)
     }
@@ -120,27 +123,24 @@ impl Conn {
         set: &Set<K, V>,
         key: impl IntoElement<K>,
     ) -> Result<ElementInfo<K, V>, Error> {
-        let (entries, lookup) = self.entries_holding(set, key)?;
-        // What is found is not reset before it is known to be what was asked for.
-        let element = element_of(set, entries.clone(), &lookup)?;
+        let element = self.element(set, key)?;
         if element.stateful().is_empty() {
             return Ok(element);
         }
-        let mut found = Vec::with_capacity(entries.len());
-        let mut entries = entries.into_iter();
-        if let Some(start) = entries.next() {
-            self.reset_entry(set.at(), &start, &mut found)?;
-            if found.is_empty() {
-                return Err(no_answer(&|| format!("element of set {}", set.at())));
-            }
+        let start = element.key().map(|key| key.bounds(K::FLAGS.contains(SetFlags::INTERVAL))).transpose();
+        let wrong = DecodeError::new("element", "the key cannot be written again");
+        let start = start.map_err(|_| wrong)?.map(|(start, _)| start);
+        let mut found = Vec::with_capacity(1);
+        self.reset_entry(set.at(), start.as_ref(), &mut found)?;
+        match found.pop() {
+            Some(entry) => Ok(element.with_stateful_of(entry)),
+            None => Err(no_answer(&|| format!("element of set {}", set.at()))),
         }
-        found.extend(entries);
-        element_of(set, found, &lookup)
     }
 
-    /// Resets an entry of a set, and adds it to those found.
-    fn reset_entry(&mut self, at: &SetRef, entry: &ElementInfo, found: &mut Vec<ElementInfo>) -> Result<(), Error> {
-        let query = entry_query(NFT_MSG_GETSETELEM_RESET, at, entry.key(), false);
+    /// Resets the entry of a set at a key, or the catch-all element, and adds it to those found.
+    fn reset_entry(&mut self, at: &SetRef, key: Option<&Data>, found: &mut Vec<ElementInfo>) -> Result<(), Error> {
+        let query = entry_query(NFT_MSG_GETSETELEM_RESET, at, key, false);
         let what = || format!("element of set {at}");
         self.once(&query, &what, ("resetting elements", "6.5"), |_, attrs| read_element_list(attrs, found))
     }

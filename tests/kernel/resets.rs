@@ -191,6 +191,14 @@ pub(crate) fn one_element_is_reset_by_a_key_that_it_holds_and_no_other() {
     let other = conn.element(&pairs, (Ipv4Addr::new(10, 1, 2, 3), 80)).unwrap();
     assert_eq!(other.counter(), Some(Counter::new(5, 50)));
 
+    commit(&mut conn, |batch| {
+        let rest = Element::<Interval<Ipv4Addr>>::catch_all().stateful(Counter::new(9, 90));
+        batch.add_elements(&nets, [rest.to(4)])
+    });
+    let rest = conn.reset_element(&nets, Element::catch_all()).unwrap();
+    assert_eq!((rest.key(), rest.value(), rest.counter()), (None, &Mark::new(4), Some(Counter::new(9, 90))));
+    assert_eq!(conn.element(&nets, Element::catch_all()).unwrap().counter(), Some(Counter::default()));
+
     assert_eq!(conn.reset_element(&none, 80).unwrap().counter(), None);
     assert!(conn.reset_element(&plain, 81).unwrap_err().is_not_found());
     assert!(conn.reset_element(&Set::<Port>::new(fw(), "absent"), 80).unwrap_err().is_not_found());
