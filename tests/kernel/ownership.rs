@@ -501,7 +501,7 @@ pub(crate) fn rules_listed_beside_owners_that_come_and_go_are_never_torn() {
     for stays in [&tables[0], &tables[2]] {
         conn().commit(&fill(stays)).unwrap();
     }
-    read_beside_an_owner(&fill(&tables[1].clone().owned()), 20, |conn| {
+    read_beside_an_owner(&fill(&tables[1].clone().owned()), 10, |conn| {
         let rules = conn.rules(..).unwrap();
         let counts =
             tables.each_ref().map(|table| rules.iter().filter(|rule| rule.chain().table() == table.at()).count());
