@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use nftlink::datum::Mark;
 use nftlink::monitor::{Commit, Event, Monitor, Notice};
@@ -94,8 +94,8 @@ fn number(bytes: &[u8]) -> u32 {
 }
 
 /// Changes marks and tables until told to stop: each change is one that an event tells.
-fn write_at_random(stop: &AtomicBool, mut seed: u64) -> u32 {
-    let (mut conn, mut batch, mut commits) = (conn(), Batch::new(), 0);
+fn write_at_random(stop: &AtomicBool, commits: &AtomicU32, pause: Duration, mut seed: u64) {
+    let (mut conn, mut batch) = (conn(), Batch::new());
     let mut random = move || {
         seed ^= seed << 13;
         seed ^= seed >> 7;
@@ -105,7 +105,7 @@ fn write_at_random(stop: &AtomicBool, mut seed: u64) -> u32 {
     let (mut there, mut table_there) = (BTreeSet::new(), false);
     while !stop.load(Ordering::Relaxed) {
         batch.clear();
-        for mark in (0..1 + random() % 8).map(|_| (random() % 500) as u32).collect::<BTreeSet<_>>() {
+        for mark in (0..1 + random() % 8).map(|_| (random() % 100) as u32).collect::<BTreeSet<_>>() {
             match there.insert(mark) {
                 true => batch.add_elements(&marks(), [mark]),
                 false => {
@@ -124,13 +124,11 @@ fn write_at_random(stop: &AtomicBool, mut seed: u64) -> u32 {
             };
         }
         conn.commit(&batch).unwrap();
-        commits += 1;
-        if commits % 64 == 0 {
+        if commits.fetch_add(1, Ordering::Relaxed) % 64 == 63 {
             // Somebody who reads all there is has to come through.
-            thread::sleep(Duration::from_millis(2));
+            thread::sleep(pause);
         }
     }
-    commits
 }
 
 /// Ends the writer, also when the reader panics.
@@ -149,10 +147,15 @@ fn small() -> Monitor {
 
 /// Follows a monitor's events beside a writer as fast as may be, resyncing after each overrun, and compares with the
 /// ruleset in the end. Returns how many overruns there were.
-fn follow(mut monitor: Monitor, notices: u32, pause: impl Fn(u32)) -> u32 {
+fn follow(mut monitor: Monitor, notices: u32, pause: impl Fn(u32, &AtomicU32)) -> u32 {
     let mut conn = conn();
-    commit(&mut conn, |batch| batch.add(&fw()).add(&marks()));
-    let (stop, mut overruns) = (AtomicBool::new(false), 0);
+    // As large as it gets: a reading must come through while the writer pauses.
+    commit(&mut conn, |batch| batch.add(&fw()).add(&marks()).add_elements(&marks(), 0..100));
+    let begin = Instant::now();
+    conn.ruleset(..).unwrap();
+    let reading = begin.elapsed();
+    commit(&mut conn, |batch| batch.flush(&marks()));
+    let (stop, commits, mut overruns) = (AtomicBool::new(false), AtomicU32::new(0), 0);
     let mut model = Model::read(&monitor.resync(&mut conn, ..).unwrap());
     let mut apply = |monitor: &mut Monitor, conn: &mut Conn, notice| match notice {
         Notice::Commit(commit) => {
@@ -167,14 +170,14 @@ fn follow(mut monitor: Monitor, notices: u32, pause: impl Fn(u32)) -> u32 {
     };
     thread::scope(|scope| {
         let ends = Stop(&stop);
-        let writer = scope.spawn(|| write_at_random(&stop, 88172645463325252));
+        let writer = scope.spawn(|| write_at_random(&stop, &commits, reading * 3, 88172645463325252));
         for n in 0..notices {
             let notice = next(&mut monitor);
             apply(&mut monitor, &mut conn, notice);
-            pause(n);
+            pause(n, &commits);
         }
         drop(ends);
-        assert!(writer.join().unwrap() > 0);
+        writer.join().unwrap();
         // What is still in the queue.
         while let Some(notice) = monitor.try_receive().unwrap() {
             apply(&mut monitor, &mut conn, notice);
@@ -186,14 +189,15 @@ fn follow(mut monitor: Monitor, notices: u32, pause: impl Fn(u32)) -> u32 {
 }
 
 pub(super) fn model_that_follows_the_events_is_the_ruleset() {
-    follow(monitor(), 3000, |_| ());
+    follow(monitor(), 3000, |_, _| ());
 }
 
 pub(super) fn overrun_is_told_and_a_resync_goes_on_from_there() {
-    // The reader sleeps so long that the writer fills its queue many times.
-    let overruns = follow(small(), 2000, |n| {
-        if n % 100 == 0 {
-            thread::sleep(Duration::from_millis(30));
+    // At times the reader does something else for so long that the queue has no room for what is written meanwhile.
+    let overruns = follow(small(), 1000, |n, commits| {
+        let before = commits.load(Ordering::Relaxed);
+        while n % 100 == 0 && commits.load(Ordering::Relaxed) < before + 400 {
+            thread::yield_now();
         }
     });
     assert!(overruns > 3, "{overruns}");
