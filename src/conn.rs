@@ -15,9 +15,11 @@ pub use options::ConnOptions;
 pub use queries::{ElementSource, ElementsOf, RuleScope, TableScope};
 
 use crate::batch::Batch;
-use crate::engine::{Applied, Link, Query, commit};
+use crate::engine::{Applied, Link, Query, Transport as _, commit};
 use crate::error::Error;
 use crate::ruleset::Generation;
+use crate::table::TableInfo;
+use crate::wire::PortId;
 use socket::NetlinkSocket;
 
 /// A connection to the nf_tables of one network namespace.
@@ -25,7 +27,7 @@ use socket::NetlinkSocket;
 /// It blocks only as long as the kernel works. It is used by `&mut self`, may move between
 /// threads, and belongs to the namespace that it was opened in, wherever its thread goes
 /// afterwards. Its file descriptor is closed on exec; after a fork only one of the processes may
-/// use it.
+/// use it. Tables that it [owns](crate::Table::owned) go with it.
 ///
 /// ```no_run
 /// use nftlink::{Batch, Conn, Table};
@@ -57,6 +59,18 @@ impl Conn {
 
     pub(crate) fn new(socket: NetlinkSocket) -> Self {
         Self { link: Link::new(socket) }
+    }
+
+    /// Returns the connection's address, by which the kernel knows it: as the owner of tables, and as the
+    /// author of changes.
+    pub fn port_id(&self) -> PortId {
+        PortId::from_raw(self.link.transport().port())
+    }
+
+    /// Whether a table that was read belongs to this connection: nobody else can change it, and it is
+    /// [removed](crate::Table::owned), or [an orphan](crate::Table::persistent), when this is dropped.
+    pub fn owns(&self, table: &TableInfo) -> bool {
+        table.owner() == Some(self.port_id())
     }
 
     /// Applies every operation of `batch`, or none of them.

@@ -351,6 +351,11 @@ pub fn linux_5_11() -> Result<(), String> {
     since((5, 11), "second expression of each element")
 }
 
+/// For tables that have owners.
+pub fn linux_5_12() -> Result<(), String> {
+    since((5, 12), "owners of tables")
+}
+
 /// For catch-all elements.
 pub fn linux_5_13() -> Result<(), String> {
     since((5, 13), "catch-all elements")
@@ -386,9 +391,24 @@ pub fn linux_6_2() -> Result<(), String> {
     since((6, 2), "look into tunnels")
 }
 
+/// For rules that are reset.
+pub fn linux_6_2_resets() -> Result<(), String> {
+    since((6, 2), "reset of rules")
+}
+
+/// For elements that are reset.
+pub fn linux_6_5() -> Result<(), String> {
+    since((6, 5), "reset of elements")
+}
+
 /// For other devices of a chain.
 pub fn linux_6_4() -> Result<(), String> {
     since((6, 4), "other devices of a chain")
+}
+
+/// For tables that outlive their owners.
+pub fn linux_6_9() -> Result<(), String> {
+    since((6, 9), "persistent tables")
 }
 
 /// For two registers that are combined.
