@@ -1,0 +1,134 @@
+//! What refers to what in a table, and what goes when nothing does.
+
+use std::collections::HashMap;
+
+use super::state::*;
+use crate::chain::{ChainFlags, NFTA_CHAIN_FLAGS};
+use crate::expr::{Data, Expr, Value};
+use crate::set::SetFlags;
+
+/// How many rules and elements refer to each thing, by its name.
+#[derive(Debug, Default)]
+pub(super) struct Uses {
+    pub(super) chains: HashMap<Vec<u8>, u32>,
+    pub(super) sets: HashMap<Vec<u8>, u32>,
+    /// By their kinds, too.
+    pub(super) objects: HashMap<(u32, Vec<u8>), u32>,
+    pub(super) flowtables: HashMap<Vec<u8>, u32>,
+}
+
+impl Uses {
+    pub(super) fn of(table: &Table) -> Self {
+        let mut uses = Self::default();
+        for expr in table.rules.iter().flat_map(|rule| exprs_of(&rule.raw)) {
+            uses.note(expr.get());
+        }
+        for set in &table.sets {
+            let kind = set.thing.attrs().u32(NFTA_SET_OBJ_TYPE).unwrap_or_default();
+            for entry in &set.entries {
+                if let Some(Value::Verdict(verdict)) = entry.info.data() {
+                    uses.note_chain(verdict.chain.as_ref().map(|chain| chain.as_bytes()));
+                }
+                if let Some(object) = entry.info.object() {
+                    *uses.objects.entry((kind, object.as_bytes().to_vec())).or_default() += 1;
+                }
+            }
+        }
+        uses
+    }
+
+    fn note_chain(&mut self, chain: Option<&[u8]>) {
+        if let Some(chain) = chain {
+            *self.chains.entry(chain.to_vec()).or_default() += 1;
+        }
+    }
+
+    fn note(&mut self, expr: &Expr) {
+        let mut set = |name: &[u8]| *self.sets.entry(name.to_vec()).or_default() += 1;
+        match expr {
+            Expr::Lookup(lookup) => set(lookup.set.as_bytes()),
+            Expr::Dynset(dynset) => set(dynset.set.as_bytes()),
+            Expr::Objref(objref) => {
+                if let Some((_, map)) = &objref.map {
+                    set(map.as_bytes());
+                }
+                if let Some((kind, name)) = &objref.object {
+                    *self.objects.entry((kind.get(), name.as_bytes().to_vec())).or_default() += 1;
+                }
+            }
+            Expr::FlowOffload(offload) => {
+                *self.flowtables.entry(offload.flowtable.as_bytes().to_vec()).or_default() += 1;
+            }
+            Expr::Immediate(immediate) => {
+                if let Value::Verdict(verdict) = &immediate.value {
+                    self.note_chain(verdict.chain.as_ref().map(|chain| chain.as_bytes()));
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+const NFTA_SET_OBJ_TYPE: u16 = 15;
+
+/// Removes what a rule had to itself that is gone, and counts the uses of what is left.
+pub(super) fn settle(table: &mut Table) {
+    let mut uses = Uses::of(table);
+    loop {
+        let before = (table.sets.len(), table.chains.len());
+        let is_own = |set: &Set| set.flags().contains(SetFlags::ANONYMOUS);
+        table.sets.retain(|set| !is_own(set) || uses.sets.contains_key(&set.thing.name));
+        let flags = |chain: &Thing| chain.attrs().u32(NFTA_CHAIN_FLAGS).unwrap_or_default();
+        let is_own = |chain: &Thing| ChainFlags::from_bits_retain(flags(chain)).contains(ChainFlags::BINDING);
+        let gone = |chain: &Thing| is_own(chain) && !uses.chains.contains_key(&chain.name);
+        let names: Vec<Vec<u8>> = table.chains.iter().filter(|c| gone(c)).map(|chain| chain.name.clone()).collect();
+        table.chains.retain(|chain| !names.contains(&chain.name));
+        table.rules.retain(|rule| !names.contains(&rule.name));
+        if before == (table.sets.len(), table.chains.len()) {
+            break;
+        }
+        uses = Uses::of(table);
+    }
+    let contents = table.chains.len() + table.sets.len() + table.objects.len() + table.flowtables.len();
+    count(&mut table.thing, TABLES, contents as u32);
+    let mut rules: HashMap<&[u8], u32> = HashMap::new();
+    table.rules.iter().for_each(|rule| *rules.entry(&rule.name).or_default() += 1);
+    for chain in &mut table.chains {
+        let named = |of: Option<&u32>| of.copied().unwrap_or_default();
+        let sum = named(rules.get(chain.name.as_slice())) + named(uses.chains.get(&chain.name));
+        count(chain, CHAINS, sum);
+    }
+    for object in &mut table.objects {
+        let key = (object.object_kind(), object.name.clone());
+        count(object, OBJECTS, uses.objects.get(&key).copied().unwrap_or_default());
+    }
+    for flowtable in &mut table.flowtables {
+        count(flowtable, FLOWTABLES, uses.flowtables.get(&flowtable.name).copied().unwrap_or_default());
+    }
+}
+
+fn count(thing: &mut Thing, kind: Kind, uses: u32) {
+    let Some(number) = kind.uses else { return };
+    thing.raw = match thing.attrs().has(number) {
+        true => replaced(&thing.raw, number, |w| w.u32(number, uses)),
+        false => thing.attrs().with(&[], |w| w.u32(number, uses)),
+    };
+}
+
+/// Whether intervals of a set overlap: then a start follows a start, or an end an end.
+pub(super) fn is_torn(set: &Set) -> bool {
+    if !set.flags().contains(SetFlags::INTERVAL) || set.flags().contains(SetFlags::CONCAT) {
+        return false;
+    }
+    let mut places: Vec<(&Data, bool)> =
+        set.entries.iter().filter_map(|entry| Some((entry.info.key()?, !entry.info.is_interval_end()))).collect();
+    places.sort();
+    // nft writes an end at the lowest value.
+    let first = places.first().is_some_and(|(key, starts)| !starts && key.as_bytes().iter().all(|&byte| byte == 0));
+    let mut expected = true;
+    places.iter().skip(usize::from(first)).any(|(_, starts)| {
+        let torn = *starts != expected;
+        expected = !starts;
+        torn
+    })
+}
