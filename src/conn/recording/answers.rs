@@ -3,7 +3,7 @@
 use super::state::*;
 use crate::chain::NFT_MSG_GETCHAIN;
 use crate::error::Errno;
-use crate::expr::{Counter, Data, Expr, ExprInfo, QuotaFlags};
+use crate::expr::{Data, QuotaFlags};
 use crate::flowtable::NFT_MSG_GETFLOWTABLE;
 use crate::object::{NFT_MSG_GETOBJ, NFT_MSG_GETOBJ_RESET, ObjectKind};
 use crate::rule::{
@@ -15,7 +15,8 @@ use crate::set::{
 };
 use crate::table::NFT_MSG_GETTABLE;
 use crate::wire::message::{NFT_MSG_GETGEN, NFT_MSG_NEWGEN, NFTA_GEN_ID};
-use crate::wire::{AttrWriter, Family};
+use crate::wire::reader::Notes;
+use crate::wire::{AttrReader, AttrWriter, Family};
 
 const NFTA_OBJ_DATA: u16 = 4;
 const NFTA_COUNTER_BYTES: u16 = 1;
@@ -23,6 +24,8 @@ const NFTA_COUNTER_PACKETS: u16 = 2;
 const NFTA_QUOTA_FLAGS: u16 = 2;
 const NFTA_QUOTA_CONSUMED: u16 = 4;
 const NFTA_LIST_ELEM: u16 = 1;
+const NFTA_EXPR_NAME: u16 = 1;
+const NFTA_EXPR_DATA: u16 = 2;
 
 /// The most bytes of elements that one message tells of.
 const ELEMENTS_MAX: usize = 16 * 1024;
@@ -176,7 +179,7 @@ impl Request<'_> {
                 let attrs = placed(&rule.raw, position.filter(|_| self.dump));
                 said.push((RULES.new, table.family, attrs));
                 if resets {
-                    rule.raw = with_list(&rule.raw, NFTA_RULE_EXPRESSIONS, reset);
+                    rule.raw = reset_in(&rule.raw, NFTA_RULE_EXPRESSIONS, |list| Some(reset_list(list)));
                 }
             }
         }
@@ -282,29 +285,57 @@ fn placed(raw: &[u8], position: Option<u64>) -> Vec<u8> {
     })
 }
 
-/// An expression without what it has counted, if it counts something that can be reset.
-fn reset(expr: &Expr) -> Option<Expr> {
-    match expr {
-        Expr::Counter(_) => Some(Counter::default().into()),
-        Expr::Quota(quota) => {
-            let mut quota = *quota;
-            quota.consumed = 0;
-            quota.flags -= QuotaFlags::DEPLETED;
-            Some(quota.into())
+/// What counts: an expression's data, or an object's, without what was counted; of others nothing.
+fn reset_data(kind: ObjectKind, data: &[u8]) -> Option<Vec<u8>> {
+    match kind {
+        ObjectKind::COUNTER => {
+            let data = replaced(data, NFTA_COUNTER_BYTES, |w| w.u64(NFTA_COUNTER_BYTES, 0));
+            Some(replaced(&data, NFTA_COUNTER_PACKETS, |w| w.u64(NFTA_COUNTER_PACKETS, 0)))
+        }
+        ObjectKind::QUOTA => {
+            let flags = Attrs(data).u32(NFTA_QUOTA_FLAGS).unwrap_or_default() & !QuotaFlags::DEPLETED.bits();
+            let data = replaced(data, NFTA_QUOTA_FLAGS, |w| w.u32(NFTA_QUOTA_FLAGS, flags));
+            Some(replaced(&data, NFTA_QUOTA_CONSUMED, |w| w.u64(NFTA_QUOTA_CONSUMED, 0)))
         }
         _ => None,
     }
 }
 
-fn reset_entry(entry: &mut SetEntry) {
-    let raw = with_list(&entry.raw, NFTA_SET_ELEM_EXPRESSIONS, reset);
-    let raw = match Attrs(&raw).find(NFTA_SET_ELEM_EXPR, |expr| ExprInfo::read(expr).ok()).flatten() {
-        Some(expr) => match reset(expr.get()) {
-            Some(expr) => replaced(&raw, NFTA_SET_ELEM_EXPR, |w| expr.write_as(w, NFTA_SET_ELEM_EXPR)),
-            None => raw,
-        },
-        None => raw,
+/// Resets an expression by its attributes.
+fn reset_expr(expr: &[u8]) -> Vec<u8> {
+    let kind = match Attrs(expr).name(NFTA_EXPR_NAME).as_deref() {
+        Some(b"counter") => ObjectKind::COUNTER,
+        Some(b"quota") => ObjectKind::QUOTA,
+        _ => return expr.to_vec(),
     };
+    reset_in(expr, NFTA_EXPR_DATA, |data| reset_data(kind, data))
+}
+
+/// Resets all expressions of a list.
+fn reset_list(list: &[u8]) -> Vec<u8> {
+    let mut w = AttrWriter::new();
+    let notes = Notes::default();
+    let mut entries = AttrReader::new(list, &notes);
+    loop {
+        let from = list.len() - entries.left();
+        let Some(Ok((number, expr))) = entries.next() else { break };
+        let one = list.get(from..list.len() - entries.left()).unwrap_or_default();
+        w.raw(&replaced(one, number, |w| w.nest(number, |w| w.raw(&reset_expr(expr.bytes())))));
+    }
+    w.bytes_written().to_vec()
+}
+
+/// Attributes of which one is what `reset` makes of it.
+fn reset_in(attrs: &[u8], number: u16, reset: impl FnOnce(&[u8]) -> Option<Vec<u8>>) -> Vec<u8> {
+    match Attrs(attrs).bytes(number).and_then(|value| reset(&value)) {
+        Some(value) => replaced(attrs, number, |w| w.nest(number, |w| w.raw(&value))),
+        None => attrs.to_vec(),
+    }
+}
+
+fn reset_entry(entry: &mut SetEntry) {
+    let raw = reset_in(&entry.raw, NFTA_SET_ELEM_EXPRESSIONS, |list| Some(reset_list(list)));
+    let raw = reset_in(&raw, NFTA_SET_ELEM_EXPR, |expr| Some(reset_expr(expr)));
     if let Ok(reset) = SetEntry::of(&raw) {
         *entry = reset;
     }
@@ -312,20 +343,7 @@ fn reset_entry(entry: &mut SetEntry) {
 
 fn reset_object(object: &mut Thing) {
     let kind = ObjectKind::from_raw(object.object_kind());
-    let data = object.attrs().bytes(NFTA_OBJ_DATA).unwrap_or_default();
-    let data = match kind {
-        ObjectKind::COUNTER => {
-            let data = replaced(&data, NFTA_COUNTER_BYTES, |w| w.u64(NFTA_COUNTER_BYTES, 0));
-            replaced(&data, NFTA_COUNTER_PACKETS, |w| w.u64(NFTA_COUNTER_PACKETS, 0))
-        }
-        ObjectKind::QUOTA => {
-            let flags = Attrs(&data).u32(NFTA_QUOTA_FLAGS).unwrap_or_default() & !QuotaFlags::DEPLETED.bits();
-            let data = replaced(&data, NFTA_QUOTA_FLAGS, |w| w.u32(NFTA_QUOTA_FLAGS, flags));
-            replaced(&data, NFTA_QUOTA_CONSUMED, |w| w.u64(NFTA_QUOTA_CONSUMED, 0))
-        }
-        _ => return,
-    };
-    object.raw = replaced(&object.raw, NFTA_OBJ_DATA, |w| w.nest(NFTA_OBJ_DATA, |w| w.raw(&data)));
+    object.raw = reset_in(&object.raw, NFTA_OBJ_DATA, |data| reset_data(kind, data));
 }
 
 /// Finds the entry that the kernel answers with.

@@ -37,8 +37,6 @@ const NFTA_SET_OBJ_TYPE: u16 = 15;
 const NFTA_SET_EXPR: u16 = 17;
 const NFTA_SET_EXPRESSIONS: u16 = 18;
 const NFTA_SET_ELEM_LIST_SET_ID: u16 = 4;
-const NFTA_SET_ELEM_TIMEOUT: u16 = 4;
-const NFTA_SET_ELEM_EXPIRATION: u16 = 5;
 const NFTA_OBJ_DATA: u16 = 4;
 
 /// Why an operation is refused.

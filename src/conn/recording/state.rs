@@ -1,17 +1,17 @@
 //! The tables that a recording answers from, as attributes just as the kernel's dumps have them.
 
+use std::time::Duration;
+
 use crate::chain::NFT_MSG_NEWCHAIN;
 use crate::error::DecodeError;
 use crate::expr::{Data, Expr, ExprInfo, Exprs};
 use crate::flowtable::NFT_MSG_NEWFLOWTABLE;
 use crate::object::NFT_MSG_NEWOBJ;
 use crate::rule::{NFT_MSG_NEWRULE, NFTA_RULE_EXPRESSIONS};
-use crate::ruleset::Ruleset;
-use crate::set::{
-    ElementInfo, NFT_MSG_NEWSET, NFT_MSG_NEWSETELEM, NFTA_SET_ELEM_LIST_ELEMENTS, NFTA_SET_FLAGS, SetFlags,
-};
+use crate::ruleset::{Ruleset, SetContents, TableContents};
+use crate::set::{ElementInfo, NFT_MSG_NEWSET, NFTA_SET_ELEM_LIST_ELEMENTS, NFTA_SET_FLAGS, SetFlags};
 use crate::table::NFT_MSG_NEWTABLE;
-use crate::wire::message::{Content, HEADER_LEN, Messages};
+use crate::wire::message::HEADER_LEN;
 use crate::wire::reader::Notes;
 use crate::wire::{Attr, AttrReader, AttrWriter, Family, NLA_HDRLEN};
 
@@ -21,7 +21,15 @@ const NFTA_SET_DESC: u16 = 9;
 const NFTA_SET_DESC_CONCAT: u16 = 2;
 const NFTA_LIST_ELEM: u16 = 1;
 const NFTA_SET_FIELD_LEN: u16 = 1;
+const NFTA_SET_ELEM_KEY: u16 = 1;
+const NFTA_SET_ELEM_DATA: u16 = 2;
+const NFTA_SET_ELEM_FLAGS: u16 = 3;
+pub(super) const NFTA_SET_ELEM_TIMEOUT: u16 = 4;
+pub(super) const NFTA_SET_ELEM_EXPIRATION: u16 = 5;
+const NFTA_SET_ELEM_USERDATA: u16 = 6;
 pub(super) const NFTA_SET_ELEM_EXPR: u16 = 7;
+const NFTA_SET_ELEM_OBJREF: u16 = 9;
+const NFTA_SET_ELEM_KEY_END: u16 = 10;
 pub(super) const NFTA_SET_ELEM_EXPRESSIONS: u16 = 11;
 
 /// The numbers of the attributes that all kinds of things have, each kind by its own.
@@ -166,6 +174,47 @@ impl SetEntry {
     }
 }
 
+impl From<&ElementInfo> for SetEntry {
+    /// Writes what the kernel told, in its order.
+    fn from(info: &ElementInfo) -> Self {
+        let mut w = AttrWriter::new();
+        if let Some(raw) = info.raw() {
+            return Self { info: info.clone(), raw: raw.to_vec() };
+        }
+        for (number, key) in [(NFTA_SET_ELEM_KEY, info.key()), (NFTA_SET_ELEM_KEY_END, info.key_end())] {
+            if let Some(key) = key {
+                key.write(&mut w, number);
+            }
+        }
+        if let Some(value) = info.data() {
+            value.write(&mut w, NFTA_SET_ELEM_DATA);
+        }
+        match info.stateful() {
+            [] => {}
+            [one] => w.nest(NFTA_SET_ELEM_EXPR, |w| w.raw(one.raw())),
+            more => w.nest(NFTA_SET_ELEM_EXPRESSIONS, |w| {
+                more.iter().for_each(|expr| w.nest(NFTA_LIST_ELEM, |w| w.raw(expr.raw())));
+            }),
+        }
+        if let Some(object) = info.object() {
+            w.string(NFTA_SET_ELEM_OBJREF, object.as_bytes());
+        }
+        if !info.flags().is_empty() {
+            w.u32(NFTA_SET_ELEM_FLAGS, info.flags().bits());
+        }
+        let millis = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+        for (number, time) in [(NFTA_SET_ELEM_TIMEOUT, info.timeout()), (NFTA_SET_ELEM_EXPIRATION, info.expires())] {
+            if let Some(time) = time {
+                w.u64(number, millis(time));
+            }
+        }
+        if !info.userdata().is_empty() {
+            w.bytes(NFTA_SET_ELEM_USERDATA, info.userdata());
+        }
+        Self { info: info.clone(), raw: w.bytes_written().to_vec() }
+    }
+}
+
 /// What an entry of a set is known by: its lowest and highest key, and whether it ends an interval.
 pub(super) type EntryKey = (Option<Data>, Option<Data>, bool);
 
@@ -230,6 +279,26 @@ impl Table {
         Self { family, thing, last_handle: 0, chains, rules, sets, objects, flowtables }
     }
 
+    fn of(contents: &TableContents) -> Self {
+        let set = |set: &SetContents| Set {
+            thing: Thing::read(SETS, set.info().raw()),
+            entries: set.entries().iter().map(SetEntry::from).collect(),
+        };
+        let info = contents.info();
+        let mut table = Self {
+            chains: contents.chains().iter().map(|chain| Thing::read(CHAINS, chain.raw())).collect(),
+            rules: contents.rules().iter().map(|rule| Thing::read(RULES, rule.raw())).collect(),
+            sets: contents.sets().iter().map(set).collect(),
+            objects: contents.objects().iter().map(|object| Thing::read(OBJECTS, object.raw())).collect(),
+            flowtables: contents.flowtables().iter().map(|one| Thing::read(FLOWTABLES, one.raw())).collect(),
+            ..Self::new(info.family(), Thing::read(TABLES, info.raw()))
+        };
+        let sets = table.sets.iter().map(|set| &set.thing);
+        let things = table.chains.iter().chain(&table.rules).chain(sets).chain(&table.objects).chain(&table.flowtables);
+        table.last_handle = things.map(|thing| thing.handle).max().unwrap_or_default();
+        table
+    }
+
     /// Gives out a handle.
     pub(super) fn next_handle(&mut self) -> u64 {
         self.last_handle += 1;
@@ -266,48 +335,11 @@ pub(super) struct State {
 }
 
 impl State {
-    /// What a ruleset has, which holds nothing that cannot be read.
+    /// What a ruleset has.
     pub(super) fn of(ruleset: &Ruleset) -> Self {
-        let (mut state, bytes) = (Self::default(), ruleset.to_bytes());
-        for message in Messages::new(&bytes).map_while(Result::ok) {
-            if let Ok(Content::Nft { kind, family, attrs, .. }) = message.content() {
-                state.load(kind, family, attrs);
-            }
-        }
-        state
-    }
-
-    /// Takes a message of a dump, of something in a table that is here.
-    fn load(&mut self, kind: u16, family: Family, attrs: &[u8]) {
-        if kind == NFT_MSG_NEWTABLE {
-            let thing = Thing::read(TABLES, attrs);
-            self.last_table = self.last_table.max(thing.handle);
-            return self.tables.push(Table::new(family, thing));
-        }
-        let named = |number| Attrs(attrs).name(number).unwrap_or_default();
-        let Some(table) = self.table_mut(family, &named(TABLE)) else { return };
-        let thing = match kind {
-            NFT_MSG_NEWCHAIN => Thing::read(CHAINS, attrs),
-            NFT_MSG_NEWRULE => Thing::read(RULES, attrs),
-            NFT_MSG_NEWSET => Thing::read(SETS, attrs),
-            NFT_MSG_NEWOBJ => Thing::read(OBJECTS, attrs),
-            NFT_MSG_NEWFLOWTABLE => Thing::read(FLOWTABLES, attrs),
-            NFT_MSG_NEWSETELEM => {
-                if let (Some(set), Ok(entries)) = (table.set_mut(&named(SETS.name)), entries(attrs)) {
-                    set.entries.extend(entries);
-                }
-                return;
-            }
-            _ => return,
-        };
-        table.last_handle = table.last_handle.max(thing.handle);
-        match kind {
-            NFT_MSG_NEWCHAIN => table.chains.push(thing),
-            NFT_MSG_NEWRULE => table.rules.push(thing),
-            NFT_MSG_NEWSET => table.sets.push(Set { thing, entries: Vec::new() }),
-            NFT_MSG_NEWOBJ => table.objects.push(thing),
-            _ => table.flowtables.push(thing),
-        }
+        let tables: Vec<Table> = ruleset.tables().iter().map(Table::of).collect();
+        let last_table = tables.iter().map(|table| table.thing.handle).max().unwrap_or_default();
+        Self { tables, last_table }
     }
 
     pub(super) fn table(&self, family: Family, name: &[u8]) -> Option<&Table> {
@@ -338,13 +370,6 @@ pub(super) fn changed_list(list: &[u8], mut change: impl FnMut(&Expr) -> Option<
     w.bytes_written().to_vec()
 }
 
-/// Attributes in which the list of expressions is another, in its place.
-pub(super) fn with_list(attrs: &[u8], number: u16, change: impl FnMut(&Expr) -> Option<Expr>) -> Vec<u8> {
-    let Some(list) = Attrs(attrs).bytes(number) else { return attrs.to_vec() };
-    let list = changed_list(&list, change);
-    replaced(attrs, number, |w| w.nest(number, |w| w.raw(&list)))
-}
-
 /// Attributes of which one is written by `put`, in its place.
 pub(super) fn replaced(attrs: &[u8], number: u16, put: impl FnOnce(&mut AttrWriter)) -> Vec<u8> {
     let mut w = AttrWriter::new();
@@ -355,9 +380,16 @@ pub(super) fn replaced(attrs: &[u8], number: u16, put: impl FnOnce(&mut AttrWrit
         let from = attrs.len() - rest.left();
         let Some(Ok((other, _))) = rest.next() else { break };
         let to = attrs.len() - rest.left();
+        let (start, bytes) = (w.len(), attrs.get(from..to).unwrap_or_default());
         match put.take_if(|_| other == number) {
-            Some(put) => put(&mut w),
-            None => w.raw(&attrs[from..to]),
+            Some(put) => {
+                put(&mut w);
+                // Kernels mark some nests as such, and some not.
+                if let (Some(new), Some(old)) = (w.buffer().get_mut(start + 2..start + 4), bytes.get(2..4)) {
+                    new.copy_from_slice(old);
+                }
+            }
+            None => w.raw(bytes),
         }
     }
     w.bytes_written().to_vec()

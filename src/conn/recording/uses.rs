@@ -78,9 +78,7 @@ pub(super) fn settle(table: &mut Table) {
         let before = (table.sets.len(), table.chains.len());
         let is_own = |set: &Set| set.flags().contains(SetFlags::ANONYMOUS);
         table.sets.retain(|set| !is_own(set) || uses.sets.contains_key(&set.thing.name));
-        let flags = |chain: &Thing| chain.attrs().u32(NFTA_CHAIN_FLAGS).unwrap_or_default();
-        let is_own = |chain: &Thing| ChainFlags::from_bits_retain(flags(chain)).contains(ChainFlags::BINDING);
-        let gone = |chain: &Thing| is_own(chain) && !uses.chains.contains_key(&chain.name);
+        let gone = |chain: &Thing| is_own_chain(chain) && !uses.chains.contains_key(&chain.name);
         let names: Vec<Vec<u8>> = table.chains.iter().filter(|c| gone(c)).map(|chain| chain.name.clone()).collect();
         table.chains.retain(|chain| !names.contains(&chain.name));
         table.rules.retain(|rule| !names.contains(&rule.name));
@@ -89,13 +87,17 @@ pub(super) fn settle(table: &mut Table) {
         }
         uses = Uses::of(table);
     }
-    let contents = table.chains.len() + table.sets.len() + table.objects.len() + table.flowtables.len();
+    // The kernel counts no set that is a rule's own.
+    let sets = table.sets.iter().filter(|set| !set.flags().contains(SetFlags::ANONYMOUS)).count();
+    let contents = table.chains.len() + sets + table.objects.len() + table.flowtables.len();
     count(&mut table.thing, TABLES, contents as u32);
     let mut rules: HashMap<&[u8], u32> = HashMap::new();
     table.rules.iter().for_each(|rule| *rules.entry(&rule.name).or_default() += 1);
     for chain in &mut table.chains {
         let named = |of: Option<&u32>| of.copied().unwrap_or_default();
-        let sum = named(rules.get(chain.name.as_slice())) + named(uses.chains.get(&chain.name));
+        // A chain of a rule's own is used by being that.
+        let own = u32::from(is_own_chain(chain));
+        let sum = named(rules.get(chain.name.as_slice())) + named(uses.chains.get(&chain.name)) + own;
         count(chain, CHAINS, sum);
     }
     for object in &mut table.objects {
@@ -105,6 +107,11 @@ pub(super) fn settle(table: &mut Table) {
     for flowtable in &mut table.flowtables {
         count(flowtable, FLOWTABLES, uses.flowtables.get(&flowtable.name).copied().unwrap_or_default());
     }
+}
+
+fn is_own_chain(chain: &Thing) -> bool {
+    let flags = chain.attrs().u32(NFTA_CHAIN_FLAGS).unwrap_or_default();
+    ChainFlags::from_bits_retain(flags).contains(ChainFlags::BINDING)
 }
 
 fn count(thing: &mut Thing, kind: Kind, uses: u32) {
