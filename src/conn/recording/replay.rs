@@ -5,8 +5,9 @@
 use std::collections::{HashMap, HashSet};
 
 use super::state::*;
-use super::uses::{Uses, is_torn, settle};
+use super::uses::{Uses, count_uses, has_unbound, is_own_set, is_torn, release, remove_rules};
 use crate::chain::{self, ChainFlags, ChainInfo, Device, NFTA_CHAIN_FLAGS, NFTA_CHAIN_HOOK, NFTA_CHAIN_ID};
+use crate::datum::DataType;
 use crate::error::Errno;
 use crate::expr::{Expr, Value};
 use crate::flowtable::{self, FlowtableInfo, NFTA_FLOWTABLE_HOOK};
@@ -28,6 +29,8 @@ const NFTA_RULE_COMPAT: u16 = 5;
 const NFTA_SET_KEY_LEN: u16 = 5;
 const NFTA_SET_DATA_TYPE: u16 = 6;
 const NFTA_SET_DATA_LEN: u16 = 7;
+/// `sizeof(struct nft_verdict)`
+const VERDICT_LEN: u32 = 16;
 const NFTA_SET_POLICY: u16 = 8;
 const NFTA_SET_DESC: u16 = 9;
 const NFTA_SET_ID: u16 = 10;
@@ -71,7 +74,14 @@ impl Problem {
 pub(super) type Replayed = (State, Vec<(u32, u64)>);
 
 /// Applies messages to a copy of the tables; all that is wrong with them is told.
-pub(super) fn replay(state: &State, ops: &[Message<'_>], port: u32) -> Result<Replayed, Vec<(u32, Problem)>> {
+///
+/// What only a commit finds a dry run does not.
+pub(super) fn replay(
+    state: &State,
+    ops: &[Message<'_>],
+    port: u32,
+    dry: bool,
+) -> Result<Replayed, Vec<(u32, Problem)>> {
     let mut replay = Replay { state: state.clone(), port, ..Replay::default() };
     let mut problems = Vec::new();
     for op in ops {
@@ -95,8 +105,15 @@ pub(super) fn replay(state: &State, ops: &[Message<'_>], port: u32) -> Result<Re
         return Err(problems);
     }
     let Replay { mut state, touched, made, .. } = replay;
-    let is_touched = |table: &&mut Table| touched.contains(&(table.family, table.thing.name.clone()));
-    state.tables.iter_mut().filter(is_touched).for_each(settle);
+    for table in &mut state.tables {
+        if !touched.contains(&(table.family, table.thing.name.clone())) {
+            continue;
+        }
+        if let Some(first) = ops.first().filter(|_| !dry && has_unbound(table)) {
+            return Err(vec![(first.sequence, Problem::placeless(Errno::EINVAL))]);
+        }
+        count_uses(table);
+    }
     Ok((state, made))
 }
 
@@ -372,9 +389,11 @@ fn new_rule(op: &Operation<'_>, table: &mut Table, ids: &mut Ids) -> Result<Opti
     });
     let rule = Thing { name: chain, handle, raw: names };
     ids.rules.extend(op.attrs.u32(NFTA_RULE_ID).map(|id| (id, handle)));
-    match replaces {
-        true => table.rules[at] = rule,
-        false => table.rules.insert(at, rule),
+    if replaces {
+        let old = std::mem::replace(&mut table.rules[at], rule);
+        release(table, vec![old]);
+    } else {
+        table.rules.insert(at, rule);
     }
     Ok(Some(handle))
 }
@@ -382,7 +401,11 @@ fn new_rule(op: &Operation<'_>, table: &mut Table, ids: &mut Ids) -> Result<Opti
 /// An expression with names instead of the batch's own numbers, where it has such.
 fn resolve(expr: &Expr, table: &Table, ids: &Ids) -> Result<Option<Expr>, Errno> {
     let set = |name: &Name, id: Option<u32>| -> Result<Name, Errno> {
-        let named = table.set(name.as_bytes()).map(|_| name.clone());
+        let named = table.set(name.as_bytes());
+        if named.is_some_and(is_own_set) {
+            return Err(Errno::EBUSY); // It belongs to another rule.
+        }
+        let named = named.map(|_| name.clone());
         let numbered = || Some(Name::from(ids.sets.get(&id?)?.as_slice()));
         named.or_else(numbered).ok_or(Errno::ENOENT)
     };
@@ -453,7 +476,8 @@ fn new_set(op: &Operation<'_>, table: &mut Table, ids: &mut Ids) -> Result<Optio
     };
     let handle = table.next_handle();
     let is_map = SetFlags::from_bits_retain(op.attrs.u32(NFTA_SET_FLAGS).unwrap_or_default()).contains(SetFlags::MAP);
-    let mut raw = Attrs(&[]).with(&[], |w| {
+    let is_of_verdicts = op.attrs.u32(NFTA_SET_DATA_TYPE) == Some(DataType::SET_VERDICT.get());
+    let raw = Attrs(&[]).with(&[], |w| {
         w.copy(op.attrs.0, |number| number == TABLE);
         w.string(SETS.name, &name);
         w.u64(SETS.handle, handle);
@@ -462,14 +486,14 @@ fn new_set(op: &Operation<'_>, table: &mut Table, ids: &mut Ids) -> Result<Optio
             TABLE | NFTA_SET_ID | NFTA_SET_DESC => false,
             NFTA_SET_FLAGS | NFTA_SET_POLICY | NFTA_SET_GC_INTERVAL => op.attrs.u32(number) != Some(0),
             NFTA_SET_TIMEOUT => op.attrs.u64(number) != Some(0),
-            NFTA_SET_DATA_LEN => is_map,
+            NFTA_SET_DATA_LEN => is_map && !is_of_verdicts,
             number => number != SETS.name && number != SETS.handle,
         });
+        if is_of_verdicts {
+            w.u32(NFTA_SET_DATA_LEN, VERDICT_LEN);
+        }
         w.nest(NFTA_SET_DESC, |w| w.raw(&op.attrs.bytes(NFTA_SET_DESC).unwrap_or_default()));
     });
-    if is_map && !op.attrs.has(NFTA_SET_DATA_LEN) {
-        raw = Attrs(&raw).with(&[], |w| w.u32(NFTA_SET_DATA_LEN, 0));
-    }
     ids.sets.insert(id, name.clone());
     table.sets.push(Set { thing: Thing { name, handle, raw }, entries: Vec::new() });
     Ok(Some(handle))
@@ -604,18 +628,19 @@ fn delete_elements(op: &Operation<'_>, table: &mut Table, if_there: bool) -> Res
 
 fn delete_rules(op: &Operation<'_>, table: &mut Table, ids: &Ids) -> Result<(), Problem> {
     let Some(chain) = op.attrs.name(RULES.name) else {
-        table.rules.clear();
+        remove_rules(table, |_| true);
         return Ok(());
     };
     table.chain(&chain).ok_or(op.problem(Errno::ENOENT, RULES.name))?;
     let by_id = op.attrs.u32(NFTA_RULE_ID).map(|id| ids.rules.get(&id).copied());
     let Some(handle) = op.attrs.u64(RULES.handle).map(Some).or(by_id) else {
-        table.rules.retain(|rule| rule.name != chain);
+        remove_rules(table, |rule| rule.name == chain);
         return Ok(());
     };
-    let at = table.rules.iter().position(|rule| rule.name == chain && Some(rule.handle) == handle);
+    let is_it = |rule: &Thing| rule.name == chain && Some(rule.handle) == handle;
     let number = if by_id.is_some() { NFTA_RULE_ID } else { RULES.handle };
-    table.rules.remove(at.ok_or(op.problem(Errno::ENOENT, number))?);
+    table.rules.iter().position(is_it).ok_or(op.problem(Errno::ENOENT, number))?;
+    remove_rules(table, is_it);
     Ok(())
 }
 
@@ -625,15 +650,13 @@ fn delete_chain(op: &Operation<'_>, table: &mut Table) -> Result<(), Problem> {
     }
     let at = op.place(CHAINS, table.chains.iter())?;
     let name = table.chains[at].name.clone();
-    // Its own rules go with it.
-    let (own, others): (Vec<Thing>, Vec<Thing>) =
-        std::mem::take(&mut table.rules).into_iter().partition(|rule| rule.name == name);
-    table.rules = others;
-    if Uses::of(table).chains.contains_key(&name) {
-        table.rules.extend(own);
+    // Its own rules go with it, and what they have.
+    let others = || table.rules.iter().filter(|rule| rule.name != name);
+    if Uses::by(others(), &table.sets).chains.contains_key(&name) {
         return Err(op.problem(Errno::EBUSY, CHAINS.name));
     }
     table.chains.remove(at);
+    remove_rules(table, |rule| rule.name == name);
     Ok(())
 }
 

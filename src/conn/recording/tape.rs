@@ -145,7 +145,7 @@ impl Tape {
         let mut made = Vec::new();
         if problems.is_empty() {
             match shared.applies || self.prepares {
-                true => match replay(&shared.state, ops, PORT) {
+                true => match replay(&shared.state, ops, PORT, dry) {
                     Ok((state, handles)) => {
                         made = handles;
                         if !dry {

@@ -1,6 +1,6 @@
 //! What refers to what in a table, and what goes when nothing does.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use super::state::*;
 use crate::chain::{ChainFlags, NFTA_CHAIN_FLAGS};
@@ -19,11 +19,16 @@ pub(super) struct Uses {
 
 impl Uses {
     pub(super) fn of(table: &Table) -> Self {
+        Self::by(table.rules.iter(), &table.sets)
+    }
+
+    /// Those by some rules and sets.
+    pub(super) fn by<'a>(rules: impl Iterator<Item = &'a Thing>, sets: &[Set]) -> Self {
         let mut uses = Self::default();
-        for expr in table.rules.iter().flat_map(|rule| exprs_of(&rule.raw)) {
+        for expr in rules.flat_map(|rule| exprs_of(&rule.raw)) {
             uses.note(expr.get());
         }
-        for set in &table.sets {
+        for set in sets {
             let kind = set.thing.attrs().u32(NFTA_SET_OBJ_TYPE).unwrap_or_default();
             for entry in &set.entries {
                 if let Some(Value::Verdict(verdict)) = entry.info.data() {
@@ -71,24 +76,40 @@ impl Uses {
 
 const NFTA_SET_OBJ_TYPE: u16 = 15;
 
-/// Removes what a rule had to itself that is gone, and counts the uses of what is left.
-pub(super) fn settle(table: &mut Table) {
-    let mut uses = Uses::of(table);
-    loop {
-        let before = (table.sets.len(), table.chains.len());
-        let is_own = |set: &Set| set.flags().contains(SetFlags::ANONYMOUS);
-        table.sets.retain(|set| !is_own(set) || uses.sets.contains_key(&set.thing.name));
-        let gone = |chain: &Thing| is_own_chain(chain) && !uses.chains.contains_key(&chain.name);
-        let names: Vec<Vec<u8>> = table.chains.iter().filter(|c| gone(c)).map(|chain| chain.name.clone()).collect();
+/// Removes rules with what they have to themselves: sets, and chains with their rules.
+pub(super) fn remove_rules(table: &mut Table, is_meant: impl Fn(&Thing) -> bool) {
+    let gone: Vec<Thing>;
+    (gone, table.rules) = std::mem::take(&mut table.rules).into_iter().partition(|rule| is_meant(rule));
+    release(table, gone);
+}
+
+/// Removes what rules had to themselves that are gone.
+pub(super) fn release(table: &mut Table, mut gone: Vec<Thing>) {
+    // Rules in a chain of a rule's own may have sets of their own.
+    while !gone.is_empty() {
+        let mut uses = Uses::default();
+        gone.iter().flat_map(|rule| exprs_of(&rule.raw)).for_each(|expr| uses.note(expr.get()));
+        table.sets.retain(|set| !is_own_set(set) || !uses.sets.contains_key(&set.thing.name));
+        let of_gone = |chain: &Thing| is_own_chain(chain) && uses.chains.contains_key(&chain.name);
+        let names: HashSet<Vec<u8>> = table.chains.iter().filter(|c| of_gone(c)).map(|c| c.name.clone()).collect();
         table.chains.retain(|chain| !names.contains(&chain.name));
-        table.rules.retain(|rule| !names.contains(&rule.name));
-        if before == (table.sets.len(), table.chains.len()) {
-            break;
-        }
-        uses = Uses::of(table);
+        (gone, table.rules) = std::mem::take(&mut table.rules).into_iter().partition(|rule| names.contains(&rule.name));
     }
+}
+
+/// Whether there is a set or a chain of a rule's own that no rule has.
+pub(super) fn has_unbound(table: &Table) -> bool {
+    let uses = Uses::of(table);
+    let set = |set: &Set| is_own_set(set) && !uses.sets.contains_key(&set.thing.name);
+    let chain = |chain: &Thing| is_own_chain(chain) && !uses.chains.contains_key(&chain.name);
+    table.sets.iter().any(set) || table.chains.iter().any(chain)
+}
+
+/// Counts the uses of what is in a table.
+pub(super) fn count_uses(table: &mut Table) {
+    let uses = Uses::of(table);
     // The kernel counts no set that is a rule's own.
-    let sets = table.sets.iter().filter(|set| !set.flags().contains(SetFlags::ANONYMOUS)).count();
+    let sets = table.sets.iter().filter(|set| !is_own_set(set)).count();
     let contents = table.chains.len() + sets + table.objects.len() + table.flowtables.len();
     count(&mut table.thing, TABLES, contents as u32);
     let mut rules: HashMap<&[u8], u32> = HashMap::new();
@@ -107,6 +128,10 @@ pub(super) fn settle(table: &mut Table) {
     for flowtable in &mut table.flowtables {
         count(flowtable, FLOWTABLES, uses.flowtables.get(&flowtable.name).copied().unwrap_or_default());
     }
+}
+
+pub(super) fn is_own_set(set: &Set) -> bool {
+    set.flags().contains(SetFlags::ANONYMOUS)
 }
 
 fn is_own_chain(chain: &Thing) -> bool {
