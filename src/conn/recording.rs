@@ -70,10 +70,9 @@ use tape::{Shared, lock, next};
 ///
 /// # What it is not
 ///
-/// It is no simulation of the kernel: no packet passes, and a batch is not checked, but for what its
-/// verbs themselves refuse. What the kernel would refuse has to be [said](Self::refuse_next), and is
-/// to be found out by tests on a kernel. A batch that is [applied](Self::apply) has to name things
-/// that are there, no more.
+/// It is no simulation of the kernel: no packet passes, nothing is told to a [monitor](crate::monitor), and every
+/// batch is taken that its own verbs take. What the kernel would refuse has to be [said](Self::refuse_next), and
+/// is found out by tests on a kernel. Where a batch is [applied](Self::apply), names are looked up, and little more.
 ///
 /// Each clone is the same recording, and so are all its connections.
 #[derive(Clone)]
@@ -177,18 +176,25 @@ impl Recording {
     /// Changes what queries see as a batch says, as somebody else's commit would: there is a new
     /// generation. The batch is not among [those kept](Self::batches).
     ///
-    /// Things come to be with new handles, and go; rules are as they were sent. (The kernel writes some
-    /// expressions otherwise than it was told them; [`normalized`](crate::RuleInfo::normalized) rules
-    /// do not differ.) Elements have all of their timeout left.
+    /// What is added gets handles, and counts of its uses; what is deleted goes, with what it had to
+    /// itself. Rules are as they were sent: the kernel writes some expressions otherwise than it was told
+    /// them, and [`normalized`](crate::RuleInfo::normalized) rules do not differ. All of an element's timeout is left.
+    ///
+    /// Whether the kernel would take the batch it does not tell. Not looked at are, among others, what an
+    /// expression or a chain may have at its hook and in its family, owners of tables, the sizes of sets,
+    /// jumps in a circle, and whether concatenations of intervals overlap.
     ///
     /// # Errors
     ///
+    /// Nothing is changed then.
+    ///
     /// - [`Error::Build`] if an operation of the batch cannot be expressed.
-    /// - [`Error::Rejected`] if an operation names what is not there (`ENOENT`), makes again what must be new
-    ///   (`EEXIST`) or deletes what is in use (`EBUSY`), as on the kernel; and if a recording cannot follow
-    ///   it (`EOPNOTSUPP`, with words that say so): changes of a chain's or flowtable's devices, of a quota
-    ///   and of a set that is there, and what only a kernel can know, as elements of a
-    ///   set that it would refuse. Then nothing is changed.
+    /// - [`Error::Rejected`], as by the kernel, if an operation names what is not there (`ENOENT`), makes again what
+    ///   has to be new or is of another kind, or intervals that overlap (`EEXIST`), or deletes what is in use
+    ///   (`EBUSY`); and by the recording alone (`EOPNOTSUPP`, with [words](crate::error::Rejection::message) that say
+    ///   so) if it renames a chain, or changes the devices of a chain or flowtable, the timeout of a set, or a
+    ///   quota that is there.
+    /// - [`Error::Commit`] if there is an anonymous set or chain that no rule has.
     pub fn apply(&self, batch: &Batch) -> Result<(), Error> {
         Conn::recorded(Tape::new(self.shared.clone(), true)).apply(batch, commit::Options::default()).map(drop)
     }

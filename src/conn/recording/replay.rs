@@ -5,7 +5,7 @@
 use std::collections::{HashMap, HashSet};
 
 use super::state::*;
-use super::uses::{Uses, count_uses, has_unbound, is_own_set, is_torn, release, remove_rules};
+use super::uses::{Uses, bind, count_uses, has_unbound, is_torn, release, remove_rules};
 use crate::chain::{self, ChainFlags, ChainInfo, Device, NFTA_CHAIN_FLAGS, NFTA_CHAIN_HOOK, NFTA_CHAIN_ID};
 use crate::datum::DataType;
 use crate::error::Errno;
@@ -226,7 +226,7 @@ impl Replay {
             table.thing.raw = table.thing.attrs().with(&[NFTA_TABLE_FLAGS], |w| w.u32(NFTA_TABLE_FLAGS, flags));
             return Ok(());
         }
-        self.state.last_table += 1;
+        self.state.last_table = self.state.last_table.wrapping_add(1);
         let (handle, port) = (self.state.last_table, self.port);
         let is_owned = TableFlags::from_bits_retain(given.unwrap_or_default()).contains(TableFlags::OWNER);
         let raw = op.attrs.with(&[TABLES.handle, NFTA_TABLE_FLAGS, NFTA_TABLE_OWNER], |w| {
@@ -389,6 +389,7 @@ fn new_rule(op: &Operation<'_>, table: &mut Table, ids: &mut Ids) -> Result<Opti
     });
     let rule = Thing { name: chain, handle, raw: names };
     ids.rules.extend(op.attrs.u32(NFTA_RULE_ID).map(|id| (id, handle)));
+    bind(table, &rule);
     if replaces {
         let old = std::mem::replace(&mut table.rules[at], rule);
         release(table, vec![old]);
@@ -402,7 +403,7 @@ fn new_rule(op: &Operation<'_>, table: &mut Table, ids: &mut Ids) -> Result<Opti
 fn resolve(expr: &Expr, table: &Table, ids: &Ids) -> Result<Option<Expr>, Errno> {
     let set = |name: &Name, id: Option<u32>| -> Result<Name, Errno> {
         let named = table.set(name.as_bytes());
-        if named.is_some_and(is_own_set) {
+        if named.is_some_and(|set| set.bound) {
             return Err(Errno::EBUSY); // It belongs to another rule.
         }
         let named = named.map(|_| name.clone());
@@ -495,7 +496,7 @@ fn new_set(op: &Operation<'_>, table: &mut Table, ids: &mut Ids) -> Result<Optio
         w.nest(NFTA_SET_DESC, |w| w.raw(&op.attrs.bytes(NFTA_SET_DESC).unwrap_or_default()));
     });
     ids.sets.insert(id, name.clone());
-    table.sets.push(Set { thing: Thing { name, handle, raw }, entries: Vec::new() });
+    table.sets.push(Set { thing: Thing { name, handle, raw }, entries: Vec::new(), bound: false });
     Ok(Some(handle))
 }
 

@@ -241,6 +241,8 @@ pub(super) fn entries(attrs: &[u8]) -> Result<Vec<SetEntry>, DecodeError> {
 pub(super) struct Set {
     pub(super) thing: Thing,
     pub(super) entries: Vec<SetEntry>,
+    /// A rule has it to itself.
+    pub(super) bound: bool,
 }
 
 impl Set {
@@ -283,6 +285,8 @@ impl Table {
         let set = |set: &SetContents| Set {
             thing: Thing::read(SETS, set.info().raw()),
             entries: set.entries().iter().map(SetEntry::from).collect(),
+            // What is read at rest has its rule.
+            bound: set.info().flags().contains(SetFlags::ANONYMOUS),
         };
         let info = contents.info();
         let mut table = Self {
@@ -301,7 +305,8 @@ impl Table {
 
     /// Gives out a handle.
     pub(super) fn next_handle(&mut self) -> u64 {
-        self.last_handle += 1;
+        // A file may hold any handle.
+        self.last_handle = self.last_handle.wrapping_add(1);
         self.last_handle
     }
 

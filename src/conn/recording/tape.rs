@@ -205,7 +205,7 @@ impl Shared {
         let added = ops.iter().filter(|op| kind_of(op).is_some());
         added
             .map(|op| {
-                self.last_handle += 1;
+                self.last_handle = self.last_handle.wrapping_add(1);
                 (op.sequence, self.last_handle)
             })
             .collect()

@@ -76,6 +76,13 @@ impl Uses {
 
 const NFTA_SET_OBJ_TYPE: u16 = 15;
 
+/// Notes which sets are a rule's own from now on.
+pub(super) fn bind(table: &mut Table, rule: &Thing) {
+    let uses = Uses::by(std::iter::once(rule), &[]);
+    let sets = table.sets.iter_mut().filter(|set| uses.sets.contains_key(&set.thing.name));
+    sets.for_each(|set| set.bound = is_own_set(set));
+}
+
 /// Removes rules with what they have to themselves: sets, and chains with their rules.
 pub(super) fn remove_rules(table: &mut Table, is_meant: impl Fn(&Thing) -> bool) {
     let gone: Vec<Thing>;
@@ -130,7 +137,7 @@ pub(super) fn count_uses(table: &mut Table) {
     }
 }
 
-pub(super) fn is_own_set(set: &Set) -> bool {
+fn is_own_set(set: &Set) -> bool {
     set.flags().contains(SetFlags::ANONYMOUS)
 }
 
