@@ -40,7 +40,7 @@ fn set_up() -> Batch {
     batch(|batch| {
         batch.reset(&fw()).add(&input()).add(&blocked()).add(&object::Counter::named(fw(), "hits"));
         batch.add_elements(&blocked(), [Element::new(Ipv4Addr::new(10, 0, 0, 1)).timeout(Duration::from_secs(60))]);
-        batch.append(&input(), ssh())
+        batch.append(input(), ssh())
     })
 }
 
@@ -51,7 +51,7 @@ fn ensure(conn: &mut Conn) -> Result<bool, Error> {
         if !conn.find_rules(input(), &ssh())?.is_empty() {
             return Ok(false);
         }
-        match conn.commit_at(generation, &batch(|batch| batch.append(&input(), ssh()))) {
+        match conn.commit_at(generation, &batch(|batch| batch.append(input(), ssh()))) {
             Err(error) if error.is_stale() => {}
             done => return done.map(|()| true),
         }
@@ -71,7 +71,7 @@ fn a_program_that_misses_its_rule_commits_it_also_when_somebody_is_faster() {
     recording.refuse_next(Refusal::stale());
     let mut conn = recording.conn();
     assert!(ensure(&mut conn).unwrap());
-    assert_eq!(recording.batches(), [batch(|batch| batch.append(&input(), ssh()))]);
+    assert_eq!(recording.batches(), [batch(|batch| batch.append(input(), ssh()))]);
     // What it committed it does not see: the next one would do the same.
     assert!(ensure(&mut conn).unwrap());
     // Unless it should.
@@ -86,7 +86,7 @@ fn a_program_that_misses_its_rule_commits_it_also_when_somebody_is_faster() {
 fn batches_are_kept_in_their_order_with_their_operations() {
     let (mut conn, recording) = Conn::recording();
     let first = batch(|batch| batch.add(&fw()).add(&input()));
-    let second = batch(|batch| batch.append(&input(), Rule::new().when(ip::saddr().in_set(&blocked())).drop()));
+    let second = batch(|batch| batch.append(input(), Rule::new().when(ip::saddr().in_set(&blocked())).drop()));
     conn.commit(&first).unwrap();
     conn.check(&second).unwrap();
     conn.commit(&Batch::new()).unwrap();
@@ -119,7 +119,7 @@ fn each_commit_that_says_something_makes_a_generation() {
 fn handles_are_new_and_those_of_what_queries_see_when_commits_are_applied() {
     let recording = Recording::with(&set_up()).unwrap();
     let mut conn = recording.conn();
-    let rules = batch(|batch| batch.append(&input(), ssh()).append(&input(), ssh()));
+    let rules = batch(|batch| batch.append(input(), ssh()).append(input(), ssh()));
     let there = conn.rules(&input()).unwrap()[0].handle();
     let applied = conn.commit_with_handles(&rules).unwrap();
     assert!(applied.is_complete());
@@ -258,7 +258,7 @@ fn what_a_batch_makes_is_read_as_the_kernel_would_tell_it() {
     let recording = Recording::with(&batch(|batch| {
         batch.add(&fw()).add(&input()).add(&fw().chain("log")).add(&verdicts).add(&counted).add(&blocked());
         batch.add_elements(&verdicts, [(1..=1023, Verdict::jump("log"))]).add_elements(&counted, [80]);
-        batch.append(&input(), Rule::new().jump_rules([Rule::new().counter().drop()]));
+        batch.append(input(), Rule::new().jump_rules([Rule::new().counter().drop()]));
         let own = batch.last();
         batch.insert_before(&input(), own, ssh())
     }));
@@ -302,7 +302,7 @@ fn resets_set_to_zero_what_is_read_next() {
     let recording = Recording::with(&batch(|batch| {
         let hits = object::Counter::named(fw(), "hits").with(Counter::new(3, 300));
         batch.add(&fw()).add(&input()).add(&hits);
-        batch.append(&input(), Rule::new().expr(Counter::new(7, 70)))
+        batch.append(input(), Rule::new().expr(Counter::new(7, 70)))
     }));
     let mut conn = recording.unwrap().conn();
     assert_eq!(conn.reset_rules(..).unwrap()[0].counter(), Some(Counter::new(7, 70)));
@@ -321,11 +321,11 @@ fn what_a_recording_cannot_follow_it_says_and_changes_nothing() {
     assert_eq!(error.errno(), Some(Errno::EOPNOTSUPP));
     assert_eq!(error.rejections().next().unwrap().message(), Some("a recording does not rename chains"));
     assert_eq!(recording.ruleset().unwrap(), before);
-    let error = Recording::with(&batch(|batch| batch.append(&input(), ssh()))).unwrap_err();
+    let error = Recording::with(&batch(|batch| batch.append(input(), ssh()))).unwrap_err();
     assert!(error.is_not_found());
     // A set that a rule has to itself is no other's; one that no rule has is a mistake of the whole.
     let rule = recording.conn().rules(&input()).unwrap().remove(0);
-    assert!(recording.apply(&batch(|batch| batch.append(&input(), &rule))).unwrap_err().is_busy());
+    assert!(recording.apply(&batch(|batch| batch.append(input(), &rule))).unwrap_err().is_busy());
     let mut unbound = UntypedSet::new(SetRef::new(fw(), "__set%d"), DataType::INET_SERVICE, 2);
     unbound.flags = SetFlags::ANONYMOUS | SetFlags::CONSTANT;
     let error = recording.apply(&batch(|batch| batch.add(&unbound))).unwrap_err();
@@ -342,7 +342,7 @@ fn large_listings_are_whole() {
     let keys = || (0..20_000u32).map(|n| (Ipv4Addr::from(0x0a00_0000 + n), 80));
     let recording = Recording::with(&batch(|batch| {
         batch.add(&fw()).add(&input()).add(&ports).add_elements(&ports, keys());
-        (0..2000).fold(batch, |batch, n| batch.append(&input(), Rule::new().counter().comment(format!("{n}"))))
+        (0..2000).fold(batch, |batch, n| batch.append(input(), Rule::new().counter().comment(format!("{n}"))))
     }));
     let mut conn = recording.unwrap().conn();
     // The second time a listing is known to be large.

@@ -56,12 +56,12 @@ fn contents() -> Batch {
         batch.add_elements(&services(), [Element::<Interval<Port>>::catch_all().to(Verdict::RETURN)]);
     }
     batch.add_elements(&many(), (0..6000).map(|n| Ipv4Addr::from(0x0a00_0000 + n)));
-    batch.append(&input(), looked_for());
-    batch.append(&input(), Rule::new().when(ip::saddr().in_set(&nets())).object(&hits()).drop());
-    batch.append(&input(), Rule::new().expr(Counter::new(7, 70)).expr(Quota::new(100)).comment("third").jump(&log));
-    batch.insert(&input(), Rule::new().when(meta::mark().eq(5)).goto(&log));
+    batch.append(input(), looked_for());
+    batch.append(input(), Rule::new().when(ip::saddr().in_set(&nets())).object(hits()).drop());
+    batch.append(input(), Rule::new().expr(Counter::new(7, 70)).expr(Quota::new(100)).comment("third").jump(&log));
+    batch.insert(input(), Rule::new().when(meta::mark().eq(5)).goto(&log));
     let first = batch.last();
-    batch.insert_after(&input(), first, Rule::new().jump_rules([Rule::new().counter().comment("inside").drop()]));
+    batch.insert_after(input(), first, Rule::new().jump_rules([Rule::new().counter().comment("inside").drop()]));
     batch.append(&log, Rule::new().counter().comment("logged"));
     batch.append(&post, Rule::new().when(meta::oifname().eq("eth0")).masquerade());
     batch
@@ -146,7 +146,7 @@ fn answers(conn: &mut Conn) -> Vec<String> {
     for object in conn.objects(..).unwrap() {
         say("object", text(conn.object(&object)));
     }
-    say("counter", text(conn.counter(&hits())));
+    say("counter", text(conn.counter(hits())));
     say("no counter", text(conn.counter(object::Counter::named(fw(), "absent"))));
     say("no quota", text(conn.object(ObjectRef::new(fw(), ObjectKind::QUOTA, "hits"))));
     said
@@ -183,7 +183,7 @@ pub(crate) fn recording_resets_what_the_kernel_resets() {
     let mut recorded = Recording::of(&conn.ruleset(..).unwrap()).conn();
     let resets = |conn: &mut Conn| {
         let mut said = vec![
-            format!("{:?}", conn.reset_counter(&hits()).unwrap()),
+            format!("{:?}", conn.reset_counter(hits()).unwrap()),
             format!("{:?}", conn.reset_objects(..).unwrap()),
             format!("{}", conn.reset_counter(object::Counter::named(fw(), "absent")).unwrap_err()),
         ];
@@ -255,7 +255,7 @@ pub(crate) fn batch_makes_of_a_recording_what_it_makes_of_the_kernel() {
         .add_elements(&nets(), ["10.0.0.0/9"].map(interval::<Ipv4Addr>));
     batch.delete_rule(input(), conn.rules(&input()).unwrap()[1].handle()).delete(&Table::ip6("empty"));
     batch.refresh_elements(&many(), [Ipv4Addr::new(10, 0, 0, 1), Ipv4Addr::new(9, 9, 9, 9)]).flush(&pairs());
-    batch.append(&input(), Rule::new().when(tcp::sport().one_of([1, 2])).drop());
+    batch.append(input(), Rule::new().when(tcp::sport().one_of([1, 2])).drop());
     conn.commit(&batch).unwrap();
     recording.apply(&batch).unwrap();
     assert_same(&made(&mut recorded), &made(&mut conn));

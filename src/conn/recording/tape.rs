@@ -139,7 +139,7 @@ impl Tape {
                 problems.sort_by_key(|(sequence, _)| *sequence);
                 // One error of the first message without a place: whether it is the commit's is asked again.
                 let first = problems.first().is_some_and(|(sequence, _)| *sequence == ops[0].sequence);
-                self.again = (first && problems.len() == 1 && !dry).then(|| Refusal(Refused::Operations(refused)));
+                self.again = (first && problems.len() == 1 && !dry).then_some(Refusal(Refused::Operations(refused)));
             }
         }
         let mut made = Vec::new();

@@ -100,7 +100,7 @@ fn no_bytes_make_a_recording_panic() {
     let whole = [envelope.begin(), batch.as_bytes(), envelope.end()].concat();
     let mut numbers = Numbers(0x2545_f491_4f6c_dd1d);
     let mut buffer = vec![0; 64 * 1024];
-    for _ in 0..3000 {
+    for _ in 0..800 {
         let mut bytes = whole.clone();
         for _ in 0..=numbers.next(4) {
             let at = numbers.next(bytes.len());
@@ -119,7 +119,7 @@ fn no_file_makes_a_recording_panic() {
     let whole = recording().ruleset().unwrap().to_bytes();
     let mut numbers = Numbers(0x9e37_79b9_7f4a_7c15);
     let mut read = 0;
-    for _ in 0..2000 {
+    for _ in 0..600 {
         let mut bytes = whole.clone();
         for _ in 0..=numbers.next(4) {
             let at = numbers.next(bytes.len());
@@ -143,5 +143,5 @@ fn no_file_makes_a_recording_panic() {
         batch.flush_ruleset().add_ruleset(&ruleset);
         let _ = recording.apply(&batch);
     }
-    assert!(read > 100, "{read}");
+    assert!(read > 50, "{read}");
 }
