@@ -260,7 +260,7 @@ fn what_a_batch_makes_is_read_as_the_kernel_would_tell_it() {
         batch.add_elements(&verdicts, [(1..=1023, Verdict::jump("log"))]).add_elements(&counted, [80]);
         batch.append(input(), Rule::new().jump_rules([Rule::new().counter().drop()]));
         let own = batch.last();
-        batch.insert_before(&input(), own, ssh())
+        batch.insert_before(input(), own, ssh())
     }));
     let recording = recording.unwrap();
     let mut conn = recording.conn();
