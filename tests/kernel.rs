@@ -54,6 +54,8 @@ mod ownership;
 mod process;
 #[path = "kernel/queries.rs"]
 mod queries;
+#[path = "kernel/recording.rs"]
+mod recording;
 #[path = "kernel/refusals.rs"]
 mod refusals;
 #[path = "kernel/resets.rs"]
@@ -113,6 +115,11 @@ fn main() -> ExitCode {
         test!(ruleset::chain_that_two_rules_claim_is_written_once),
         test!(ruleset::file_holds_all_of_a_ruleset),
         test!(ruleset::damaged_file_is_refused_wherever_the_damage_is),
+        test!(recording::recording_answers_each_query_as_the_kernel_does),
+        test!(recording::recording_resets_what_the_kernel_resets),
+        test!(recording::batch_makes_of_a_recording_what_it_makes_of_the_kernel),
+        test!(recording::what_the_kernel_refuses_for_its_names_a_recording_refuses_too),
+        test!(recording::errors_that_are_said_are_those_of_the_kernel),
         test!(chains::chains_at_devices_are_read_as_written),
         test!(chains::chains_at_egress_are_read_as_written).requires(support::linux_5_16),
         test!(chains::device_that_is_not_there_is_waited_for_or_refused),

@@ -567,6 +567,13 @@ impl Batch {
         self.messages
     }
 
+    /// The sequence of an operation's last message, if it has any: a rule comes behind what it has to itself.
+    pub(crate) fn sequence_of(&self, op: usize) -> Option<u32> {
+        let first = self.ops.get(op)?.sequence;
+        let next = self.ops.get(op + 1).map_or(self.messages + 1, |next| next.sequence);
+        (next > first).then(|| next - 1)
+    }
+
     /// The operation that the message with a sequence belongs to.
     pub(crate) fn op_of(&self, sequence: u32) -> Option<Op> {
         if sequence == 0 || sequence > self.messages {

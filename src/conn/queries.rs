@@ -3,7 +3,7 @@
 use std::ops::RangeFull;
 use std::time::Instant;
 
-use super::{Conn, NetlinkSocket};
+use super::{Channel, Conn};
 use crate::chain::Chain;
 use crate::chain::{ChainInfo, ChainRef, NFT_MSG_GETCHAIN, NFT_MSG_NEWCHAIN};
 use crate::engine::{GENERATION, Link, Query};
@@ -591,7 +591,7 @@ impl Conn {
 
 /// Reads the entries of a set, and tells whether none was moved meanwhile.
 pub(super) fn read_entries(
-    link: &mut Link<NetlinkSocket>,
+    link: &mut Link<Channel>,
     at: &SetRef,
     strict: bool,
 ) -> Result<(Vec<ElementInfo>, bool), Error> {

@@ -62,7 +62,6 @@ impl<T: Transport> Link<T> {
         &self.transport
     }
 
-    #[cfg(test)]
     pub(crate) fn transport_mut(&mut self) -> &mut T {
         &mut self.transport
     }

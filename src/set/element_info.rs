@@ -65,7 +65,7 @@ impl PartialEq for More {
 impl Eq for More {}
 
 impl ElementInfo {
-    pub(super) fn decode(entry: Attr<'_>) -> Result<Self, DecodeError> {
+    pub(crate) fn decode(entry: Attr<'_>) -> Result<Self, DecodeError> {
         let mut info =
             Self { key: None, value: (), flags: ElementFlags::empty(), timeout: None, expires: None, more: None };
         // Whether there is more in what has a place above is told entry by entry.
