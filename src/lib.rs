@@ -123,6 +123,8 @@ mod set;
 mod table;
 #[cfg(test)]
 mod tests;
+#[cfg(feature = "tokio")]
+pub mod tokio;
 mod userdata;
 mod wire;
 
