@@ -18,9 +18,11 @@ pub use queries::{ElementSource, ElementsOf, RuleScope, TableScope};
 pub use recording::{Recording, Refusal};
 
 use crate::batch::Batch;
-use crate::engine::{Applied, Link, Query, commit};
+use crate::engine::{Applied, Link, Query, Transport as _, commit};
 use crate::error::Error;
 use crate::ruleset::Generation;
+use crate::table::TableInfo;
+use crate::wire::PortId;
 use channel::Channel;
 use recording::Tape;
 use socket::NetlinkSocket;
@@ -30,7 +32,7 @@ use socket::NetlinkSocket;
 /// It blocks only as long as the kernel works. It is used by `&mut self`, may move between
 /// threads, and belongs to the namespace that it was opened in, wherever its thread goes
 /// afterwards. Its file descriptor is closed on exec; after a fork only one of the processes may
-/// use it.
+/// use it. Tables that it [owns](crate::Table::owned) go with it.
 ///
 /// ```no_run
 /// use nftlink::{Batch, Conn, Table};
@@ -74,6 +76,18 @@ impl Conn {
             tape.announce(batch);
         }
         self.link.commit(batch, options)
+    }
+
+    /// Returns the connection's address, by which the kernel knows it: as the owner of tables, and as the
+    /// author of changes.
+    pub fn port_id(&self) -> PortId {
+        PortId::from_raw(self.link.transport().port())
+    }
+
+    /// Whether a table that was read belongs to this connection: nobody else can change it, and it is
+    /// [removed](crate::Table::owned), or [an orphan](crate::Table::persistent), when this is dropped.
+    pub fn owns(&self, table: &TableInfo) -> bool {
+        table.owner() == Some(self.port_id())
     }
 
     /// Applies every operation of `batch`, or none of them.

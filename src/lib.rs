@@ -146,7 +146,7 @@ pub use set::{
 };
 pub use table::{Table, TableFlags, TableHandle, TableInfo, TableRef};
 pub use userdata::{SetUserdata, Typeof};
-pub use wire::{Family, Name};
+pub use wire::{Family, Name, PortId};
 
 /// The README's examples, to be compiled.
 #[cfg(doctest)]

@@ -2,7 +2,7 @@
 
 mod chains;
 mod entries;
-mod explain;
+pub(crate) mod explain;
 mod ruleset;
 mod show;
 mod verbs;

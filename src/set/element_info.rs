@@ -199,6 +199,13 @@ impl<K, V> ElementInfo<K, V> {
         self.more.as_ref().map_or(&[], |more| &more.exprs)
     }
 
+    /// The element with the stateful expressions that its entry had in another reading.
+    pub(crate) fn with_stateful_of(mut self, entry: ElementInfo) -> Self {
+        let exprs = entry.more.map(|more| more.exprs).unwrap_or_default();
+        self.more.get_or_insert_default().exprs = exprs;
+        self
+    }
+
     /// Returns what its counter has counted, if it has one.
     pub fn counter(&self) -> Option<Counter> {
         self.stateful().iter().find_map(|expr| match expr.get() {
