@@ -43,6 +43,11 @@ impl NetlinkSocket {
         Ok(Self { socket, port, send_buffer, receive_buffer })
     }
 
+    /// Bytes that the queue may have, as the kernel counts them.
+    pub(crate) fn receive_buffer(&self) -> usize {
+        self.receive_buffer
+    }
+
     /// Waits until there is something to receive, an error included, and returns whether there is.
     pub(crate) fn wait(&self, timeout: Option<Duration>) -> Result<bool, Errno> {
         let begin = Instant::now();

@@ -1,5 +1,202 @@
-//! What the kernel tells of changes to the ruleset.
+//! What changes the ruleset: events, grouped by the commit that made them.
+//!
+//! A [`Monitor`] tells of each commit of anybody in its network namespace: what it changed, which
+//! generation it made, and which process did it. A program that keeps a copy of something, or
+//! guards it, reads it and goes on from there by [`Monitor::resync`].
+//!
+//! ```no_run
+//! use nftlink::monitor::{Monitor, Notice};
+//!
+//! let mut monitor = Monitor::open()?;
+//! loop {
+//!     match monitor.receive()? {
+//!         Notice::Commit(commit) => println!("{commit}"),
+//!         Notice::Overrun(_) => println!("some events were lost"),
+//!         _ => {}
+//!     }
+//! }
+//! # #[allow(unreachable_code)]
+//! # Ok::<(), nftlink::Error>(())
+//! ```
+//!
+//! # What the kernel does not tell
+//!
+//! - That the time of an element was up, or what rules did to sets, counters and quotas; but for a quota that
+//!   is used up ([`Notice::Depleted`]).
+//! - That a table [went with its owner](crate::TableFlags::OWNER), or lost it: there is no commit, and the generation stays.
+//! - That a device went away, and with it the chains' attachment to it.
+//! - Resets of counters and quotas.
+//! - What was deleted together with its set: its elements.
 
-#![expect(dead_code, reason = "under way")]
-
+mod commits;
+mod event;
+mod filter;
 pub(crate) mod socket;
+
+use std::os::fd::{AsFd, BorrowedFd};
+use std::time::Duration;
+
+use commits::Commits;
+pub use commits::{Commit, Notice, Overrun};
+pub use event::{Deleted, ElementEvent, Event, EventKinds, RulePlace, UnknownEvent};
+pub use filter::EventFilter;
+use socket::{Datagram, EventSocket, Wait};
+
+use crate::conn::{Conn, ConnOptions, TableScope};
+use crate::error::Error;
+use crate::ruleset::Ruleset;
+
+/// The multicast group of changes to the ruleset (`NFNLGRP_NFTABLES`).
+const NFNLGRP_NFTABLES: u32 = 7;
+
+/// How many events of one commit are kept unless the program says so.
+const MAX_EVENTS: usize = 1 << 17;
+
+/// Tells of each commit in a network namespace.
+///
+/// The kernel keeps what a monitor does not receive, as much as its
+/// [receive buffer](ConnOptions::receive_buffer) has room for; the monitor itself keeps nothing
+/// but the commit that is being told. It blocks only in [`receive`](Self::receive) and
+/// [`receive_timeout`](Self::receive_timeout). An event loop waits by itself until the file descriptor
+/// ([`AsFd`]) is readable, and then calls [`try_receive`](Self::try_receive) until there is nothing more.
+///
+/// It may move between threads. It takes `CAP_NET_ADMIN` over the network namespace to open one.
+#[derive(Debug)]
+pub struct Monitor {
+    socket: EventSocket,
+    commits: Commits,
+}
+
+impl Monitor {
+    /// Opens a monitor in the calling thread's network namespace: it tells of all commits from now on.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Io`] if the kernel has no netlink for netfilter, or without `CAP_NET_ADMIN`
+    /// (`is_permission_denied`).
+    pub fn open() -> Result<Self, Error> {
+        ConnOptions::new().monitor()
+    }
+
+    /// Tells only what passes a filter, and only of commits that have such events.
+    pub fn filter(mut self, filter: EventFilter) -> Self {
+        self.commits.filter = filter;
+        self
+    }
+
+    /// Keeps that many events of a commit, and then counts it as [incomplete](Commit::is_complete):
+    /// the memory that a commit of anybody's may take. Without this it is 131,072, some tens of megabytes.
+    pub fn max_events(mut self, events: usize) -> Self {
+        self.commits.max_events = events;
+        self
+    }
+
+    /// Waits for the next notice.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Io`] if the system call fails.
+    pub fn receive(&mut self) -> Result<Notice, Error> {
+        loop {
+            if let Some(notice) = self.next(Wait::Forever)? {
+                return Ok(notice);
+            }
+        }
+    }
+
+    /// Waits for the next notice at most that long; `None` if there is none by then.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Io`] if the system call fails.
+    pub fn receive_timeout(&mut self, timeout: Duration) -> Result<Option<Notice>, Error> {
+        self.next(Wait::at_most(timeout))
+    }
+
+    /// Returns the next notice if there is one already.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Io`] if the system call fails.
+    pub fn try_receive(&mut self) -> Result<Option<Notice>, Error> {
+        self.next(Wait::Never)
+    }
+
+    /// Reads tables with all that is in them, and from then on tells only of commits after that: none is missing, none is
+    /// told twice. It is what to begin with, and what to do after an [`Overrun`].
+    ///
+    /// ```no_run
+    /// use nftlink::monitor::{Monitor, Notice};
+    /// use nftlink::{Conn, Table};
+    ///
+    /// let fw = Table::inet("fw");
+    /// let (mut conn, mut monitor) = (Conn::open()?, Monitor::open()?);
+    /// let mut ruleset = monitor.resync(&mut conn, &fw)?;
+    /// loop {
+    ///     match monitor.receive()? {
+    ///         Notice::Commit(commit) => println!("{} events since {}", commit.events().len(), ruleset.generation()),
+    ///         Notice::Overrun(_) => ruleset = monitor.resync(&mut conn, &fw)?,
+    ///         _ => {}
+    ///     }
+    /// }
+    /// # #[allow(unreachable_code)]
+    /// # Ok::<(), nftlink::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Conn::ruleset`], and [`Error::Io`] if the system call fails.
+    pub fn resync<'a>(&mut self, conn: &mut Conn, scope: impl Into<TableScope<'a>>) -> Result<Ruleset, Error> {
+        // A queue that has overrun takes nothing until it is empty. What is thrown away here was
+        // sent by commits that had their generation by then: the reading has all they did.
+        self.socket.drain()?;
+        let ruleset = conn.ruleset(scope)?;
+        self.commits.restart(ruleset.generation());
+        Ok(ruleset)
+    }
+
+    fn next(&mut self, wait: Wait) -> Result<Option<Notice>, Error> {
+        loop {
+            if let Some(notice) = self.commits.pop() {
+                return Ok(Some(notice));
+            }
+            match self.socket.receive()? {
+                Some(Datagram::Bytes(bytes)) => self.commits.datagram(bytes),
+                Some(Datagram::Overrun) => self.commits.overrun(),
+                None => {
+                    self.commits.idle();
+                    if !self.socket.wait(wait)? {
+                        return Ok(None);
+                    }
+                }
+            }
+        }
+    }
+}
+
+impl AsFd for Monitor {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.socket.as_fd()
+    }
+}
+
+impl ConnOptions {
+    /// Opens a [`Monitor`] instead of a connection.
+    ///
+    /// ```no_run
+    /// use nftlink::Conn;
+    ///
+    /// // Room for the events of a commit of some ten thousand elements, which come at once.
+    /// let mut monitor = Conn::options().namespace("blue").receive_buffer(64 << 20).monitor()?;
+    /// # Ok::<(), nftlink::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// Those of [`open`](Self::open), and [`Error::Io`] without `CAP_NET_ADMIN`
+    /// (`is_permission_denied`).
+    pub fn monitor(self) -> Result<Monitor, Error> {
+        let socket = EventSocket::open(self, &[NFNLGRP_NFTABLES])?;
+        Ok(Monitor { socket, commits: Commits::new(MAX_EVENTS) })
+    }
+}

@@ -1,7 +1,7 @@
 //! The socket of a multicast group: datagrams as they come, waited for as long as the caller says.
 
 use std::os::fd::{AsFd, BorrowedFd};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::conn::ConnOptions;
 use crate::conn::socket::NetlinkSocket;
@@ -11,15 +11,25 @@ use crate::error::{Errno, Error, IoError};
 /// The kernel sends each event in a datagram of its own; few are larger than a page or two.
 const BUFFER: usize = 64 * 1024;
 
+/// Less than a message takes of the receive buffer, as the kernel counts.
+const SMALLEST: usize = 256;
+
 /// How long to wait for what the kernel tells.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Wait {
     /// As long as it takes.
     Forever,
-    /// At most that long.
-    AtMost(Duration),
+    /// Until then.
+    Until(Instant),
     /// Not at all.
     Never,
+}
+
+impl Wait {
+    /// That long from now on.
+    pub(crate) fn at_most(timeout: Duration) -> Self {
+        Instant::now().checked_add(timeout).map_or(Self::Forever, Self::Until)
+    }
 }
 
 /// What was received.
@@ -43,9 +53,8 @@ impl EventSocket {
         Ok(Self { socket: options.socket(group)?, buffer: vec![0; BUFFER] })
     }
 
-    /// Takes the next datagram; none if there is none in time.
-    pub(crate) fn receive(&mut self, wait: Wait) -> Result<Option<Datagram<'_>>, Error> {
-        let failed = |doing: &str, errno| Error::Io(IoError { doing: doing.into(), errno });
+    /// Takes the next datagram; none if there is none now.
+    pub(crate) fn receive(&mut self) -> Result<Option<Datagram<'_>>, Error> {
         loop {
             match self.socket.receive(&mut self.buffer) {
                 // It was cut off; the next of its size is not.
@@ -55,21 +64,37 @@ impl EventSocket {
                 }
                 Ok(received) => return Ok(Some(Datagram::Bytes(&self.buffer[..received.len]))),
                 Err(Errno::ENOBUFS) => return Ok(Some(Datagram::Overrun)),
+                Err(Errno::EAGAIN) => return Ok(None),
                 Err(Errno::EINTR) => {}
-                Err(Errno::EAGAIN) => {
-                    let timeout = match wait {
-                        Wait::Forever => None,
-                        Wait::AtMost(timeout) => Some(timeout),
-                        Wait::Never => return Ok(None),
-                    };
-                    if !self.socket.wait(timeout).map_err(|errno| failed("waiting for events", errno))? {
-                        return Ok(None);
-                    }
-                }
                 Err(errno) => return Err(failed("receiving events", errno)),
             }
         }
     }
+
+    /// Waits until there is a datagram, and returns whether there is.
+    pub(crate) fn wait(&self, wait: Wait) -> Result<bool, Error> {
+        let timeout = match wait {
+            Wait::Forever => None,
+            Wait::Until(end) => Some(end.saturating_duration_since(Instant::now())),
+            Wait::Never => return Ok(false),
+        };
+        self.socket.wait(timeout).map_err(|errno| failed("waiting for events", errno))
+    }
+
+    /// Throws away what is in the queue now.
+    pub(crate) fn drain(&mut self) -> Result<(), Error> {
+        // What others add meanwhile is not waited for.
+        for _ in 0..self.socket.receive_buffer() / SMALLEST + 1 {
+            if self.receive()?.is_none() {
+                break;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn failed(doing: &str, errno: Errno) -> Error {
+    Error::Io(IoError { doing: doing.into(), errno })
 }
 
 impl AsFd for EventSocket {

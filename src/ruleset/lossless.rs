@@ -12,6 +12,7 @@ use crate::object::{self, NFT_MSG_NEWOBJ, Named, ObjectInfo, Value};
 use crate::rule::{self, AsRule, NFT_MSG_NEWRULE, Rule, RuleInfo};
 use crate::set::{
     self, Entry, NFT_MSG_NEWSET, NFT_MSG_NEWSETELEM, SetInfo, UntypedSet, WhatOfElement, read_element_list,
+    read_set_ref,
 };
 use crate::table::{self, NFT_MSG_NEWTABLE, Table, TableInfo};
 use crate::wire::message::{Content, Messages};
@@ -100,7 +101,7 @@ fn pair(kind: u16, family: Family, attrs: &[u8]) -> Option<Pair> {
         NFT_MSG_NEWSETELEM => {
             let mut entries = Vec::new();
             read_element_list(attrs, &mut entries).unwrap();
-            let at = super::read_set_ref(family, attrs).unwrap();
+            let at = read_set_ref(family, attrs).unwrap();
             let written = written(|w| {
                 at.write(w);
                 w.nest(set::NFTA_SET_ELEM_LIST_ELEMENTS, |w| {

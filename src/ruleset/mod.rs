@@ -18,7 +18,7 @@ use crate::object::{NFT_MSG_NEWOBJ, ObjectInfo};
 use crate::rule::{KeptSet, NFT_MSG_NEWRULE, Rule, RuleInfo};
 use crate::set::{
     ElementInfo, Entry, NFT_MSG_NEWSET, NFT_MSG_NEWSETELEM, SetFlags, SetInfo, SetRef, SplitEntries, WhatOfElement,
-    read_element_list,
+    read_element_list, read_set_ref,
 };
 use crate::table::{NFT_MSG_NEWTABLE, TableInfo, TableRef};
 use crate::wire::message::{Content, Messages, NFT_MSG_NEWGEN, NFTA_GEN_ID, header, message, patch_length};
@@ -350,20 +350,4 @@ fn read_generation(attrs: &[u8]) -> Result<Generation, DecodeError> {
         }
     }
     Ok(Generation(0))
-}
-
-/// Which set a message's elements are in.
-fn read_set_ref(family: Family, attrs: &[u8]) -> Result<SetRef, DecodeError> {
-    const NFTA_SET_ELEM_LIST_TABLE: u16 = 1;
-    const NFTA_SET_ELEM_LIST_SET: u16 = 2;
-    let notes = Notes::default();
-    let mut at = SetRef::new(TableRef::new(family, ""), "");
-    for attr in AttrReader::new(attrs, &notes) {
-        match attr? {
-            (NFTA_SET_ELEM_LIST_TABLE, v) => at.table.name = v.name(),
-            (NFTA_SET_ELEM_LIST_SET, v) => at.name = v.name(),
-            _ => {}
-        }
-    }
-    Ok(at)
 }

@@ -14,8 +14,8 @@ use crate::userdata::{self, Comment};
 use crate::wire::path::{AttrName, Schema};
 use crate::wire::{AttrWriter, Name};
 
-const NFTA_SET_ELEM_LIST_TABLE: u16 = 1;
-const NFTA_SET_ELEM_LIST_SET: u16 = 2;
+pub(super) const NFTA_SET_ELEM_LIST_TABLE: u16 = 1;
+pub(super) const NFTA_SET_ELEM_LIST_SET: u16 = 2;
 pub(crate) const NFTA_SET_ELEM_LIST_ELEMENTS: u16 = 3;
 pub(super) const NFTA_SET_ELEM_LIST_SET_ID: u16 = 4;
 

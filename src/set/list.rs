@@ -3,14 +3,18 @@
 use std::fmt::Write;
 use std::time::Duration;
 
-use super::element::{NFTA_SET_ELEM_LIST_ELEMENTS, NFTA_SET_ELEM_LIST_SET_ID};
+use super::SetRef;
+use super::element::{
+    NFTA_SET_ELEM_LIST_ELEMENTS, NFTA_SET_ELEM_LIST_SET, NFTA_SET_ELEM_LIST_SET_ID, NFTA_SET_ELEM_LIST_TABLE,
+};
 use super::element_info::ElementInfo;
 use crate::datum::{DataType, predecessor, show_interval, unsorted};
 use crate::error::DecodeError;
 use crate::expr::{Data, Value};
+use crate::table::TableRef;
 use crate::wire::reader::Notes;
 use crate::wire::writer::Open;
-use crate::wire::{AttrReader, AttrWriter};
+use crate::wire::{AttrReader, AttrWriter, Family};
 
 /// Writes elements as the lists of as many messages as they need.
 pub(crate) struct SplitEntries<'a, B, E> {
@@ -60,6 +64,20 @@ pub(crate) fn write_set_id(id: Option<u32>, w: &mut AttrWriter) {
     if let Some(id) = id {
         w.u32(NFTA_SET_ELEM_LIST_SET_ID, id);
     }
+}
+
+/// Which set a message's elements are in.
+pub(crate) fn read_set_ref(family: Family, attrs: &[u8]) -> Result<SetRef, DecodeError> {
+    let notes = Notes::default();
+    let mut at = SetRef::new(TableRef::new(family, ""), "");
+    for attr in AttrReader::new(attrs, &notes) {
+        match attr? {
+            (NFTA_SET_ELEM_LIST_TABLE, v) => at.table.name = v.name(),
+            (NFTA_SET_ELEM_LIST_SET, v) => at.name = v.name(),
+            _ => {}
+        }
+    }
+    Ok(at)
 }
 
 /// Reads the element list of a message: all entries go to `out`.

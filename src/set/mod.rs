@@ -32,7 +32,7 @@ use key::KEY_MAX;
 pub(crate) use key::Part;
 pub use key::{IntoElement, IntoPair, Key, KeyFor, KeyPart};
 pub(crate) use list::{
-    SplitEntries, agree, first_entries, open_end_overlaps, read_element_list, show_entries, write_set_id,
+    SplitEntries, agree, first_entries, open_end_overlaps, read_element_list, read_set_ref, show_entries, write_set_id,
 };
 pub(crate) use merge::{Changes, cut_out, merge, merge_into};
 pub(crate) use own_dynamic::OwnDynamic;
@@ -64,7 +64,7 @@ const NFTA_SET_TABLE: u16 = 1;
 pub(crate) const NFTA_SET_NAME: u16 = 2;
 pub(crate) const NFTA_SET_FLAGS: u16 = 3;
 pub(crate) const NFTA_SET_KEY_TYPE: u16 = 4;
-const NFTA_SET_KEY_LEN: u16 = 5;
+pub(crate) const NFTA_SET_KEY_LEN: u16 = 5;
 const NFTA_SET_DATA_TYPE: u16 = 6;
 const NFTA_SET_DATA_LEN: u16 = 7;
 const NFTA_SET_POLICY: u16 = 8;

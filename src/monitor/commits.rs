@@ -1,0 +1,306 @@
+//! [`Commits`]: from messages to what each commit changed, without I/O.
+
+use std::collections::VecDeque;
+use std::fmt;
+
+use super::event::{Event, EventKinds, kind_of, table_name};
+use super::filter::EventFilter;
+use crate::conn::{ElementSource, ElementsOf};
+use crate::error::DecodeError;
+use crate::object::{NFT_MSG_NEWOBJ, ObjectInfo};
+use crate::ruleset::Generation;
+use crate::table::TableRef;
+use crate::wire::message::{Content, Message, Messages, NFT_MSG_NEWGEN, NFTA_GEN_ID};
+use crate::wire::reader::Notes;
+use crate::wire::{AttrReader, Family, Name};
+
+const NFTA_GEN_PROC_PID: u16 = 2;
+const NFTA_GEN_PROC_NAME: u16 = 3;
+
+/// What a [`Monitor`](super::Monitor) tells.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Notice {
+    /// Somebody committed changes.
+    Commit(Commit),
+    /// A quota is used up: a packet did it, no commit. The family is that of the packet, not of the quota's table.
+    Depleted(ObjectInfo),
+    /// Something was lost: see [`Overrun`].
+    Overrun(Overrun),
+}
+
+/// Says that the kernel told more than there was room for in the monitor's
+/// [receive buffer](crate::ConnOptions::receive_buffer).
+///
+/// What follows may lack commits and events, and the commits that do say so
+/// ([`Commit::is_complete`]); [`Monitor::resync`](super::Monitor::resync) begins anew from what
+/// there is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Overrun {
+    last: Option<Generation>,
+}
+
+impl Overrun {
+    /// Returns the generation of the last commit that was told whole, if there was any: what came
+    /// after it may be lost.
+    pub fn last_complete(&self) -> Option<Generation> {
+        self.last
+    }
+}
+
+/// What one commit changed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Commit {
+    generation: Generation,
+    port: u32,
+    pid: Option<u32>,
+    process: Option<Name>,
+    events: Vec<Event>,
+    complete: bool,
+}
+
+impl Commit {
+    /// Returns the generation that the commit made.
+    pub fn generation(&self) -> Generation {
+        self.generation
+    }
+
+    /// Returns the port of the netlink socket that the commit came from: of a connection's own
+    /// commits its own port.
+    pub fn port(&self) -> u32 {
+        self.port
+    }
+
+    /// Returns the id of the process that did it, as the machine's own first pid namespace
+    /// counts: in a container it is another one than the process has there.
+    pub fn pid(&self) -> Option<u32> {
+        self.pid
+    }
+
+    /// Returns the name of the thread that did it, which the kernel cuts off after 15 bytes
+    /// (`comm`). It is what the process says it is, and proves nothing.
+    pub fn process_name(&self) -> Option<&Name> {
+        self.process.as_ref()
+    }
+
+    /// Returns what was changed, in the order in which it was sent, as far as the monitor's
+    /// [filter](EventFilter) lets it pass.
+    pub fn events(&self) -> &[Event] {
+        &self.events
+    }
+
+    /// Whether nothing is missing among the events: false for commits beside an [`Overrun`], and
+    /// for those with more events than the monitor [keeps](super::Monitor::max_events).
+    pub fn is_complete(&self) -> bool {
+        self.complete
+    }
+
+    /// Returns the elements that were added to a set or map, or changed.
+    ///
+    /// # Errors
+    ///
+    /// [`DecodeError`] if one of them is of another type than the set.
+    pub fn added<S: ElementSource>(&self, set: &S) -> Result<ElementsOf<S>, DecodeError> {
+        self.elements(set, false)
+    }
+
+    /// Returns the elements that were deleted from a set or map. One that was in a set that was
+    /// deleted as a whole is not told.
+    ///
+    /// # Errors
+    ///
+    /// [`DecodeError`] if one of them is of another type than the set.
+    pub fn removed<S: ElementSource>(&self, set: &S) -> Result<ElementsOf<S>, DecodeError> {
+        self.elements(set, true)
+    }
+
+    fn elements<S: ElementSource>(&self, set: &S, deleted: bool) -> Result<ElementsOf<S>, DecodeError> {
+        let entries = self.events.iter().filter_map(|event| match event {
+            Event::NewElement(element) if !deleted => Some(element),
+            Event::DeletedElement(element) if deleted => Some(element),
+            _ => None,
+        });
+        let entries = entries.filter(|event| event.set() == set.set_ref());
+        set.assemble(entries.map(|event| event.element().clone()).collect())
+    }
+}
+
+/// Writes who did it, and the events in lines of their own.
+impl fmt::Display for Commit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.events.iter().try_for_each(|event| writeln!(f, "{event}"))?;
+        write!(f, "# generation {}", self.generation)?;
+        if let Some(pid) = self.pid {
+            write!(f, " by process {pid}")?;
+        }
+        match &self.process {
+            Some(name) => write!(f, " ({name})"),
+            None => Ok(()),
+        }
+    }
+}
+
+/// How much may be missing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Loss {
+    /// Nothing.
+    None,
+    /// Something was lost behind what is in the queue: all that comes is in doubt.
+    Ahead,
+    /// The queue was empty since: only the commit under way may lack something.
+    InThis,
+}
+
+/// Makes notices of what the kernel tells.
+#[derive(Debug)]
+pub(super) struct Commits {
+    pub(super) filter: EventFilter,
+    /// How many events of a commit are kept.
+    pub(super) max_events: usize,
+    /// The events of the commit under way.
+    events: Vec<Event>,
+    /// Whether the commit under way has more.
+    cut: bool,
+    /// The last generation that was told.
+    last: Option<u32>,
+    /// The last that was told whole.
+    last_complete: Option<u32>,
+    /// Commits up to this generation are known already.
+    known: Option<u32>,
+    loss: Loss,
+    ready: VecDeque<Notice>,
+}
+
+/// Whether generation `a` comes after `b`: they wrap around.
+fn is_after(a: u32, b: u32) -> bool {
+    a.wrapping_sub(b) as i32 > 0
+}
+
+/// The generation after another: the kernel leaves out 0.
+fn next(generation: u32) -> u32 {
+    generation.wrapping_add(1).max(1)
+}
+
+impl Commits {
+    pub(super) fn new(max_events: usize) -> Self {
+        Self {
+            filter: EventFilter::new(),
+            max_events,
+            events: Vec::new(),
+            cut: false,
+            last: None,
+            last_complete: None,
+            known: None,
+            loss: Loss::None,
+            ready: VecDeque::new(),
+        }
+    }
+
+    /// Takes out the next notice.
+    pub(super) fn pop(&mut self) -> Option<Notice> {
+        self.ready.pop_front()
+    }
+
+    /// Forgets all but the filter: what is told from now on up to a generation is known already.
+    pub(super) fn restart(&mut self, generation: Generation) {
+        let known = Some(generation.get());
+        *self = Self { last: known, last_complete: known, known, ..Self::new(self.max_events) }.filtered(self)
+    }
+
+    fn filtered(self, old: &mut Self) -> Self {
+        Self { filter: std::mem::take(&mut old.filter), ..self }
+    }
+
+    /// Notes that the queue had no room for something, which would have come behind all that is in it.
+    pub(super) fn overrun(&mut self) {
+        self.loss = Loss::Ahead;
+        self.ready.push_back(Notice::Overrun(Overrun { last: self.last_complete.map(Generation::from_raw) }));
+    }
+
+    /// Notes that the queue was seen empty: what comes now was sent after it was.
+    pub(super) fn idle(&mut self) {
+        if self.loss == Loss::Ahead {
+            self.loss = Loss::InThis;
+        }
+    }
+
+    /// Reads a datagram.
+    pub(super) fn datagram(&mut self, bytes: &[u8]) {
+        for message in Messages::new(bytes) {
+            match message {
+                Ok(message) => self.message(&message),
+                // The kernel does not do that; what it would have told is lost.
+                Err(_) => self.overrun(),
+            }
+        }
+    }
+
+    fn message(&mut self, message: &Message<'_>) {
+        let (kind, family, attrs) = match message.content() {
+            Ok(Content::Nft { kind, family, attrs, .. }) => (kind, family, attrs),
+            Ok(_) => return,
+            Err(_) => return self.overrun(),
+        };
+        match kind {
+            NFT_MSG_NEWGEN => self.end(message.port, attrs),
+            // From a packet's way, at any time. What a flush deletes has no sequence either, but a port.
+            NFT_MSG_NEWOBJ if message.port == 0 && message.sequence == 0 => self.depleted(family, attrs),
+            _ => self.event(kind, message.flags, family, attrs),
+        }
+    }
+
+    fn depleted(&mut self, family: Family, attrs: &[u8]) {
+        let passes = self.filter.passes_name(EventKinds::OBJECT, true, &table_name(attrs));
+        if let (true, Ok(object)) = (passes, ObjectInfo::decode(family, attrs)) {
+            self.ready.push_back(Notice::Depleted(object));
+        }
+    }
+
+    fn event(&mut self, message: u16, flags: u16, family: Family, attrs: &[u8]) {
+        let (kind, is_new) = kind_of(message);
+        if !self.filter.passes(kind, is_new, family, || TableRef::new(family, table_name(attrs))) {
+            return;
+        }
+        if self.events.len() >= self.max_events {
+            self.cut = true;
+            return;
+        }
+        Event::decode(message, flags, family, attrs, &mut self.events);
+    }
+
+    /// The commit under way has ended.
+    fn end(&mut self, port: u32, attrs: &[u8]) {
+        let (mut generation, mut pid, mut process) = (None, None, None);
+        let notes = Notes::default();
+        for (number, value) in AttrReader::new(attrs, &notes).map_while(Result::ok) {
+            match number {
+                NFTA_GEN_ID => generation = value.u32().ok(),
+                NFTA_GEN_PROC_PID => pid = value.u32().ok(),
+                NFTA_GEN_PROC_NAME => process = Some(value.name()),
+                _ => {}
+            }
+        }
+        let Some(generation) = generation else { return self.overrun() };
+        let events = std::mem::take(&mut self.events);
+        let cut = std::mem::take(&mut self.cut);
+        if self.known.is_some_and(|known| !is_after(generation, known)) {
+            return;
+        }
+        if self.last.is_some_and(|last| next(last) != generation) && self.loss == Loss::None {
+            self.overrun();
+            self.loss = Loss::InThis;
+        }
+        let complete = self.loss == Loss::None && !cut;
+        if self.loss == Loss::InThis {
+            self.loss = Loss::None;
+        }
+        self.last = Some(generation);
+        if complete {
+            self.last_complete = Some(generation);
+        }
+        if !events.is_empty() || !complete || self.filter.is_open() {
+            let generation = Generation::from_raw(generation);
+            self.ready.push_back(Notice::Commit(Commit { generation, port, pid, process, events, complete }));
+        }
+    }
+}
