@@ -213,6 +213,8 @@ fn lacks_owners(error: &Error) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::net::Ipv4Addr;
+
     use super::*;
     use crate::field::{ip, tcp};
 
@@ -241,7 +243,7 @@ mod tests {
     #[test]
     fn each_alternative_is_a_rule() {
         let rules = |arm: &Arm| shown(arm).lines().filter(|line| line.starts_with("add rule")).count();
-        let one = || Arm::inet().when(ip::saddr().eq([192, 0, 2, 1].into())).when(tcp::dport().eq(80));
+        let one = || Arm::inet().when(ip::saddr().eq(Ipv4Addr::LOCALHOST)).when(tcp::dport().eq(80));
         assert_eq!(rules(&Arm::inet()), 2);
         assert_eq!(rules(&one()), 2);
         assert_eq!(rules(&one().or().when(tcp::sport().eq(80))), 4);

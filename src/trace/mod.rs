@@ -45,9 +45,7 @@ use std::time::Duration;
 
 pub use arm::{Arm, Armed};
 pub use event::{Interface, PacketId, TraceEvent, TraceKind};
-pub use headers::{
-    Arp, ArpAddresses, Ether, Headers, Icmp, Icmpv6, Ip, Ip6, Network, Sctp, Tcp, Transport, Udp, Vlan,
-};
+pub use headers::{Arp, ArpAddresses, Ether, Headers, Icmp, Icmpv6, Ip, Ip6, Network, Sctp, Tcp, Transport, Udp, Vlan};
 pub use packets::{PacketTrace, PacketTracer, Step};
 
 use crate::conn::{Conn, ConnOptions};

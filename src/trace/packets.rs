@@ -286,10 +286,9 @@ impl Packets {
             self.close(at, true);
             known = None;
         }
-        let mut open = known.and_then(|at| self.open.remove(at)).unwrap_or_else(|| Open {
-            packet: PacketTrace { id, steps: Vec::new(), is_complete: begins },
-            heard: now,
-        });
+        let mut open = known
+            .and_then(|at| self.open.remove(at))
+            .unwrap_or_else(|| Open { packet: PacketTrace { id, steps: Vec::new(), is_complete: begins }, heard: now });
         open.heard = now;
         open.packet.steps.push(step);
         self.open.push_back(open);
