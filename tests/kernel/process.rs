@@ -1,7 +1,9 @@
 //! Errands: what a test can only find out in a process of its own, for which the program starts itself again.
 
+#![allow(dead_code, reason = "each test program uses only a part")]
+
 use std::env;
-use std::process::{Command, ExitCode};
+use std::process::{Child, Command, ExitCode, Stdio};
 
 /// Says to the program which errand to run instead of the tests.
 const ERRAND: &str = "NFTLINK_TEST_ERRAND";
@@ -19,4 +21,11 @@ pub(crate) fn run_errand(errands: &[(&str, fn())]) -> Option<ExitCode> {
 pub(crate) fn send(name: &str) {
     let output = Command::new("/proc/self/exe").env(ERRAND, name).output().expect("the program can be started again");
     assert!(output.status.success(), "{name}: {}\n{}", output.status, String::from_utf8_lossy(&output.stderr));
+}
+
+/// Starts an errand, which goes on until it is killed: nobody writes to what it reads.
+#[track_caller]
+pub(crate) fn start(name: &str) -> Child {
+    let mut command = Command::new("/proc/self/exe");
+    command.env(ERRAND, name).stdin(Stdio::piped()).spawn().expect("the program can be started again")
 }
