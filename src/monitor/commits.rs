@@ -201,6 +201,11 @@ impl Commits {
         self.ready.pop_front()
     }
 
+    #[cfg(test)]
+    pub(super) fn events_kept(&self) -> usize {
+        self.events.len()
+    }
+
     /// Forgets all but the filter: what is told from now on up to a generation is known already.
     pub(super) fn restart(&mut self, generation: Generation) {
         let known = Some(generation.get());

@@ -32,6 +32,8 @@ mod commits;
 mod event;
 mod filter;
 pub(crate) mod socket;
+#[cfg(test)]
+mod tests;
 
 use std::os::fd::{AsFd, BorrowedFd};
 use std::time::Duration;

@@ -3,6 +3,7 @@
 use std::fs;
 use std::io::Read as _;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
+use std::os::fd::AsFd;
 use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -14,8 +15,6 @@ use nftlink::trace::{Arm, Network, PacketTrace, PacketTracer, TraceEvent, TraceK
 use nftlink::{Batch, Chain, Conn, Error, Family, Hook, Hooked, Policy, Priority, Rule, RuleHandle, Table};
 use nix::net::if_::if_nametoindex;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-
-use std::os::fd::AsFd as _;
 
 use crate::process;
 use crate::support::lab::{self, Namespace};
@@ -241,7 +240,7 @@ pub(crate) fn steps_have_their_rules_as_they_are_then() {
     assert_eq!(of_pre(&packet(&mut tracer)), None);
 }
 
-fn is_readable(socket: &impl std::os::fd::AsFd) -> bool {
+fn is_readable(socket: &impl AsFd) -> bool {
     poll(&mut [PollFd::new(socket.as_fd(), PollFlags::POLLIN)], PollTimeout::ZERO).unwrap() > 0
 }
 
@@ -324,6 +323,16 @@ pub(crate) fn overrun_is_told_where_events_are_lost() {
 }
 
 // ---- arming ----
+
+/// For tables that are gone with their program.
+pub(crate) fn linux_5_12() -> Result<(), String> {
+    if linux() >= (5, 12) { Ok(()) } else { Err("no owners of tables before Linux 5.12".to_owned()) }
+}
+
+/// For the refusal of kernels that have no such tables.
+pub(crate) fn before_linux_5_12() -> Result<(), String> {
+    if linux() < (5, 12) { Ok(()) } else { Err("Linux 5.12 has owners of tables".to_owned()) }
+}
 
 /// The tables that trace packets.
 fn armed(conn: &mut Conn) -> Vec<String> {

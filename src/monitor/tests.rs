@@ -1,0 +1,273 @@
+use super::event::kind_of;
+use super::*;
+use crate::Name;
+use crate::ruleset::Generation;
+use crate::set::{NFT_MSG_DELSETELEM, NFT_MSG_NEWSETELEM, SetRef};
+use crate::table::{NFT_MSG_DELTABLE, NFT_MSG_NEWTABLE, Table, TableRef};
+use crate::wire::message::{NFT_MSG_NEWGEN, NFTA_GEN_ID, forge};
+use crate::wire::{AttrWriter, Family};
+
+const PORT: u32 = 77;
+
+fn commits() -> Commits {
+    Commits::new(1000)
+}
+
+fn table(kind: u16, name: &[u8]) -> Vec<u8> {
+    forge::nft(kind, 0, 5, PORT, 0, |w| {
+        w.string(1, name);
+        w.u32(2, 0);
+    })
+}
+
+fn elements(kind: u16, keys: &[u8]) -> Vec<u8> {
+    forge::nft(kind, 0, 0, PORT, 0, |w| {
+        SetRef::new(Table::inet("fw"), "s").write(w);
+        w.nest(3, |w| {
+            for key in keys {
+                w.nest(1, |w| w.nest(1, |w| w.bytes(1, &[10, 0, 0, *key])));
+            }
+        });
+    })
+}
+
+fn end(generation: u32) -> Vec<u8> {
+    forge::nft(NFT_MSG_NEWGEN, 0, 1, PORT, 0, |w| {
+        w.u32(NFTA_GEN_ID, generation);
+        w.u32(2, 4711);
+        w.string(3, b"daemon");
+    })
+}
+
+fn all(commits: &mut Commits) -> Vec<Notice> {
+    std::iter::from_fn(|| commits.pop()).collect()
+}
+
+/// Each notice as its generation, how many events it has, and whether it is whole; `None` for an overrun.
+fn told(commits: &mut Commits) -> Vec<Option<(u32, usize, bool)>> {
+    let tell = |notice| match notice {
+        Notice::Commit(commit) => Some((commit.generation().get(), commit.events().len(), commit.is_complete())),
+        Notice::Overrun(_) => None,
+        Notice::Depleted(object) => panic!("{object:?}"),
+    };
+    all(commits).into_iter().map(tell).collect()
+}
+
+#[test]
+fn events_are_grouped_by_the_commit_that_ends_them() {
+    let mut commits = commits();
+    for datagram in [table(NFT_MSG_NEWTABLE, b"one"), elements(NFT_MSG_NEWSETELEM, &[1, 2]), end(7)] {
+        assert_eq!(all(&mut commits), []);
+        commits.datagram(&datagram);
+    }
+    let [Notice::Commit(commit)] = &all(&mut commits)[..] else { panic!() };
+    assert_eq!((commit.generation(), commit.port(), commit.pid()), (Generation::from_raw(7), PORT, Some(4711)));
+    assert_eq!(commit.process_name(), Some(&Name::from("daemon")));
+    let expected = "add table inet one # handle 0
+add element inet fw s { 0x0a000001 }
+add element inet fw s { 0x0a000002 }
+# generation 7 by process 4711 (daemon)";
+    assert_eq!(commit.to_string(), expected);
+    let [_, Event::NewElement(one), Event::NewElement(other)] = commit.events() else { panic!() };
+    assert_eq!(one.set().name().as_bytes().as_ptr(), other.set().name().as_bytes().as_ptr(), "the name is kept once");
+}
+
+#[test]
+fn several_messages_in_a_datagram_are_read() {
+    let mut commits = commits();
+    let datagram = [table(NFT_MSG_DELTABLE, b"one"), end(7), table(NFT_MSG_NEWTABLE, b"two"), end(8)].concat();
+    commits.datagram(&datagram);
+    assert_eq!(told(&mut commits), [Some((7, 1, true)), Some((8, 1, true))]);
+}
+
+#[test]
+fn gap_in_the_generations_is_an_overrun() {
+    let mut commits = commits();
+    [1, 2, 4, 5].iter().for_each(|generation| commits.datagram(&end(*generation)));
+    let notices = all(&mut commits);
+    assert_eq!(notices.len(), 5);
+    let Notice::Overrun(overrun) = &notices[2] else { panic!("{notices:?}") };
+    assert_eq!(overrun.last_complete(), Some(Generation::from_raw(2)));
+    let complete = notices.iter().filter_map(|notice| match notice {
+        Notice::Commit(commit) => Some(commit.is_complete()),
+        _ => None,
+    });
+    // Of the one after the gap, events may be among what was lost.
+    assert_eq!(complete.collect::<Vec<_>>(), [true, true, false, true]);
+}
+
+#[test]
+fn generations_wrap_around_without_zero() {
+    let mut commits = commits();
+    [u32::MAX - 1, u32::MAX, 1, 2].iter().for_each(|generation| commits.datagram(&end(*generation)));
+    assert!(told(&mut commits).iter().all(|commit| matches!(commit, Some((_, 0, true)))));
+    commits.restart(Generation::from_raw(u32::MAX));
+    [u32::MAX - 1, u32::MAX, 1].iter().for_each(|generation| commits.datagram(&end(*generation)));
+    assert_eq!(told(&mut commits), [Some((1, 0, true))]);
+}
+
+#[test]
+fn after_an_overrun_commits_are_in_doubt_until_the_queue_was_empty() {
+    let mut commits = commits();
+    commits.datagram(&end(1));
+    commits.overrun();
+    // They were in the queue before, or came when there was room again: nobody knows.
+    [2, 3].iter().for_each(|generation| commits.datagram(&end(*generation)));
+    commits.idle();
+    // Of this one the beginning may have been sent before.
+    commits.datagram(&end(4));
+    commits.idle();
+    [5, 6].iter().for_each(|generation| commits.datagram(&end(*generation)));
+    let expected =
+        [Some((1, 0, true)), None, Some((2, 0, false)), Some((3, 0, false)), Some((4, 0, false)), Some((5, 0, true))];
+    assert_eq!(told(&mut commits)[..6], expected);
+    commits.overrun();
+    let [Notice::Overrun(overrun)] = all(&mut commits)[..] else { panic!() };
+    assert_eq!(overrun.last_complete(), Some(Generation::from_raw(6)));
+}
+
+#[test]
+fn what_a_resync_has_read_is_not_told_again() {
+    let mut commits = commits();
+    commits.datagram(&table(NFT_MSG_NEWTABLE, b"half"));
+    commits.overrun();
+    commits.restart(Generation::from_raw(9));
+    assert_eq!(all(&mut commits), []);
+    // The rest of a commit whose beginning was thrown away, one that is known, and two that are new.
+    for datagram in [table(NFT_MSG_NEWTABLE, b"rest"), end(8), end(9), table(NFT_MSG_DELTABLE, b"x"), end(10), end(11)]
+    {
+        commits.datagram(&datagram);
+    }
+    assert_eq!(told(&mut commits), [Some((10, 1, true)), Some((11, 0, true))]);
+    commits.restart(Generation::from_raw(20));
+    commits.datagram(&end(22));
+    assert_eq!(told(&mut commits), [None, Some((22, 0, false))], "21 is missing");
+}
+
+#[test]
+fn more_events_than_are_kept_make_a_commit_incomplete() {
+    let mut commits = Commits::new(3);
+    for _ in 0..5 {
+        commits.datagram(&table(NFT_MSG_NEWTABLE, b"one"));
+    }
+    assert_eq!(commits.events_kept(), 3);
+    commits.datagram(&end(1));
+    commits.datagram(&table(NFT_MSG_NEWTABLE, b"one"));
+    commits.datagram(&end(2));
+    assert_eq!(told(&mut commits), [Some((1, 3, false)), Some((2, 1, true))]);
+}
+
+#[test]
+fn filter_leaves_out_events_and_the_commits_that_have_no_others() {
+    let passes = |filter: EventFilter, datagram: Vec<u8>| {
+        let mut commits = commits();
+        commits.filter = filter;
+        commits.datagram(&datagram);
+        commits.datagram(&end(1));
+        !told(&mut commits).is_empty()
+    };
+    let one = || table(NFT_MSG_NEWTABLE, b"one");
+    assert!(passes(EventFilter::new(), end(0)));
+    assert!(!passes(EventFilter::new().only_new(), end(0)));
+    for (filter, expected) in [
+        (EventFilter::new().family(Family::INET), true),
+        (EventFilter::new().family(Family::IP), false),
+        (EventFilter::new().family(Family::IP).family(Family::INET), true),
+        (EventFilter::new().table(Table::inet("one")), true),
+        (EventFilter::new().table(Table::ip("one")), false),
+        (EventFilter::new().table(Table::inet("two")), false),
+        (EventFilter::new().table(Table::inet("two")).table(Table::inet("one")), true),
+        (EventFilter::new().kinds(EventKinds::RULE), false),
+        (EventFilter::new().kinds(EventKinds::RULE | EventKinds::TABLE), true),
+        (EventFilter::new().kinds(EventKinds::RULE).kinds(EventKinds::TABLE), true),
+        (EventFilter::new().only_new(), true),
+        (EventFilter::new().only_deleted(), false),
+        (EventFilter::new().table(Table::inet("one")).only_deleted(), false),
+    ] {
+        assert_eq!(passes(filter.clone(), one()), expected, "{filter:?}");
+    }
+    let deleted = EventFilter::new().kinds(EventKinds::ELEMENT).only_deleted();
+    assert!(passes(deleted.clone(), elements(NFT_MSG_DELSETELEM, &[1])));
+    assert!(!passes(deleted, elements(NFT_MSG_NEWSETELEM, &[1])));
+}
+
+#[test]
+fn what_is_filtered_out_is_no_gap() {
+    let mut commits = commits();
+    commits.filter = EventFilter::new().kinds(EventKinds::RULE);
+    (1..9).for_each(|generation| commits.datagram(&end(generation)));
+    assert_eq!(all(&mut commits), []);
+    commits.datagram(&end(10));
+    assert_eq!(told(&mut commits), [None, Some((10, 0, false))], "what is lost may have passed the filter");
+}
+
+#[test]
+fn unknown_and_garbled_messages_are_events_with_their_bytes() {
+    let mut commits = commits();
+    commits.datagram(&forge::nft(99, 0, 1, PORT, 0, |w| w.string(1, b"fw")));
+    // A handle of two bytes.
+    commits.datagram(&forge::nft(NFT_MSG_NEWTABLE, 0, 1, PORT, 0, |w| {
+        w.string(1, b"fw");
+        w.bytes(4, &[1, 2]);
+    }));
+    // A list of elements without any.
+    commits.datagram(&elements(NFT_MSG_NEWSETELEM, &[]));
+    commits.datagram(&end(1));
+    let [Notice::Commit(commit)] = &all(&mut commits)[..] else { panic!() };
+    assert_eq!(commit.events().len(), 3);
+    for (event, (kind, is_garbled)) in commit.events().iter().zip([(99, false), (0, true), (12, false)]) {
+        let Event::Unknown(unknown) = event else { panic!("{event:?}") };
+        assert_eq!((unknown.kind(), unknown.error().is_some()), (kind, is_garbled));
+        assert_eq!(*event.table(), TableRef::new(Family::INET, "fw"));
+        assert!(unknown.raw().starts_with(&[7, 0, 1, 0, b'f', b'w', 0]));
+    }
+}
+
+#[test]
+fn what_makes_no_message_is_an_overrun() {
+    for bytes in [&[0; 32][..], &[1; 7], &end(1)[..30], &forge::nft(NFT_MSG_NEWGEN, 0, 1, PORT, 0, |_| {})] {
+        let mut commits = commits();
+        commits.datagram(bytes);
+        assert_eq!(told(&mut commits), [None]);
+    }
+    let mut commits = commits();
+    // Not of nf_tables: of no interest.
+    commits.datagram(&forge::raw(0x0301, 0, 0, 0, &[0; 8]));
+    assert_eq!(all(&mut commits), []);
+}
+
+#[test]
+fn quota_used_up_between_the_events_of_a_commit_is_told_by_itself() {
+    let mut commits = commits();
+    let quota = |w: &mut AttrWriter| {
+        w.string(1, b"fw");
+        w.string(2, b"q");
+        w.u32(3, 2);
+    };
+    commits.datagram(&table(NFT_MSG_NEWTABLE, b"one"));
+    commits.datagram(&forge::nft(18, 0, 0, 0, 0, quota));
+    assert!(matches!(&all(&mut commits)[..], [Notice::Depleted(quota)] if quota.at().name() == "q"));
+    commits.datagram(&end(1));
+    assert_eq!(told(&mut commits), [Some((1, 1, true))]);
+    for (filter, passes) in [
+        (EventFilter::new().kinds(EventKinds::OBJECT).table(Table::bridge("fw")), true),
+        (EventFilter::new().table(Table::inet("other")), false),
+        (EventFilter::new().kinds(EventKinds::RULE), false),
+    ] {
+        commits.filter = filter;
+        commits.datagram(&forge::nft(18, 0, 0, 0, 0, quota));
+        assert_eq!(all(&mut commits).len(), usize::from(passes));
+    }
+}
+
+#[test]
+fn each_message_kind_is_of_one_kind_of_event() {
+    let mut kinds = EventKinds::empty();
+    for message in 0..=255 {
+        let (kind, is_new) = kind_of(message);
+        assert_eq!(kind.bits().count_ones(), 1);
+        assert!(is_new || kind != EventKinds::UNKNOWN);
+        kinds |= kind;
+    }
+    assert_eq!(kinds, EventKinds::all());
+}
