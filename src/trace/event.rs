@@ -41,8 +41,8 @@ open_number! {
     pub struct TraceKind(u32) {
         /// No rule of a base chain decided: its policy did.
         POLICY = 1, "policy";
-        /// A chain ended, and the one that jumped to it goes on. Kernels before 6.4 or so tell it; later ones tell of a
-        /// [rule](Self::RULE) without a handle.
+        /// A rule says `return`, or, if there is no handle, all rules of the chain were passed. Older kernels, as Linux
+        /// 6.1, tell it; newer ones, as 6.18, tell of a [rule](Self::RULE) instead.
         RETURN = 2, "return";
         /// All expressions of a rule matched; or, if there is no handle, all rules of the chain were passed.
         RULE = 3, "rule";
@@ -354,8 +354,8 @@ impl fmt::Display for TraceEvent {
         }
         match (self.kind, self.rule, self.policy) {
             (_, _, Some(policy)) => write!(f, "policy {policy}")?,
-            (TraceKind::RULE, Some(handle), _) => write!(f, "rule handle {handle}")?,
-            (TraceKind::RULE, None, _) => f.write_str("end of chain")?,
+            (_, Some(handle), _) => write!(f, "rule handle {handle}")?,
+            (TraceKind::RULE | TraceKind::RETURN, None, _) => f.write_str("end of chain")?,
             (kind, ..) => write!(f, "{kind}")?,
         }
         if let Some(verdict) = &self.verdict {

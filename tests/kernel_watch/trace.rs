@@ -189,9 +189,9 @@ pub(crate) fn events_have_all_fields() {
     assert_eq!((transport.sport.get(), transport.dport.get(), transport.length), (4000, 9, 8 + 8));
     assert_eq!(headers.transport_rest, b"question");
     assert!(events.iter().all(|event| event.id() == first.id() && !event.has_unknown()));
-    let at_pre = events.iter().find(|event| event.policy().is_some() && event.chain().name() == &"pre").unwrap();
+    let at_pre = events.iter().find(|event| event.policy().is_some() && event.chain().name() == "pre").unwrap();
     assert_eq!((at_pre.kind(), at_pre.mark()), (TraceKind::POLICY, Some(Mark::new(42))));
-    let at_input = events.iter().find(|event| event.chain().name() == &"input").unwrap();
+    let at_input = events.iter().find(|event| event.chain().name() == "input").unwrap();
     let jump = at_input.verdict().unwrap();
     assert_eq!((jump.code, jump.chain.as_ref().unwrap()), (VerdictCode::GOTO, &nftlink::Name::from("last")));
     if linux() >= (6, 16) {
@@ -213,7 +213,7 @@ pub(crate) fn steps_have_their_rules_as_they_are_then() {
     let mut tracer = Tracer::open().unwrap().packets();
     let of_pre = |packet: &PacketTrace| {
         let mut steps = packet.steps().iter().filter(|step| step.event().rule().is_some());
-        steps.find(|step| step.event().chain().name() == &"pre").map(|step| step.rule().cloned())
+        steps.find(|step| step.event().chain().name() == "pre").map(|step| step.rule().cloned())
     };
     send(&client, CLIENT, SERVER, 9);
     let seen = packet(&mut tracer);
@@ -546,7 +546,9 @@ fn as_nft_prints(event: &TraceEvent, rules: &[(RuleHandle, String)]) -> Vec<Stri
         lines.push(format!("{begin}{packet}"));
         rest = after[at..].trim_start();
     }
-    if let Some(handle) = event.rule() {
+    if event.kind() == TraceKind::RETURN {
+        // nft prints no rule for it.
+    } else if let Some(handle) = event.rule() {
         let text = rules.iter().find(|(known, _)| *known == handle).map(|(_, text)| text.as_str());
         let verdict = rest.split_once(" (").unwrap().1.split_once(')').unwrap().0;
         lines.push(format!("{begin}rule {} ({verdict})", text.unwrap()));
@@ -576,7 +578,7 @@ pub(crate) fn nft_prints_the_same() {
     while ended < 9 {
         let event = tracer.receive_timeout(LONG).unwrap().unwrap().seen().unwrap();
         // Accepted at input it is not dropped, and is at its end nevertheless.
-        let accepted = event.verdict() == Some(&Verdict::ACCEPT) && event.chain().name() == &"sub";
+        let accepted = event.verdict() == Some(&Verdict::ACCEPT) && event.chain().name() == "sub";
         ended += u32::from(event.is_final() || accepted);
         let known = if names.contains(&event.chain().name().to_string()) { &of_firewall } else { &rules };
         ours.extend(as_nft_prints(&event, known));
@@ -591,7 +593,7 @@ pub(crate) fn nft_prints_the_same() {
     assert!(ours.len() > 9 * 6);
 }
 
-/// Older kernels tell of a chain's end as such.
+/// Older kernels tell of a chain's end, and of rules that end it, as such.
 fn is_chain_end(line: &str) -> bool {
     line.split(' ').nth(6).is_some_and(|word| word == "return" || word == "verdict")
 }
