@@ -524,7 +524,8 @@ impl Drop for NftMonitor {
 fn rule_texts(family: &str, table: &str) -> Vec<(RuleHandle, String)> {
     let listing = nft(&["-a", "list", "table", family, table]);
     let rules = listing.lines().filter_map(|line| {
-        let (text, handle) = line.split_once(" # handle ")?;
+        // Tables and chains have handles, too.
+        let (text, handle) = line.split_once(" # handle ").filter(|(text, _)| !text.ends_with('{'))?;
         Some((RuleHandle::from_raw(handle.trim().parse().ok()?), text.trim().to_owned()))
     });
     rules.collect()
