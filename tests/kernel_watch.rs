@@ -2,7 +2,8 @@
 
 #[path = "kernel_watch/events.rs"]
 mod events;
-// mod nft_monitor;
+#[path = "kernel_watch/nft_monitor.rs"]
+mod nft_monitor;
 #[path = "kernel/process.rs"]
 mod process;
 #[path = "kernel_watch/resync.rs"]
@@ -41,8 +42,8 @@ fn main() -> ExitCode {
         test!(events::commit_with_more_events_than_are_kept_says_so),
         test!(events::monitor_of_another_namespace),
         test!(events::monitors_and_what_they_open_are_closed),
-        // test!(nft_monitor::says_the_same_events).needs_nft(),
-        // test!(nft_monitor::events_of_what_nft_loads).needs_nft(),
+        test!(nft_monitor::says_the_same_events).needs_nft(),
+        test!(nft_monitor::events_of_what_nft_loads).needs_nft(),
         test!(resync::hundred_thousand_commits_are_told_once_and_in_order),
         test!(resync::overrun_is_told_and_a_resync_goes_on_from_there),
         test!(resync::model_that_follows_the_events_is_the_ruleset),

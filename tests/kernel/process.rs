@@ -6,7 +6,7 @@ use std::env;
 use std::process::{Child, Command, ExitCode, Stdio};
 
 /// Says to the program which errand to run instead of the tests.
-const ERRAND: &str = "NFTLINK_TEST_ERRAND";
+pub(crate) const ERRAND: &str = "NFTLINK_TEST_ERRAND";
 
 /// Runs the errand that this process was started for, if it was; to be called first of all.
 pub(crate) fn run_errand(errands: &[(&str, fn())]) -> Option<ExitCode> {
@@ -23,9 +23,10 @@ pub(crate) fn send(name: &str) {
     assert!(output.status.success(), "{name}: {}\n{}", output.status, String::from_utf8_lossy(&output.stderr));
 }
 
-/// Starts an errand, which goes on until it is killed: nobody writes to what it reads.
+/// Starts an errand in a process of its own, which goes on beside; it is read from and written to.
 #[track_caller]
 pub(crate) fn start(name: &str) -> Child {
-    let mut command = Command::new("/proc/self/exe");
-    command.env(ERRAND, name).stdin(Stdio::piped()).spawn().expect("the program can be started again")
+    let mut program = Command::new("/proc/self/exe");
+    program.env(ERRAND, name).stdin(Stdio::piped()).stdout(Stdio::piped());
+    program.spawn().expect("the program can be started again")
 }
