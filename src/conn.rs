@@ -2,20 +2,25 @@
 
 mod channel;
 mod find;
+mod kinds;
 mod merged;
 mod options;
 mod queries;
 mod recording;
 mod resets;
 mod ruleset;
+mod selected;
+mod snapshot;
 pub(crate) mod socket;
+mod stream;
 
 use std::fmt;
 
 pub use find::RuleLike;
 pub use options::ConnOptions;
-pub use queries::{ElementSource, ElementsOf, RuleScope, TableScope};
+pub use queries::{ElementOf, ElementSource, ElementsOf, RuleScope, TableScope};
 pub use recording::{Recording, Refusal};
+pub use stream::{Consistency, Streamed};
 
 use crate::batch::Batch;
 use crate::engine::{Applied, Link, Query, Transport as _, commit};
@@ -139,11 +144,13 @@ impl Conn {
         self.apply(batch, commit::Options { dry_run: true, ..Default::default() }).map(drop)
     }
 
-    /// Returns the ruleset's generation.
+    /// Returns the ruleset's generation, when the commit that made it is over: what is read from then
+    /// on is of that generation, if it can still be [committed at](Self::commit_at).
     ///
     /// # Errors
     ///
-    /// [`Error::Query`] if the kernel does not tell.
+    /// [`Error::Query`] if the kernel does not tell, and [`Error::Inconsistent`] if commits follow each other too
+    /// fast.
     pub fn generation(&mut self) -> Result<Generation, Error> {
         self.link.generation().map(Generation::from_raw)
     }

@@ -49,6 +49,9 @@ pub enum Error {
         /// How often it was tried.
         attempts: u32,
     },
+    /// A snapshot was to change something: it only reads, as often as it takes.
+    #[error("a snapshot only reads, as often as it takes: commit and reset when it is over")]
+    InSnapshot,
     /// The running kernel lacks a feature.
     #[error("{feature} needs Linux {since}")]
     Unsupported {

@@ -13,7 +13,7 @@ pub(crate) const NFT_MSG_GETFLOWTABLE: u16 = 23;
 pub(crate) const NFT_MSG_DELFLOWTABLE: u16 = 24;
 pub(crate) const NFT_MSG_DESTROYFLOWTABLE: u16 = 32;
 
-const NFTA_FLOWTABLE_TABLE: u16 = 1;
+pub(crate) const NFTA_FLOWTABLE_TABLE: u16 = 1;
 pub(crate) const NFTA_FLOWTABLE_NAME: u16 = 2;
 pub(crate) const NFTA_FLOWTABLE_HOOK: u16 = 3;
 const NFTA_FLOWTABLE_USE: u16 = 4;

@@ -134,14 +134,17 @@ pub use batch::{Batch, Declare, Delete, DeleteByHandle, Flush, HasDevices, Posit
 pub use chain::{
     Chain, ChainFlags, ChainHandle, ChainInfo, ChainKind, ChainRef, Device, Hook, Hooked, Policy, Priority, Regular,
 };
-pub use conn::{Conn, ConnOptions, ElementSource, ElementsOf, Recording, Refusal, RuleLike, RuleScope, TableScope};
+pub use conn::{
+    Conn, ConnOptions, Consistency, ElementOf, ElementSource, ElementsOf, Recording, Refusal, RuleLike, RuleScope,
+    Streamed, TableScope,
+};
 pub use datum::Interval;
 pub use engine::{Applied, Handle};
 pub use error::{Errno, Error, Op};
 pub use flowtable::{Flowtable, FlowtableFlags, FlowtableHandle, FlowtableInfo, FlowtableRef};
 pub use rule::{
     AsRule, Compat, CompatFlags, DynamicElement, IntoAddress, IntoStep, Meter, NatTarget, NatValue, NormalizedRule,
-    PortTarget, QueueTarget, RejectWith, Rule, RuleBuilder, RuleHandle, RuleInfo, TproxyTarget,
+    PortTarget, QueueTarget, RejectWith, Rule, RuleBuilder, RuleHandle, RuleHead, RuleInfo, TproxyTarget,
 };
 pub use ruleset::{Generation, Ruleset};
 pub use set::{

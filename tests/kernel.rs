@@ -62,6 +62,8 @@ mod refusals;
 mod resets;
 #[path = "kernel/ruleset.rs"]
 mod ruleset;
+#[path = "kernel/snapshots.rs"]
+mod snapshots;
 #[path = "kernel/untyped.rs"]
 mod untyped;
 #[path = "kernel/verbs.rs"]
@@ -289,6 +291,7 @@ fn main() -> ExitCode {
         test!(beside::elements_listed_beside_batches_that_are_not_applied_are_never_torn),
         test!(beside::intervals_listed_beside_batches_that_are_not_applied_are_never_torn),
         test!(beside::eight_connections_read_what_they_asked_for_while_others_write),
+        test!(snapshots::snapshots_beside_a_writer_are_each_one_of_its_states),
         test!(connections::namespace_is_entered_by_path_by_descriptor_and_by_name),
         test!(connections::absent_or_bad_namespace_is_told),
         test!(connections::connection_keeps_its_namespace_on_other_threads),

@@ -10,7 +10,8 @@ use crate::flowtable::{
 };
 use crate::object::{self, Content, NFT_MSG_DELOBJ, NFT_MSG_DESTROYOBJ, NFT_MSG_NEWOBJ, ObjectInfo, ObjectRef};
 use crate::rule::{
-    NFT_MSG_DELRULE, NFT_MSG_DESTROYRULE, NFTA_RULE_CHAIN, NFTA_RULE_CHAIN_ID, NFTA_RULE_HANDLE, RuleHandle, RuleInfo,
+    NFT_MSG_DELRULE, NFT_MSG_DESTROYRULE, NFTA_RULE_CHAIN, NFTA_RULE_CHAIN_ID, NFTA_RULE_HANDLE, RuleHandle, RuleHead,
+    RuleInfo,
 };
 use crate::set::{
     Key, Mapped, NFT_MSG_DELSET, NFT_MSG_DELSETELEM, NFT_MSG_DESTROYSET, NFT_MSG_NEWSET, NFTA_SET_HANDLE, Set, SetInfo,
@@ -150,6 +151,21 @@ named! {
     [] FlowtableRef as FlowtableRef, NFT_MSG_DELFLOWTABLE, NFT_MSG_DESTROYFLOWTABLE;
     [] Flowtable as FlowtableRef, NFT_MSG_DELFLOWTABLE, NFT_MSG_DESTROYFLOWTABLE;
     [] FlowtableInfo as FlowtableRef, NFT_MSG_DELFLOWTABLE, NFT_MSG_DESTROYFLOWTABLE;
+}
+
+impl Delete for RuleHead {
+    fn messages(&self) -> (u16, u16) {
+        (NFT_MSG_DELRULE, NFT_MSG_DESTROYRULE)
+    }
+
+    fn family(&self) -> Family {
+        self.chain().table.family
+    }
+
+    fn write_name(&self, w: &mut AttrWriter) {
+        write_rule_chain(self.chain(), w);
+        w.u64(NFTA_RULE_HANDLE, self.handle().get());
+    }
 }
 
 impl Delete for RuleInfo {

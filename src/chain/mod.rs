@@ -29,7 +29,7 @@ pub(crate) const NFT_MSG_GETCHAIN: u16 = 4;
 pub(crate) const NFT_MSG_DELCHAIN: u16 = 5;
 pub(crate) const NFT_MSG_DESTROYCHAIN: u16 = 27;
 
-const NFTA_CHAIN_TABLE: u16 = 1;
+pub(crate) const NFTA_CHAIN_TABLE: u16 = 1;
 pub(crate) const NFTA_CHAIN_HANDLE: u16 = 2;
 pub(crate) const NFTA_CHAIN_NAME: u16 = 3;
 pub(crate) const NFTA_CHAIN_HOOK: u16 = 4;

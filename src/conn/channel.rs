@@ -48,4 +48,11 @@ impl Transport for Channel {
             Self::Recording(tape) => tape.port(),
         }
     }
+    fn another(&self) -> Option<Self> {
+        match self {
+            Self::Kernel(socket) => socket.another().map(Self::Kernel),
+            // It makes no answers by and by.
+            Self::Recording(_) => None,
+        }
+    }
 }

@@ -3,11 +3,12 @@
 use std::ops::RangeFull;
 use std::time::Instant;
 
-use super::{Channel, Conn};
+use super::Conn;
+use super::kinds::{self, Kind};
 use crate::chain::Chain;
 use crate::chain::{ChainInfo, ChainRef, NFT_MSG_GETCHAIN, NFT_MSG_NEWCHAIN};
-use crate::engine::{GENERATION, Link, Query};
-use crate::error::{BuildError, DecodeError, Errno, Error, Op, QueryError, TypeError};
+use crate::engine::{GENERATION, Link, Query, Transport};
+use crate::error::{DecodeError, Errno, Error, QueryError, TypeError};
 use crate::expr::Data;
 use crate::flowtable::{FlowtableInfo, FlowtableRef, NFT_MSG_GETFLOWTABLE, NFT_MSG_NEWFLOWTABLE};
 use crate::object::{
@@ -16,8 +17,8 @@ use crate::object::{
 };
 use crate::rule::{NFT_MSG_GETRULE, NFT_MSG_NEWRULE, NFTA_RULE_HANDLE, RuleHandle, RuleInfo};
 use crate::set::{
-    self, ElementInfo, IntoElement, Key, Lookup, Mapped, NFT_MSG_GETSET, NFT_MSG_GETSETELEM, NFT_MSG_NEWSET,
-    NFT_MSG_NEWSETELEM, Set, SetInfo, SetRef, agree, first_entries, read_element_list, write_lookup,
+    self, ElementInfo, Key, Mapped, NFT_MSG_GETSET, NFT_MSG_GETSETELEM, NFT_MSG_NEWSET, NFT_MSG_NEWSETELEM, Pairing,
+    Set, SetInfo, SetRef, agree, first_entries, has_repeated, read_element_list, write_lookup,
 };
 use crate::table::{NFT_MSG_GETTABLE, NFT_MSG_NEWTABLE, Table, TableInfo, TableRef};
 use crate::wire::{AttrWriter, Family};
@@ -28,7 +29,7 @@ pub struct TableScope<'a>(pub(super) Scope<'a>);
 
 /// Which rules a query asks for: `..` for all, those of a [`Family`], a table or a chain.
 #[derive(Debug, Clone, Copy)]
-pub struct RuleScope<'a>(Scope<'a>);
+pub struct RuleScope<'a>(pub(super) Scope<'a>);
 
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Scope<'a> {
@@ -56,10 +57,15 @@ impl Scope<'_> {
 
     /// Whether it includes a table.
     pub(super) fn has(&self, other: &TableRef) -> bool {
+        self.filter().has(other)
+    }
+
+    /// Which tables it includes, to be kept.
+    pub(super) fn filter(&self) -> Tables {
         match self {
-            Self::Family(family) => *family == Family::UNSPEC || *family == other.family,
-            Self::Table(table) => *table == other,
-            Self::Chain(chain) => chain.table == *other,
+            Self::Family(family) => Tables::Of(*family),
+            Self::Table(table) => Tables::One((*table).clone()),
+            Self::Chain(chain) => Tables::One(chain.table.clone()),
         }
     }
 
@@ -85,6 +91,21 @@ impl Scope<'_> {
             Self::Family(family) => format!("{what} of family {family}"),
             Self::Table(table) => format!("{what} of table {table}"),
             Self::Chain(chain) => format!("{what} of chain {chain}"),
+        }
+    }
+}
+
+/// Which tables are asked for.
+pub(super) enum Tables {
+    Of(Family),
+    One(TableRef),
+}
+
+impl Tables {
+    pub(super) fn has(&self, table: &TableRef) -> bool {
+        match self {
+            Self::Of(family) => *family == Family::UNSPEC || *family == table.family,
+            Self::One(one) => one == table,
         }
     }
 }
@@ -119,7 +140,10 @@ scopes! {
 }
 
 /// The elements of a set or map of a certain type.
-pub type ElementsOf<S> = Vec<ElementInfo<<S as ElementSource>::Key, <S as ElementSource>::Value>>;
+pub type ElementsOf<S> = Vec<ElementOf<S>>;
+
+/// An element of a set or map of a certain type.
+pub type ElementOf<S> = ElementInfo<<S as ElementSource>::Key, <S as ElementSource>::Value>;
 
 /// What [`Conn::elements`] reads: a [`Set`] or [`Map`](crate::Map) with its Rust types, or any set
 /// by a [`SetInfo`] or [`SetRef`], whose elements are as the kernel keeps them.
@@ -137,6 +161,9 @@ pub trait ElementSource {
 
     #[doc(hidden)]
     fn assemble(&self, entries: Vec<ElementInfo>) -> Result<ElementsOf<Self>, DecodeError>;
+
+    #[doc(hidden)]
+    fn pair(pairing: &mut Pairing, entry: Option<ElementInfo>) -> Result<Option<ElementOf<Self>>, Error>;
 }
 
 impl<K: Key, V: Mapped> ElementSource for Set<K, V> {
@@ -158,6 +185,10 @@ impl<K: Key, V: Mapped> ElementSource for Set<K, V> {
     fn assemble(&self, entries: Vec<ElementInfo>) -> Result<Vec<ElementInfo<K, V>>, DecodeError> {
         set::assemble(entries)
     }
+
+    fn pair(pairing: &mut Pairing, entry: Option<ElementInfo>) -> Result<Option<ElementInfo<K, V>>, Error> {
+        pairing.next(entry)
+    }
 }
 
 macro_rules! untyped {
@@ -177,6 +208,10 @@ macro_rules! untyped {
             fn assemble(&self, entries: Vec<ElementInfo>) -> Result<Vec<ElementInfo>, DecodeError> {
                 Ok(entries)
             }
+
+            fn pair(_pairing: &mut Pairing, entry: Option<ElementInfo>) -> Result<Option<ElementInfo>, Error> {
+                Ok(entry)
+            }
         }
     )*};
 }
@@ -190,7 +225,10 @@ type Decode<R> = fn(Family, &[u8]) -> Result<R, DecodeError>;
 ///
 /// A listing is of one generation: it waits for the commits of others to end, and is begun again
 /// when the ruleset changes meanwhile, or a table goes [with its owner](crate::Table::owned), which makes no
-/// generation. What a program asks for by name and is not there is an error (`is_not_found`), never an empty list.
+/// generation. (What makes none can change under it: what packets count and add to sets, what expires; and how
+/// often things are used, and whether a table sleeps, the kernel tells of a batch already that it may still refuse.)
+/// Several are of one generation in a [snapshot](Self::snapshot). What a program asks for by name and is not there
+/// is an error (`is_not_found`), never an empty list.
 ///
 /// All of these fail with [`Error::Query`] if the kernel refuses to answer (`is_not_found`,
 /// `is_permission_denied`), with [`Error::Inconsistent`] if the ruleset changes during each of
@@ -204,12 +242,12 @@ impl Conn {
     pub fn tables<'a>(&mut self, scope: impl Into<TableScope<'a>>) -> Result<Vec<TableInfo>, Error> {
         let scope = scope.into().0;
         match scope {
-            Scope::Family(family) => self
-                .list(scope, "tables", NFT_MSG_GETTABLE, NFT_MSG_NEWTABLE, |_| {}, TableInfo::decode)
-                .map(|mut tables| {
-                    tables.retain(|table| family == Family::UNSPEC || table.family() == family);
-                    tables
-                }),
+            Scope::Family(_) => {
+                let mut tables = self.list(kinds::TABLES, scope, |_| {}, TableInfo::decode)?;
+                let wanted = scope.filter();
+                tables.retain(|table| wanted.has(table.at()));
+                Ok(tables)
+            }
             Scope::Table(table) => self.table(table).map(|table| vec![table]),
             Scope::Chain(chain) => self.table(&chain.table).map(|table| vec![table]),
         }
@@ -234,10 +272,9 @@ impl Conn {
     pub fn chains<'a>(&mut self, scope: impl Into<TableScope<'a>>) -> Result<Vec<ChainInfo>, Error> {
         let scope = scope.into().0;
         // The kernel lists all chains of the family, whatever the request names.
-        let mut chains = self.list(scope, "chains", NFT_MSG_GETCHAIN, NFT_MSG_NEWCHAIN, |_| {}, ChainInfo::decode)?;
-        if let Scope::Table(table) = scope {
-            chains.retain(|chain| chain.table() == table);
-        }
+        let mut chains = self.list(kinds::CHAINS, scope, |_| {}, ChainInfo::decode)?;
+        let wanted = scope.filter();
+        chains.retain(|chain| wanted.has(chain.table()));
         Ok(chains)
     }
 
@@ -260,14 +297,8 @@ impl Conn {
     pub fn rules<'a>(&mut self, scope: impl Into<RuleScope<'a>>) -> Result<Vec<RuleInfo>, Error> {
         let scope = scope.into().0;
         let mut last = None;
-        self.list(
-            scope,
-            "rules",
-            NFT_MSG_GETRULE,
-            NFT_MSG_NEWRULE,
-            |w| scope.write(w),
-            move |family, attrs| RuleInfo::decode(family, attrs, &mut last),
-        )
+        let decode = move |family, attrs: &[u8]| RuleInfo::decode(family, attrs, &mut last);
+        self.list(kinds::RULES, scope, |w| scope.write(w), decode)
     }
 
     /// Reads one rule by its handle. The kernel tells the rule's [position](RuleInfo::position) only in listings.
@@ -289,8 +320,7 @@ impl Conn {
     /// See [Reading](#reading).
     pub fn flowtables<'a>(&mut self, scope: impl Into<TableScope<'a>>) -> Result<Vec<FlowtableInfo>, Error> {
         let scope = scope.into().0;
-        let decode = FlowtableInfo::decode;
-        self.list(scope, "flowtables", NFT_MSG_GETFLOWTABLE, NFT_MSG_NEWFLOWTABLE, |w| scope.write(w), decode)
+        self.list(kinds::FLOWTABLES, scope, |w| scope.write(w), FlowtableInfo::decode)
     }
 
     /// Reads one flowtable.
@@ -311,7 +341,7 @@ impl Conn {
     /// See [Reading](#reading).
     pub fn sets<'a>(&mut self, scope: impl Into<TableScope<'a>>) -> Result<Vec<SetInfo>, Error> {
         let scope = scope.into().0;
-        self.list(scope, "sets", NFT_MSG_GETSET, NFT_MSG_NEWSET, |w| scope.write(w), SetInfo::decode)
+        self.list(kinds::SETS, scope, |w| scope.write(w), SetInfo::decode)
     }
 
     /// Reads one set, without its elements.
@@ -326,6 +356,7 @@ impl Conn {
 
     /// Lists the elements of a set. One that is larger than a datagram (some 32 KiB) is read
     /// twice, until two readings agree: the kernel moves elements without telling.
+    /// [`stream_elements`](Self::stream_elements) lists them without holding them all.
     ///
     /// # Errors
     ///
@@ -340,14 +371,14 @@ impl Conn {
         let at = set.set_ref();
         let what = || format!("elements of set {at}");
         let of = set_query(at);
-        let reading = self.link.consistent(|link, strict| {
+        let reading = self.link.consistent(|link| {
             let mut info = None;
             let mut whole = link.query(&of, &|| format!("set {at}"), &mut |family, attrs| {
                 info = Some(SetInfo::decode(family, attrs)?);
                 Ok(())
             })?;
             info.as_ref().map_or(Ok(()), |info| set.check(info))?;
-            let (entries, unmoved) = read_entries(link, at, strict)?;
+            let (entries, unmoved) = read_entries(link, at)?;
             whole &= unmoved;
             Ok(((info, entries), whole))
         });
@@ -357,93 +388,6 @@ impl Conn {
         Ok((info, set.assemble(entries)?, generation))
     }
 
-    /// Reads the element of a set that holds a key: of intervals the one that the key is in, all
-    /// of it where the key is an interval itself. The catch-all element holds no key; it is asked
-    /// for as [`Element::catch_all`](crate::Element::catch_all).
-    ///
-    /// ```no_run
-    /// # fn main() -> Result<(), nftlink::Error> {
-    /// use std::net::Ipv4Addr;
-    /// use nftlink::{Conn, Interval, Set, Table};
-    ///
-    /// let blocked = Set::<Interval<Ipv4Addr>>::new(Table::inet("fw"), "blocked");
-    /// let mut conn = Conn::open()?;
-    /// match conn.element(&blocked, Ipv4Addr::new(10, 0, 0, 5)) {
-    ///     Ok(element) => println!("blocked with {}", element.key().unwrap()),
-    ///     Err(error) if error.is_not_found() => println!("not blocked"),
-    ///     Err(error) => return Err(error),
-    /// }
-    /// # Ok(())
-    /// # }
-    /// ```
-    ///
-    /// # Errors
-    ///
-    /// - [`Error::Build`] if the key makes no sense, as a range that ends before it starts.
-    /// - [`Error::WrongType`] if the set in the kernel has elements of another type than the
-    ///   [`Set`].
-    /// - See [Reading](#reading); `is_not_found` also if no element holds the key.
-    pub fn element<K: Key, V: Mapped>(
-        &mut self,
-        set: &Set<K, V>,
-        key: impl IntoElement<K>,
-    ) -> Result<ElementInfo<K, V>, Error> {
-        let at = set.at();
-        let what = || format!("element of set {at}");
-        let lookup = Lookup::new(&key.into_element()).map_err(|kind| {
-            let operation = what().into();
-            Error::Build(Box::new(BuildError { op: Op(0), operation, kind }))
-        })?;
-        let of = set_query(at);
-        let reading = self.link.consistent(|link, _| {
-            let mut right = Ok(());
-            let mut whole = link.query(&of, &|| format!("set {at}"), &mut |family, attrs| {
-                right = set.check(&SetInfo::decode(family, attrs)?);
-                Ok(())
-            })?;
-            right?;
-            let mut ask = |key: Option<&Data>, is_end| {
-                let mut found = Vec::new();
-                let query = entry_query(NFT_MSG_GETSETELEM, at, key, is_end);
-                match link.query(&query, &what, &mut |_, attrs| Ok(read_element_list(attrs, &mut found)?)) {
-                    Err(error) if error.is_not_found() => {}
-                    answered => whole &= answered?,
-                }
-                Ok::<_, Error>(found.pop())
-            };
-            let Some(start) = ask(lookup.start(), false)? else { return Ok((Vec::new(), whole)) };
-            let same = |entry: &Option<ElementInfo>| entry.as_ref().is_some_and(|entry| entry.key() == start.key());
-            let (mut end, mut known) = (None, true);
-            if let Some(after) = lookup.after() {
-                // Where two intervals touch, the kernel overlooks the end of the first for the
-                // start of the second; and it does not answer at all where there is no end, since
-                // the interval has the highest key. So both are asked for by themselves.
-                let next = ask(Some(&after), false)?;
-                if !same(&next) {
-                    end = next.or_else(|| Some(ElementInfo::end_at(after)));
-                } else if !same(&ask(Some(&Data::new(&vec![u8::MAX; K::LEN])), false)?) {
-                    end = ask(Some(&after), true)?;
-                    known = end.is_some();
-                }
-            }
-            if start.expires().is_some() && !same(&ask(lookup.start(), false)?) {
-                // Its time was up: what was found behind it is not its end.
-                return Ok((Vec::new(), whole));
-            }
-            let entries = [Some(start), end].into_iter().flatten().collect();
-            whole &= known;
-            Ok((entries, whole))
-        });
-        let (entries, _) = reading.map_err(|error| about(error, &what))?;
-        let absent = || Error::Query(Box::new(QueryError { what: what().into(), errno: Errno::ENOENT }));
-        // Behind an interval may be the start of the next.
-        let found = set.assemble(entries)?.into_iter().next().ok_or_else(absent)?;
-        match found.key() {
-            Some(key) if !lookup.is_within(key) => Err(absent()),
-            _ => Ok(found),
-        }
-    }
-
     /// Lists the stateful objects: all (`..`), those of a family, or of a table.
     ///
     /// # Errors
@@ -451,7 +395,7 @@ impl Conn {
     /// See [Reading](#reading).
     pub fn objects<'a>(&mut self, scope: impl Into<TableScope<'a>>) -> Result<Vec<ObjectInfo>, Error> {
         let scope = scope.into().0;
-        self.list(scope, "objects", NFT_MSG_GETOBJ, NFT_MSG_NEWOBJ, |w| scope.write(w), ObjectInfo::decode)
+        self.list(kinds::OBJECTS, scope, |w| scope.write(w), ObjectInfo::decode)
     }
 
     /// Lists the stateful objects of a kind: all (`..`), those of a family, or of a table.
@@ -469,7 +413,7 @@ impl Conn {
             scope.write(w);
             w.u32(NFTA_OBJ_TYPE, kind.get());
         };
-        self.list(scope, "objects", NFT_MSG_GETOBJ, NFT_MSG_NEWOBJ, attrs, ObjectInfo::decode)
+        self.list(kinds::OBJECTS, scope, attrs, ObjectInfo::decode)
     }
 
     /// Reads one object.
@@ -537,6 +481,7 @@ impl Conn {
     /// See [Reading](#reading). If the answer is lost, so is what was counted.
     pub fn reset_object(&mut self, object: impl AsRef<ObjectRef>) -> Result<ObjectInfo, Error> {
         let at = object.as_ref();
+        self.link.changes()?;
         let query = object_query(NFT_MSG_GETOBJ_RESET, at);
         let what = || format!("{} {at}", at.kind);
         let mut found = None;
@@ -560,20 +505,19 @@ impl Conn {
     }
 
     /// Asks for all there are, at one generation.
-    fn list<R>(
+    pub(super) fn list<R>(
         &mut self,
+        kind: Kind,
         scope: Scope<'_>,
-        what: &str,
-        get: u16,
-        new: u16,
         attrs: impl FnOnce(&mut AttrWriter),
         mut decode: impl FnMut(Family, &[u8]) -> Result<R, DecodeError>,
     ) -> Result<Vec<R>, Error> {
-        let query = Query::new(get, new, scope.family(), true, attrs);
+        let query = kind.query(scope.family(), attrs);
+        let what = || scope.describe(kind.what);
         let container = scope.container();
-        let reading = self.link.consistent(|link, _| {
+        let reading = self.link.consistent(|link| {
             let mut found = Vec::new();
-            let listed = link.query(&query, &|| scope.describe(what), &mut |family, attrs| {
+            let listed = kind.read(link, &query, &what, &mut |family, attrs| {
                 found.push(decode(family, attrs)?);
                 Ok(())
             });
@@ -585,28 +529,22 @@ impl Conn {
             whole &= listed?;
             Ok((found, whole))
         });
-        reading.map(|(found, _)| found).map_err(|error| about(error, &|| scope.describe(what)))
+        reading.map(|(found, _)| found).map_err(|error| about(error, &what))
     }
 }
 
 /// Reads the entries of a set, and tells whether none was moved meanwhile.
-pub(super) fn read_entries(
-    link: &mut Link<Channel>,
-    at: &SetRef,
-    strict: bool,
-) -> Result<(Vec<ElementInfo>, bool), Error> {
+pub(super) fn read_entries<T: Transport>(link: &mut Link<T>, at: &SetRef) -> Result<(Vec<ElementInfo>, bool), Error> {
     let what = || format!("elements of set {at}");
-    let mut query = Query::new(NFT_MSG_GETSETELEM, NFT_MSG_NEWSETELEM, at.table.family, true, |w| at.write(w));
-    // The kernel ends the elements with an answer that has none, in a datagram of its own.
-    query.is_empty = |attrs| first_entries(attrs, 1).is_empty();
+    let query = entries_query(at);
     let begin = Instant::now();
     let mut read = || {
         let mut entries = Vec::new();
         let whole = link.query(&query, &what, &mut |_, attrs| Ok(read_element_list(attrs, &mut entries)?))?;
-        Ok::<_, Error>((entries, whole, link.parts()))
+        Ok::<_, Error>((entries, whole, link.may_have_moved()))
     };
-    let (mut entries, mut whole, parts) = read()?;
-    if strict && parts > 1 {
+    let (mut entries, mut whole, moved) = read()?;
+    if whole && moved {
         // Between two datagrams the kernel may rebuild its hash table, remove what has
         // expired, or take back a batch that it refused: each moves entries, and none
         // makes a generation. What two readings agree on was not moved.
@@ -614,7 +552,16 @@ pub(super) fn read_entries(
         whole &= unbroken && agree(&entries, &again, begin.elapsed());
         entries = again;
     }
+    whole = whole && !has_repeated(&entries);
     Ok((entries, whole))
+}
+
+/// Asks for all entries of a set.
+pub(super) fn entries_query(at: &SetRef) -> Query {
+    let mut query = Query::new(NFT_MSG_GETSETELEM, NFT_MSG_NEWSETELEM, at.table.family, true, |w| at.write(w));
+    // The kernel ends the elements with an answer that has none, in a datagram of its own.
+    query.is_empty = |attrs| first_entries(attrs, 1).is_empty();
+    query
 }
 
 /// Says what was asked for, where it was the generation that could not be read.
@@ -627,7 +574,7 @@ pub(super) fn about(error: Error, what: &dyn Fn() -> String) -> Error {
     }
 }
 
-fn set_query(set: &SetRef) -> Query {
+pub(super) fn set_query(set: &SetRef) -> Query {
     Query::new(NFT_MSG_GETSET, NFT_MSG_NEWSET, set.table.family, false, |w| set.write(w))
 }
 

@@ -212,6 +212,7 @@ impl Conn {
         (feature, since): (&'static str, &'static str),
         mut take: impl FnMut(Family, &[u8]) -> Result<(), DecodeError>,
     ) -> Result<(), Error> {
+        self.link.changes()?;
         match self.link.query(query, what, &mut |family, attrs| Ok(take(family, attrs)?)) {
             // nfnetlink's word for messages that it does not know.
             Err(Error::Query(error)) if error.errno == Errno::EINVAL => Err(Error::Unsupported { feature, since }),

@@ -2,6 +2,7 @@
 
 use std::io::{IoSlice, IoSliceMut};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
+use std::os::unix::fs::MetadataExt;
 use std::time::{Duration, Instant};
 
 use netlink_sys::protocols::NETLINK_NETFILTER;
@@ -22,6 +23,23 @@ pub(crate) struct NetlinkSocket {
     /// The sizes of the buffers as the kernel counts them.
     send_buffer: usize,
     receive_buffer: usize,
+    /// The network namespace that it is in, if the system tells.
+    namespace: Option<Namespace>,
+}
+
+/// A network namespace, by its place in the file system of namespaces.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Namespace {
+    device: u64,
+    inode: u64,
+}
+
+impl Namespace {
+    /// The calling thread's.
+    fn current() -> Option<Self> {
+        let file = std::fs::metadata("/proc/thread-self/ns/net").ok()?;
+        Some(Self { device: file.dev(), inode: file.ino() })
+    }
 }
 
 impl NetlinkSocket {
@@ -40,7 +58,7 @@ impl NetlinkSocket {
         }
         let send_buffer = getsockopt(&socket, sockopt::SndBuf)?;
         let receive_buffer = getsockopt(&socket, sockopt::RcvBuf)?;
-        Ok(Self { socket, port, send_buffer, receive_buffer })
+        Ok(Self { socket, port, send_buffer, receive_buffer, namespace: Namespace::current() })
     }
 
     /// Bytes that the queue may have, as the kernel counts them.
@@ -114,6 +132,13 @@ impl Transport for NetlinkSocket {
 
     fn port(&self) -> u32 {
         self.port
+    }
+
+    /// The socket holds its namespace, so that no other can have its place; but the thread may be
+    /// in another by now.
+    fn another(&self) -> Option<Self> {
+        self.namespace.filter(|namespace| Namespace::current() == Some(*namespace))?;
+        Self::open(&[]).ok()
     }
 }
 

@@ -3,6 +3,7 @@
 use super::Transport;
 use super::commit::{Applied, Fate, Options, Replies, Request, commit_failed};
 use super::query::{Answers, Progress, Query};
+use super::snapshot::Snapshot;
 use crate::batch::Batch;
 use crate::batch::explain::PERSISTENT_TABLES;
 use crate::error::{AttrPath, CommitError, Errno, Error, IoError, QueryError, Rejection, Rejections, Stage};
@@ -14,13 +15,13 @@ use crate::wire::{AttrReader, Family};
 /// The kernel makes the datagrams of a dump as large as the buffer, up to 32 KiB.
 const BUFFER: usize = 64 * 1024;
 /// What the buffer may grow to for a message that is larger.
-const BUFFER_MAX: usize = 4 * 1024 * 1024;
+pub(super) const BUFFER_MAX: usize = 4 * 1024 * 1024;
 /// How often a call is begun again that a signal interrupted.
 const INTERRUPTIONS: u32 = 100;
 /// How often a listing is begun again that the ruleset changed under.
 pub(crate) const ATTEMPTS: u32 = 64;
 /// More datagrams than a queue can hold.
-const QUEUE_MAX: u32 = 1 << 20;
+pub(super) const QUEUE_MAX: u32 = 1 << 20;
 /// What an error says that was asked for, when it was the generation.
 pub(crate) const GENERATION: &str = "generation";
 /// Sequences of queries begin here, above those of batches.
@@ -29,19 +30,21 @@ const QUERIES: u32 = 1 << 31;
 /// A connection to the kernel over a transport.
 #[derive(Debug)]
 pub(crate) struct Link<T> {
-    transport: T,
-    buffer: Vec<u8>,
+    pub(super) transport: T,
+    pub(super) buffer: Vec<u8>,
     /// Something may be left in the queue.
-    dirty: bool,
+    pub(super) dirty: bool,
     /// Whether the kernel acks the end of a batch; unknown before the first commit.
     acks_end: Option<bool>,
     /// The generation of the last reading, while this connection has committed nothing since.
     generation: Option<u32>,
     sequence: u32,
-    /// How many datagrams the answers to a query took, since a listing began.
-    parts: u32,
-    /// Whether the last listing was larger than a datagram.
-    large: bool,
+    /// A generation of which it is known that its commit is over.
+    pub(super) settled: Option<u32>,
+    /// Whether something may have moved between the answers to the last query.
+    moved: bool,
+    /// The snapshot that is being read.
+    pub(super) snapshot: Option<Snapshot>,
 }
 
 impl<T: Transport> Link<T> {
@@ -53,8 +56,9 @@ impl<T: Transport> Link<T> {
             acks_end: None,
             generation: None,
             sequence: QUERIES,
-            parts: 0,
-            large: false,
+            settled: None,
+            moved: false,
+            snapshot: None,
         }
     }
 
@@ -71,10 +75,13 @@ impl<T: Transport> Link<T> {
         if let Some(mistake) = batch.mistake() {
             return Err(Error::Build(Box::new(mistake.clone())));
         }
+        if !options.dry_run {
+            self.changes()?;
+        }
         if batch.as_bytes().is_empty() {
             // There is nothing to send, but the caller may count on the generation.
             return match options.generation {
-                Some(expected) if self.generation()? != expected => Err(Error::Stale { expected }),
+                Some(expected) if self.current()? != expected => Err(Error::Stale { expected }),
                 _ => Ok(Applied::nothing()),
             };
         }
@@ -83,7 +90,7 @@ impl<T: Transport> Link<T> {
         let known = options.generation.or(self.generation);
         match self.exchange(batch, options)? {
             Fate::Applied(applied) => {
-                self.generation = None;
+                (self.generation, self.settled) = (None, None);
                 Ok(applied)
             }
             Fate::Valid => Ok(Applied::nothing()),
@@ -101,10 +108,10 @@ impl<T: Transport> Link<T> {
             }
             Fate::Unknown(reason) if options.dry_run => Err(io("checking the batch", reason)),
             Fate::Unknown(reason) => {
-                self.generation = None;
+                (self.generation, self.settled) = (None, None);
                 match known {
                     // Nobody has committed anything since: neither has this batch.
-                    Some(known) if self.generation().ok() == Some(known) => {
+                    Some(known) if self.current().ok() == Some(known) => {
                         Err(Error::Commit(CommitError { errno: reason, message: None, stage: Stage::Lost }))
                     }
                     _ => Err(Error::FateUnknown { reason }),
@@ -190,13 +197,16 @@ impl<T: Transport> Link<T> {
     }
 
     /// A sequence for a query that no other answer carries, of a batch or of an earlier query.
-    fn next_sequence(&mut self) -> u32 {
+    pub(super) fn next_sequence(&mut self) -> u32 {
         self.sequence = QUERIES | self.sequence.wrapping_add(1);
         self.sequence
     }
 
     /// Throws away what is left of earlier exchanges, so that it never counts for a new one.
-    fn drain(&mut self) -> Result<(), Error> {
+    ///
+    /// A dump that was left half-way is read to its end: the kernel knows no other way to end it
+    /// but to close the socket, and that may have tables of its own.
+    pub(super) fn drain(&mut self) -> Result<(), Error> {
         let mut count = 0;
         while self.dirty {
             count += 1;
@@ -225,20 +235,19 @@ impl<T: Transport> Link<T> {
         let request = query.encode(sequence);
         send(&mut self.transport, &[std::io::IoSlice::new(&request)]).map_err(failed)?;
         let mut answers = Answers::new(query, sequence, self.transport.port());
+        let mut idle = 0;
         loop {
             match receive(&mut self.transport, &mut self.buffer) {
                 Ok(received) if received.len > self.buffer.len() => {
-                    if received.len > BUFFER_MAX {
-                        return Err(failed(Errno::EMSGSIZE));
-                    }
-                    self.buffer.resize(received.len.next_power_of_two(), 0);
+                    make_room(&mut self.buffer, received.len).map_err(failed)?;
                     answers.lose();
                 }
                 Ok(received) => match answers.datagram(&self.buffer[..received.len], take)? {
-                    Progress::Pending => {}
+                    Progress::Pending if answers.is_idle() && idle == QUEUE_MAX => return Err(failed(Errno::EBUSY)),
+                    Progress::Pending => idle = if answers.is_idle() { idle + 1 } else { 0 },
                     Progress::Done => {
                         self.dirty = false;
-                        self.parts = self.parts.max(answers.parts());
+                        self.moved = answers.may_have_moved();
                         return Ok(!answers.torn());
                     }
                     Progress::Failed(_) if answers.torn() => return Ok(false),
@@ -249,16 +258,20 @@ impl<T: Transport> Link<T> {
                 },
                 // The end was lost, or there was no answer at all: ask again.
                 Err(Errno::EAGAIN) => return Ok(false),
-                Err(Errno::ENOBUFS) => answers.lose(),
+                Err(Errno::ENOBUFS) if idle < QUEUE_MAX => {
+                    idle += 1;
+                    answers.lose();
+                }
                 Err(errno) => return Err(failed(errno)),
             }
         }
     }
 
-    /// How many datagrams the answers to a query took, since the listing began. The kernel finds
-    /// its place again by counting: what moves between two of them is told twice or not at all.
-    pub(crate) fn parts(&self) -> u32 {
-        self.parts
+    /// Whether something may have moved between the answers to the last query. The kernel finds
+    /// its place again by counting: what moves between two datagrams, or is put in by a batch that
+    /// is then refused, makes others be told twice or not at all.
+    pub(crate) fn may_have_moved(&self) -> bool {
+        self.moved
     }
 
     /// Asks for one thing, again if the answer was lost.
@@ -276,8 +289,9 @@ impl<T: Transport> Link<T> {
         Err(Error::Query(Box::new(QueryError { what: what().into(), errno: Errno::EIO })))
     }
 
-    /// Returns the ruleset's generation, which each commit of anybody increases.
-    pub(crate) fn generation(&mut self) -> Result<u32, Error> {
+    /// Returns the number that the kernel gives the ruleset, which each commit of anybody
+    /// increases before it changes anything.
+    pub(super) fn current(&mut self) -> Result<u32, Error> {
         let query = generation_query();
         let mut generation = 0;
         self.one(&query, &|| GENERATION.to_owned(), &mut |_, attrs| {
@@ -293,39 +307,55 @@ impl<T: Transport> Link<T> {
         Ok(generation)
     }
 
+    /// Returns the ruleset's generation, when the commit that made it is over.
+    pub(crate) fn generation(&mut self) -> Result<u32, Error> {
+        if let Some(snapshot) = &self.snapshot {
+            return Ok(snapshot.generation);
+        }
+        for _ in 0..ATTEMPTS {
+            let generation = self.current()?;
+            if self.settled == Some(generation) || self.settle(generation)? {
+                return Ok(generation);
+            }
+        }
+        Err(Error::Inconsistent { attempts: ATTEMPTS })
+    }
+
     /// Waits until no transaction is under way, and returns whether the ruleset then is of that
     /// generation.
     ///
-    /// The kernel makes the new generation known when a commit *begins* to change things, and its
-    /// dumps find their place again by counting entries, those of a transaction under way
-    /// included: a listing may be torn although its beginning and end have one generation. But a
-    /// batch has to have the ruleset for itself, so one that demands a generation and then does
-    /// nothing tells the truth.
-    fn settled(&mut self, generation: u32) -> Result<bool, Error> {
+    /// The kernel makes the new generation known when a commit *begins* to change things, and
+    /// then changes them one by one: what is read meanwhile has the new number and may be old in
+    /// all or in part. But a batch has to have the ruleset for itself, so one that demands a
+    /// generation and then does nothing tells the truth. (Its end counts: without one the kernel
+    /// takes back the nothing that was done, and waits for a grace period of RCU.)
+    fn has_ended(&mut self, generation: u32) -> Result<bool, Error> {
         let failed = |errno| Error::Query(Box::new(QueryError { what: GENERATION.into(), errno }));
         self.drain()?;
         self.dirty = true;
-        let envelope = Envelope::new(Some(generation), 0, false);
-        send(&mut self.transport, &[std::io::IoSlice::new(envelope.begin())]).map_err(failed)?;
-        let mut settled = true;
+        let envelope = Envelope::new(Some(generation), 1, false);
+        let parts = [envelope.begin(), envelope.end()].map(std::io::IoSlice::new);
+        send(&mut self.transport, &parts).map_err(failed)?;
+        let mut ended = true;
         for _ in 0..QUEUE_MAX {
             match receive(&mut self.transport, &mut self.buffer) {
                 Ok(received) => {
                     let len = received.len.min(self.buffer.len());
                     for message in Messages::new(&self.buffer[..len]).map_while(Result::ok) {
-                        let ours = message.port == self.transport.port() && message.sequence == 0;
+                        let ours = message.port == self.transport.port() && message.sequence <= 1;
                         match message.content() {
-                            Ok(Content::Ack { errno: Some(Errno::ERESTART), .. }) if ours => settled = false,
+                            Ok(Content::Ack { errno: Some(Errno::ERESTART), .. }) if ours => ended = false,
                             Ok(Content::Ack { errno: Some(errno), .. }) if ours => return Err(failed(errno)),
                             _ => {}
                         }
                     }
+                    ended &= received.len <= self.buffer.len();
                 }
                 Err(Errno::EAGAIN) => {
                     self.dirty = false;
-                    return Ok(settled);
+                    return Ok(ended);
                 }
-                Err(Errno::ENOBUFS) => settled = false,
+                Err(Errno::ENOBUFS) => ended = false,
                 Err(errno) => return Err(failed(errno)),
             }
         }
@@ -336,7 +366,7 @@ impl<T: Transport> Link<T> {
     ///
     /// That makes no generation, and is not marked in a listing: of several datagrams some have what
     /// was in the table, and behind it as many entries of other tables are passed over.
-    fn mortal(&mut self) -> Result<Option<Vec<TableHandle>>, Error> {
+    pub(super) fn mortal(&mut self) -> Result<Option<Vec<TableHandle>>, Error> {
         let query = Query::new(NFT_MSG_GETTABLE, NFT_MSG_NEWTABLE, Family::UNSPEC, true, |_| {});
         let mut found = Vec::new();
         let whole = self.query(&query, &|| "tables".to_owned(), &mut |family, attrs| {
@@ -349,25 +379,64 @@ impl<T: Transport> Link<T> {
         Ok(whole.then_some(found))
     }
 
+    /// Whether none of the [mortal](Self::mortal) tables has gone.
+    pub(super) fn are_there(&mut self, mortal: &[TableHandle]) -> Result<bool, Error> {
+        if mortal.is_empty() {
+            return Ok(true);
+        }
+        let living = self.mortal()?.unwrap_or_default();
+        Ok(mortal.iter().all(|table| living.contains(table)))
+    }
+
+    /// Makes sure that the commit of some generation, known by its number, is over. If not, it
+    /// may have learned of the next.
+    fn settle(&mut self, generation: u32) -> Result<bool, Error> {
+        if self.has_ended(generation)? {
+            self.settled = Some(generation);
+            return Ok(true);
+        }
+        // It was another when no transaction was under way. If by now it is only the next, it was
+        // that one already then: beside somebody who commits without a pause it never is the one
+        // that was known before.
+        let now = self.current()?;
+        self.settled = (now == generation.wrapping_add(1).max(1)).then_some(now);
+        Ok(false)
+    }
+
+    /// Finds a generation whose commit is over; none if commits follow too fast.
+    pub(super) fn begin_reading(&mut self) -> Result<Option<u32>, Error> {
+        if self.settled.is_none() {
+            let generation = self.current()?;
+            self.settle(generation)?;
+        }
+        Ok(self.settled)
+    }
+
+    /// Whether the ruleset is still of the generation at which a reading began: then no commit
+    /// has begun to change anything since.
+    pub(super) fn end_reading(&mut self, generation: u32) -> Result<bool, Error> {
+        let unchanged = self.current()? == generation;
+        if !unchanged {
+            self.settled = None;
+        }
+        Ok(unchanged)
+    }
+
     /// Reads by `read` until all of it is of one generation, which is returned with it. `read`
-    /// tells whether what it returns is, as far as it can see.
-    ///
-    /// What fits a datagram the kernel tells in one go: there it is enough that the generation
-    /// stands still. Else the ruleset has to be [settled](Self::settled) before and after, no table
-    /// may have [gone with its owner](Self::mortal), and `read`, which is told so, has to make sure
-    /// that nothing moved meanwhile.
+    /// tells whether what it returns is, as far as it can see. Within a snapshot it reads once,
+    /// and the snapshot is begun again.
     pub(crate) fn consistent<R>(
         &mut self,
-        read: impl FnMut(&mut Self, bool) -> Result<(R, bool), Error>,
+        read: impl FnMut(&mut Self) -> Result<(R, bool), Error>,
     ) -> Result<(R, u32), Error> {
         self.consistently(false, read)
     }
 
     /// [`consistent`](Self::consistent) for several listings that have to agree with each other: no table
-    /// may go between two of them, however small they are.
+    /// may go between two of them.
     pub(crate) fn consistent_listings<R>(
         &mut self,
-        read: impl FnMut(&mut Self, bool) -> Result<(R, bool), Error>,
+        read: impl FnMut(&mut Self) -> Result<(R, bool), Error>,
     ) -> Result<(R, u32), Error> {
         self.consistently(true, read)
     }
@@ -375,27 +444,17 @@ impl<T: Transport> Link<T> {
     fn consistently<R>(
         &mut self,
         several: bool,
-        mut read: impl FnMut(&mut Self, bool) -> Result<(R, bool), Error>,
+        mut read: impl FnMut(&mut Self) -> Result<(R, bool), Error>,
     ) -> Result<(R, u32), Error> {
+        if let Some(generation) = self.snapshot.as_ref().map(|snapshot| snapshot.generation) {
+            let (value, whole) = read(self)?;
+            return if whole { Ok((value, generation)) } else { Err(self.tear()) };
+        }
         for _ in 0..ATTEMPTS {
-            let strict = self.large;
-            let generation = self.generation()?;
-            if strict && !self.settled(generation)? {
-                continue;
-            }
-            let mortal = if strict || several { self.mortal()? } else { Some(Vec::new()) };
-            let Some(mortal) = mortal else { continue };
-            self.parts = 0;
-            let result = read(self, strict);
-            self.large = self.parts > 1;
-            if self.large && !strict {
-                continue;
-            }
-            let mut unchanged = if strict { self.settled(generation)? } else { self.generation()? == generation };
-            if unchanged && !mortal.is_empty() {
-                let living = self.mortal()?.unwrap_or_default();
-                unchanged = mortal.iter().all(|table| living.contains(table));
-            }
+            let Some(generation) = self.begin_reading()? else { continue };
+            let Some(mortal) = (if several { self.mortal()? } else { Some(Vec::new()) }) else { continue };
+            let result = read(self);
+            let unchanged = self.end_reading(generation)? && self.are_there(&mortal)?;
             match result {
                 Ok((value, true)) if unchanged => return Ok((value, generation)),
                 Err(error) if unchanged => return Err(error),
@@ -404,6 +463,16 @@ impl<T: Transport> Link<T> {
         }
         Err(Error::Inconsistent { attempts: ATTEMPTS })
     }
+}
+
+/// Opens another socket for a dump. Before something was received on it, the kernel makes small datagrams, and
+/// a listing costs it time for each of them.
+pub(super) fn another<T: Transport>(transport: &T, buffer: &mut [u8]) -> Option<T> {
+    let mut other = transport.another()?;
+    let request = generation_query().encode(QUERIES);
+    send(&mut other, &[std::io::IoSlice::new(&request)]).ok()?;
+    receive(&mut other, buffer).ok()?;
+    Some(other)
 }
 
 fn generation_query() -> Query {
@@ -426,12 +495,21 @@ fn io(doing: &str, errno: Errno) -> Error {
     Error::Io(IoError { doing: doing.into(), errno })
 }
 
-fn send(transport: &mut impl Transport, parts: &[std::io::IoSlice<'_>]) -> Result<(), Errno> {
+pub(super) fn send(transport: &mut impl Transport, parts: &[std::io::IoSlice<'_>]) -> Result<(), Errno> {
     uninterrupted(|| transport.send(parts))
 }
 
-fn receive(transport: &mut impl Transport, buffer: &mut [u8]) -> Result<super::Received, Errno> {
+pub(super) fn receive(transport: &mut impl Transport, buffer: &mut [u8]) -> Result<super::Received, Errno> {
     uninterrupted(|| transport.receive(buffer))
+}
+
+/// Makes the buffer large enough for what was cut off, within reason.
+pub(super) fn make_room(buffer: &mut Vec<u8>, len: usize) -> Result<(), Errno> {
+    if len > BUFFER_MAX {
+        return Err(Errno::EMSGSIZE);
+    }
+    buffer.resize(len.next_power_of_two(), 0);
+    Ok(())
 }
 
 /// Begins a call again that a signal interrupted: nothing has happened by then.

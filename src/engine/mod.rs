@@ -3,16 +3,19 @@
 //! A driver hands over what it receives; [`Link`] is the one that works on any [`Transport`].
 
 pub(crate) mod commit;
+mod dump;
 mod link;
 mod query;
+mod snapshot;
 #[cfg(test)]
 mod tests;
 
 use std::io::IoSlice;
 
 pub use commit::{Applied, Handle};
+pub(crate) use dump::{Dump, Identify, Told};
 pub(crate) use link::{ATTEMPTS, GENERATION, Link};
-pub(crate) use query::Query;
+pub(crate) use query::{Linked, Query};
 
 use crate::error::Errno;
 
@@ -35,6 +38,15 @@ pub(crate) trait Transport {
 
     /// The socket's own address, which answers carry.
     fn port(&self) -> u32;
+
+    /// Opens another socket like this one, for a dump that may be left half-way; none where that
+    /// cannot be had.
+    fn another(&self) -> Option<Self>
+    where
+        Self: Sized,
+    {
+        None
+    }
 }
 
 /// A datagram that was received.

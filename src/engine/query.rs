@@ -1,10 +1,11 @@
 //! A query: one answer, or a dump of many, and whether it is whole.
 
-use crate::error::Errno;
-use crate::wire::message::{Content, Messages, NLM_F_DUMP, NLM_F_DUMP_INTR, message};
+use crate::error::{DecodeError, Errno};
+use crate::wire::message::{Content, Message, Messages, NLM_F_DUMP, NLM_F_DUMP_INTR, message};
 use crate::wire::{AttrWriter, Family};
 
 /// A request that changes nothing.
+#[derive(Debug)]
 pub(crate) struct Query {
     /// What is asked (`NFT_MSG_GET…`).
     pub(crate) kind: u16,
@@ -17,16 +18,26 @@ pub(crate) struct Query {
     pub(crate) attrs: Vec<u8>,
     /// Whether an answer tells of nothing: only that there is no more.
     pub(crate) is_empty: fn(&[u8]) -> bool,
+    /// What an answer is, and what it says that it comes behind, where it says so.
+    pub(crate) link: fn(&[u8]) -> Option<Linked>,
 }
 
-/// A datagram of so many bytes is not full: the kernel had told all there was.
-const FAR_FROM_FULL: usize = 2048;
+/// A datagram of fewer bytes is not full: the kernel had told all there was. It makes them of
+/// 32 KiB, once something was received on the socket, and few messages have more than one.
+const FULL: usize = 28 * 1024;
+
+/// The number of something, and of what stands before it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Linked {
+    pub(crate) number: u64,
+    pub(crate) behind: Option<u64>,
+}
 
 impl Query {
     pub(crate) fn new(kind: u16, answer: u16, family: Family, dump: bool, attrs: impl FnOnce(&mut AttrWriter)) -> Self {
         let mut w = AttrWriter::new();
         attrs(&mut w);
-        Self { kind, answer, family, dump, attrs: w.bytes_written().to_vec(), is_empty: |_| false }
+        Self { kind, answer, family, dump, attrs: w.bytes_written().to_vec(), is_empty: |_| false, link: |_| None }
     }
 
     pub(crate) fn encode(&self, sequence: u32) -> Vec<u8> {
@@ -49,22 +60,58 @@ pub(crate) enum Progress {
 }
 
 /// Follows the answers to one query.
-pub(crate) struct Answers<'a> {
-    query: &'a Query,
+#[derive(Debug)]
+pub(crate) struct Answers {
     sequence: u32,
     port: u32,
+    answer: u16,
+    dump: bool,
+    is_empty: fn(&[u8]) -> bool,
+    link: fn(&[u8]) -> Option<Linked>,
     /// The low bits of the generation that the answers are of.
     generation: Option<u16>,
     torn: bool,
     /// How many datagrams had answers in them.
     parts: u32,
-    /// The bytes of the first of them.
-    first: usize,
+    /// The bytes of the last of them.
+    len: usize,
+    /// Whether this datagram had answers in it.
+    counted: bool,
+    /// The number of the last answer.
+    last: Option<u64>,
+    /// Whether a datagram began with what is not known to stand behind the last answer before it.
+    seam: bool,
 }
 
-impl<'a> Answers<'a> {
-    pub(crate) fn new(query: &'a Query, sequence: u32, port: u32) -> Self {
-        Self { query, sequence, port, generation: None, torn: false, parts: 0, first: 0 }
+/// What a message is to a query.
+#[derive(Debug)]
+pub(crate) enum Step<'a> {
+    /// Nothing.
+    Skip,
+    /// An answer.
+    Answer(Family, &'a [u8]),
+    /// The end of them.
+    End(Progress),
+}
+
+impl Answers {
+    pub(crate) fn new(query: &Query, sequence: u32, port: u32) -> Self {
+        let &Query { answer, dump, is_empty, link, .. } = query;
+        Self {
+            sequence,
+            port,
+            answer,
+            dump,
+            is_empty,
+            link,
+            generation: None,
+            torn: false,
+            parts: 0,
+            len: 0,
+            counted: false,
+            last: None,
+            seam: false,
+        }
     }
 
     /// Whether the ruleset changed between two answers, or some were lost.
@@ -72,14 +119,77 @@ impl<'a> Answers<'a> {
         self.torn
     }
 
-    /// How many datagrams had answers in them.
-    pub(crate) fn parts(&self) -> u32 {
-        self.parts
+    /// Whether something may have moved between two datagrams.
+    pub(crate) fn may_have_moved(&self) -> bool {
+        self.seam
+    }
+
+    /// Whether the last datagram had no answer in it.
+    pub(crate) fn is_idle(&self) -> bool {
+        !self.counted
     }
 
     /// Notes that answers were lost.
     pub(crate) fn lose(&mut self) {
         self.torn = true;
+    }
+
+    /// Begins a datagram.
+    pub(crate) fn begin(&mut self) {
+        self.counted = false;
+    }
+
+    /// Reads a message of a datagram that has `len` bytes.
+    pub(crate) fn message<'b>(&mut self, message: Result<Message<'b>, DecodeError>, len: usize) -> Step<'b> {
+        let Ok(message) = message else {
+            self.torn = true;
+            return Step::End(Progress::Failed(Errno::EIO));
+        };
+        if message.port != self.port || message.sequence != self.sequence {
+            return Step::Skip;
+        }
+        // The kernel marks one message only, the first after the change.
+        self.torn |= message.flags & NLM_F_DUMP_INTR != 0;
+        match message.content() {
+            Ok(Content::Nft { kind, family, res_id, attrs }) if kind == self.answer => {
+                // It never marks the elements of a set; their generation tells.
+                self.torn |= *self.generation.get_or_insert(res_id) != res_id;
+                self.count(attrs, len);
+                Step::Answer(family, attrs)
+            }
+            Ok(Content::Ack { errno: Some(errno), .. } | Content::Done { errno: Some(errno) }) => {
+                Step::End(Progress::Failed(errno))
+            }
+            Ok(Content::Done { errno: None }) => {
+                // What was to come behind the last answer may have moved before it.
+                self.seam |= self.len >= FULL;
+                Step::End(Progress::Done)
+            }
+            Ok(_) => Step::Skip,
+            Err(_) => {
+                self.torn = true;
+                Step::End(Progress::Failed(Errno::EIO))
+            }
+        }
+    }
+
+    fn count(&mut self, attrs: &[u8], len: usize) {
+        let linked = (self.link)(attrs);
+        let ends = self.parts > 0 && self.len < FULL && (self.is_empty)(attrs);
+        if !self.counted && !ends {
+            self.parts += 1;
+            self.counted = true;
+            self.len = len;
+            let behind = linked.and_then(|linked| linked.behind);
+            if self.parts > 1 {
+                self.seam |= behind.is_none();
+                self.torn |= behind.is_some() && behind != self.last;
+            }
+        } else if let Some(behind) = linked.and_then(|linked| linked.behind) {
+            // Within a datagram the kernel walks along the list itself.
+            self.torn |= self.last != Some(behind);
+        }
+        self.last = linked.map(|linked| linked.number);
     }
 
     /// Reads a datagram, and hands the attributes of each answer to `take`.
@@ -88,43 +198,17 @@ impl<'a> Answers<'a> {
         bytes: &[u8],
         take: &mut impl FnMut(Family, &[u8]) -> Result<(), E>,
     ) -> Result<Progress, E> {
-        let mut counted = false;
+        self.begin();
         for message in Messages::new(bytes) {
-            let Ok(message) = message else {
-                self.torn = true;
-                return Ok(Progress::Failed(Errno::EIO));
-            };
-            if message.port != self.port || message.sequence != self.sequence {
-                continue;
-            }
-            // The kernel marks one message only, the first after the change.
-            self.torn |= message.flags & NLM_F_DUMP_INTR != 0;
-            match message.content() {
-                Ok(Content::Nft { kind, family, res_id, attrs }) if kind == self.query.answer => {
-                    // It never marks the elements of a set; their generation tells.
-                    self.torn |= *self.generation.get_or_insert(res_id) != res_id;
-                    let ends = self.parts == 1 && self.first < FAR_FROM_FULL && (self.query.is_empty)(attrs);
-                    if !counted && !ends {
-                        self.parts += 1;
-                        counted = true;
-                        if self.parts == 1 {
-                            self.first = bytes.len();
-                        }
-                    }
+            match self.message(message, bytes.len()) {
+                Step::Skip => {}
+                Step::Answer(family, attrs) => {
                     take(family, attrs)?;
-                    if !self.query.dump {
+                    if !self.dump {
                         return Ok(Progress::Done);
                     }
                 }
-                Ok(Content::Ack { errno: Some(errno), .. } | Content::Done { errno: Some(errno) }) => {
-                    return Ok(Progress::Failed(errno));
-                }
-                Ok(Content::Done { errno: None }) => return Ok(Progress::Done),
-                Ok(_) => {}
-                Err(_) => {
-                    self.torn = true;
-                    return Ok(Progress::Failed(Errno::EIO));
-                }
+                Step::End(progress) => return Ok(progress),
             }
         }
         Ok(Progress::Pending)

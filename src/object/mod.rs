@@ -48,7 +48,7 @@ pub(crate) const NFT_MSG_DELOBJ: u16 = 20;
 pub(crate) const NFT_MSG_GETOBJ_RESET: u16 = 21;
 pub(crate) const NFT_MSG_DESTROYOBJ: u16 = 31;
 
-const NFTA_OBJ_TABLE: u16 = 1;
+pub(crate) const NFTA_OBJ_TABLE: u16 = 1;
 pub(crate) const NFTA_OBJ_NAME: u16 = 2;
 pub(crate) const NFTA_OBJ_TYPE: u16 = 3;
 pub(crate) const NFTA_OBJ_DATA: u16 = 4;

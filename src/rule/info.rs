@@ -25,9 +25,17 @@ pub struct RuleInfo {
     userdata: Range<u32>,
 }
 
-impl RuleInfo {
-    /// Reads a rule's attributes. Rules come chain by chain: `last` keeps the names.
-    pub(crate) fn decode(family: Family, raw: &[u8], last: &mut Option<ChainRef>) -> Result<Self, DecodeError> {
+/// What is read of a rule's attributes.
+pub(super) struct Parts {
+    pub(super) chain: ChainRef,
+    pub(super) handle: RuleHandle,
+    pub(super) position: Option<RuleHandle>,
+    exprs: Range<u32>,
+    pub(super) userdata: Range<u32>,
+}
+
+impl Parts {
+    pub(super) fn read(family: Family, raw: &[u8], last: &mut Option<ChainRef>) -> Result<Self, DecodeError> {
         let notes = Notes::default();
         let (mut table, mut chain): (&[u8], &[u8]) = (&[], &[]);
         let mut handle = RuleHandle::from_raw(0);
@@ -61,6 +69,14 @@ impl RuleInfo {
                 .insert(ChainRef { table: TableRef { family, name: Name::from(table) }, name: Name::from(chain) })
                 .clone(),
         };
+        Ok(Self { chain, handle, position, exprs, userdata })
+    }
+}
+
+impl RuleInfo {
+    /// Reads a rule's attributes. Rules come chain by chain: `last` keeps the names.
+    pub(crate) fn decode(family: Family, raw: &[u8], last: &mut Option<ChainRef>) -> Result<Self, DecodeError> {
+        let Parts { chain, handle, position, exprs, userdata } = Parts::read(family, raw, last)?;
         Ok(Self { chain, handle, position, raw: raw.into(), exprs, userdata })
     }
 

@@ -2,6 +2,7 @@
 
 mod compat;
 mod exprs;
+mod head;
 mod info;
 mod kept;
 mod meter;
@@ -19,6 +20,7 @@ use std::fmt;
 use std::sync::Arc;
 
 pub use compat::{Compat, CompatFlags};
+pub use head::RuleHead;
 pub use info::RuleInfo;
 pub(crate) use kept::KeptSet;
 pub use meter::Meter;
@@ -50,7 +52,7 @@ pub(crate) const NFT_MSG_GETRULE_RESET: u16 = 25;
 pub(crate) const NFT_MSG_DELRULE: u16 = 8;
 pub(crate) const NFT_MSG_DESTROYRULE: u16 = 28;
 
-const NFTA_RULE_TABLE: u16 = 1;
+pub(crate) const NFTA_RULE_TABLE: u16 = 1;
 pub(crate) const NFTA_RULE_CHAIN: u16 = 2;
 pub(crate) const NFTA_RULE_HANDLE: u16 = 3;
 pub(crate) const NFTA_RULE_EXPRESSIONS: u16 = 4;

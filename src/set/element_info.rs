@@ -1,9 +1,10 @@
 //! Elements as the kernel has them.
 
+use std::cmp::Ordering;
 use std::time::Duration;
 
 use super::element::*;
-use super::key::{Key, Part};
+use super::key::{KEY_MAX, Key, Part};
 use super::{IntoElement, Mapped, SetFlags};
 use crate::datum::{predecessor, successor};
 use crate::error::{BuildErrorKind, DecodeError};
@@ -131,6 +132,12 @@ impl ElementInfo {
         Self { key: Some(key), value: (), flags, timeout: None, expires: None, more: None }
     }
 
+    /// An entry that starts an interval, or is a whole element, at `key`.
+    #[cfg(test)]
+    pub(crate) fn start_at(key: Data) -> Self {
+        Self { flags: ElementFlags::empty(), ..Self::end_at(key) }
+    }
+
     /// Whether this is the first value after an interval.
     pub fn is_interval_end(&self) -> bool {
         self.flags.contains(ElementFlags::INTERVAL_END)
@@ -220,16 +227,31 @@ pub(crate) fn assemble<K: Key, V: Mapped>(entries: Vec<ElementInfo>) -> Result<V
     if K::FLAGS.has_ends() {
         return assemble_intervals(entries);
     }
+    entries.into_iter().map(whole).collect()
+}
+
+/// Reads an entry that is a whole element.
+pub(super) fn whole<K: Key, V: Mapped>(entry: ElementInfo) -> Result<ElementInfo<K, V>, DecodeError> {
     let sorted = K::FLAGS.contains(SetFlags::INTERVAL);
-    entries
-        .into_iter()
-        .map(|entry| {
-            let Some(start) = entry.key.clone() else { return entry.typed(None) };
-            let end = entry.key_end().unwrap_or(&start);
-            let key = K::from_bounds(start.as_bytes(), end.as_bytes(), sorted).ok_or_else(wrong_key)?;
-            entry.typed(Some(key))
-        })
-        .collect()
+    let Some(start) = entry.key.clone() else { return entry.typed(None) };
+    let end = entry.key_end().unwrap_or(&start);
+    let key = K::from_bounds(start.as_bytes(), end.as_bytes(), sorted).ok_or_else(wrong_key)?;
+    entry.typed(Some(key))
+}
+
+/// Makes an element of the entry that an interval starts with and the first key after it, or none
+/// if it ends with the highest.
+pub(super) fn interval<K: Key, V: Mapped>(
+    start: ElementInfo,
+    after: Option<&Data>,
+) -> Result<ElementInfo<K, V>, DecodeError> {
+    let last = match after {
+        Some(after) => predecessor(after.as_bytes()).ok_or_else(wrong_key)?,
+        None => Data::new(&[u8::MAX; KEY_MAX][..K::LEN.min(KEY_MAX)]),
+    };
+    let from = start.key.as_ref().map_or(&[][..], Data::as_bytes);
+    let key = K::from_bounds(from, last.as_bytes(), true).ok_or_else(wrong_key)?;
+    start.typed(Some(key))
 }
 
 fn wrong_key() -> DecodeError {
@@ -240,32 +262,32 @@ fn wrong_key() -> DecodeError {
 /// start of the next at the same place, each start ends at the entry after it, whatever that is:
 /// so does the kernel's own lookup.
 fn assemble_intervals<K: Key, V: Mapped>(mut entries: Vec<ElementInfo>) -> Result<Vec<ElementInfo<K, V>>, DecodeError> {
-    entries.sort_by(|a, b| a.key.cmp(&b.key).then(b.is_interval_end().cmp(&a.is_interval_end())));
+    entries.sort_by(in_order);
     let mut intervals: Vec<ElementInfo<K, V>> = Vec::with_capacity(entries.len().div_ceil(2));
-    let mut open: Option<(ElementInfo, Data)> = None;
-    let mut close = |(start, from): (ElementInfo, Data), last: &Data| {
-        let key = K::from_bounds(from.as_bytes(), last.as_bytes(), true).ok_or_else(wrong_key)?;
-        intervals.push(start.typed(Some(key))?);
-        Ok(())
-    };
+    let mut open: Option<ElementInfo> = None;
     let mut catch_all = Vec::new();
     for entry in entries {
-        let Some(key) = entry.key.clone() else {
+        let Some(key) = &entry.key else {
             catch_all.push(entry.typed(None)?);
             continue;
         };
         if let Some(start) = open.take() {
-            close(start, &predecessor(key.as_bytes()).ok_or_else(wrong_key)?)?;
+            intervals.push(interval(start, Some(key))?);
         }
         if !entry.is_interval_end() {
-            open = Some((entry, key));
+            open = Some(entry);
         }
     }
     if let Some(start) = open {
-        close(start, &Data::new(&vec![u8::MAX; K::LEN]))?;
+        intervals.push(interval(start, None)?);
     }
     intervals.extend(catch_all);
     Ok(intervals)
+}
+
+/// The ascending order of entries, an interval's end before the start of the next at the same place.
+pub(super) fn in_order(a: &ElementInfo, b: &ElementInfo) -> Ordering {
+    a.key.cmp(&b.key).then(b.is_interval_end().cmp(&a.is_interval_end()))
 }
 
 /// Writes what asks for an entry: the one that holds a key or, without one, the catch-all element.

@@ -1,20 +1,24 @@
 //! Lists of elements, as messages have them.
 
+use std::cmp::Ordering;
+use std::collections::HashSet;
 use std::fmt::Write;
+use std::ops::Range;
 use std::time::Duration;
 
 use super::SetRef;
 use super::element::{
-    NFTA_SET_ELEM_LIST_ELEMENTS, NFTA_SET_ELEM_LIST_SET, NFTA_SET_ELEM_LIST_SET_ID, NFTA_SET_ELEM_LIST_TABLE,
+    NFTA_SET_ELEM_FLAGS, NFTA_SET_ELEM_KEY, NFTA_SET_ELEM_LIST_ELEMENTS, NFTA_SET_ELEM_LIST_SET,
+    NFTA_SET_ELEM_LIST_SET_ID, NFTA_SET_ELEM_LIST_TABLE,
 };
-use super::element_info::ElementInfo;
+use super::element_info::{ElementInfo, in_order};
 use crate::datum::{DataType, predecessor, show_interval, unsorted};
 use crate::error::DecodeError;
 use crate::expr::{Data, Value};
 use crate::table::TableRef;
 use crate::wire::reader::Notes;
 use crate::wire::writer::Open;
-use crate::wire::{AttrReader, AttrWriter, Family};
+use crate::wire::{AttrReader, AttrWriter, Family, NLA_HDRLEN};
 
 /// Writes elements as the lists of as many messages as they need.
 pub(crate) struct SplitEntries<'a, B, E> {
@@ -93,6 +97,56 @@ pub(crate) fn read_element_list(attrs: &[u8], out: &mut Vec<ElementInfo>) -> Res
     Ok(())
 }
 
+/// The entries of a message that are not read yet: where they are in its attributes.
+#[derive(Debug, Default)]
+pub(crate) struct EntryList(Range<usize>);
+
+impl EntryList {
+    /// Finds the list in a message.
+    pub(crate) fn find(attrs: &[u8]) -> Result<Self, DecodeError> {
+        let notes = Notes::default();
+        let mut list = Self::default();
+        let mut reader = AttrReader::new(attrs, &notes);
+        loop {
+            let start = attrs.len() - reader.left() + NLA_HDRLEN;
+            match reader.next().transpose()? {
+                None => return Ok(list),
+                Some((NFTA_SET_ELEM_LIST_ELEMENTS, value)) => list.0 = start..start + value.bytes().len(),
+                Some(_) => {}
+            }
+        }
+    }
+
+    /// Reads the next entry, from the attributes in which the list was found.
+    pub(crate) fn next(&mut self, attrs: &[u8]) -> Result<Option<ElementInfo>, DecodeError> {
+        let notes = Notes::default();
+        let mut reader = AttrReader::new(attrs.get(self.0.clone()).unwrap_or_default(), &notes);
+        let entry = reader.next();
+        self.0.start = self.0.end - reader.left();
+        entry.transpose()?.map(|(_, entry)| ElementInfo::decode(entry)).transpose()
+    }
+}
+
+/// Hands over what tells the entries of a message's list apart: their keys and flags.
+pub(crate) fn identify_entries(attrs: &[u8], take: &mut dyn FnMut(&[u8])) {
+    let notes = Notes::default();
+    let lists = AttrReader::new(attrs, &notes).map_while(Result::ok);
+    for (_, list) in lists.filter(|(number, _)| *number == NFTA_SET_ELEM_LIST_ELEMENTS) {
+        for (_, entry) in list.nested().into_iter().flatten().map_while(Result::ok) {
+            let (mut key, mut flags): (&[u8], &[u8]) = (&[], &[]);
+            for (number, value) in AttrReader::new(entry.bytes(), &notes).map_while(Result::ok) {
+                match number {
+                    NFTA_SET_ELEM_KEY => key = value.bytes(),
+                    NFTA_SET_ELEM_FLAGS => flags = value.bytes(),
+                    _ => {}
+                }
+            }
+            take(key);
+            take(flags);
+        }
+    }
+}
+
 /// Reads the entries of a list that was written here.
 pub(super) fn read_entries(list: &[u8]) -> Vec<ElementInfo> {
     let notes = Notes::default();
@@ -146,6 +200,17 @@ pub(crate) fn agree(first: &[ElementInfo], second: &[ElementInfo], apart: Durati
         found || !stays(entry)
     });
     all_found && second.next().is_none()
+}
+
+/// Whether an entry is told twice: so is one that the kernel moves into another hash table while it
+/// walks through both.
+pub(crate) fn has_repeated(entries: &[ElementInfo]) -> bool {
+    let all_in = |order| entries.windows(2).all(|pair| in_order(&pair[0], &pair[1]) == order);
+    if all_in(Ordering::Greater) || all_in(Ordering::Less) {
+        return false;
+    }
+    let mut seen = HashSet::with_capacity(entries.len());
+    !entries.iter().all(|entry| seen.insert((entry.key.as_ref().map(Data::as_bytes), entry.flags.bits())))
 }
 
 /// The elements that the entries of a list stand for, each as nft would write it, with how many

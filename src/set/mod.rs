@@ -10,6 +10,7 @@ mod key;
 mod list;
 mod merge;
 mod own_dynamic;
+mod pairing;
 mod shown;
 mod untyped;
 mod value;
@@ -32,10 +33,12 @@ use key::KEY_MAX;
 pub(crate) use key::Part;
 pub use key::{IntoElement, IntoPair, Key, KeyFor, KeyPart};
 pub(crate) use list::{
-    SplitEntries, agree, first_entries, open_end_overlaps, read_element_list, read_set_ref, show_entries, write_set_id,
+    EntryList, SplitEntries, agree, first_entries, has_repeated, identify_entries, open_end_overlaps,
+    read_element_list, read_set_ref, show_entries, write_set_id,
 };
 pub(crate) use merge::{Changes, cut_out, merge, merge_into};
 pub(crate) use own_dynamic::OwnDynamic;
+pub(crate) use pairing::Pairing;
 pub use shown::UntypedElement;
 pub use untyped::UntypedSet;
 use value::Shape;
@@ -60,7 +63,7 @@ pub(crate) const NFT_MSG_DESTROYSET: u16 = 29;
 pub(crate) const NFT_MSG_DESTROYSETELEM: u16 = 30;
 pub(crate) const NFT_MSG_GETSETELEM_RESET: u16 = 33;
 
-const NFTA_SET_TABLE: u16 = 1;
+pub(crate) const NFTA_SET_TABLE: u16 = 1;
 pub(crate) const NFTA_SET_NAME: u16 = 2;
 pub(crate) const NFTA_SET_FLAGS: u16 = 3;
 pub(crate) const NFTA_SET_KEY_TYPE: u16 = 4;

@@ -187,6 +187,11 @@ impl<'a> Messages<'a> {
     pub(crate) fn new(datagram: &'a [u8]) -> Self {
         Self(datagram)
     }
+
+    /// Returns how many bytes were not read yet.
+    pub(crate) fn left(&self) -> usize {
+        self.0.len()
+    }
 }
 
 impl<'a> Iterator for Messages<'a> {

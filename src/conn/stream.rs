@@ -1,0 +1,345 @@
+//! Listings that are read as they come.
+
+use std::fmt;
+use std::iter::FusedIterator;
+use std::marker::PhantomData;
+use std::ops::Range;
+
+use super::kinds::{self, Kind};
+use super::queries::{ElementOf, ElementSource, RuleScope, Scope, TableScope, about, entries_query, set_query};
+use super::{Channel, Conn};
+use crate::chain::ChainInfo;
+use crate::engine::Dump;
+use crate::error::{DecodeError, Error};
+use crate::flowtable::FlowtableInfo;
+use crate::object::ObjectInfo;
+use crate::rule::{RuleHead, RuleInfo};
+use crate::ruleset::Generation;
+use crate::set::{EntryList, Pairing, SetFlags, SetInfo, identify_entries};
+use crate::table::TableInfo;
+use crate::wire::{AttrWriter, Family};
+
+/// What a stream has yielded: one state of the ruleset, or parts of several.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Consistency {
+    /// All of it was so at that generation.
+    Same(Generation),
+    /// The ruleset changed meanwhile, or something moved: there may be things in it twice, or
+    /// missing, and of different generations.
+    Torn,
+}
+
+/// Makes values of a message's attributes.
+trait Unpack<T> {
+    /// Begins a message.
+    fn begin(&mut self, family: Family, attrs: &[u8]) -> Result<(), Error>;
+
+    /// Returns the next value of the message.
+    fn next(&mut self, attrs: &[u8]) -> Result<Option<T>, Error>;
+
+    /// Returns what was held back until there are no more messages.
+    fn end(&mut self) -> Result<Option<T>, Error> {
+        Ok(None)
+    }
+}
+
+/// One value of each message.
+struct Each<T, F> {
+    decode: F,
+    value: Option<T>,
+}
+
+impl<T, F: FnMut(Family, &[u8]) -> Result<Option<T>, DecodeError>> Unpack<T> for Each<T, F> {
+    fn begin(&mut self, family: Family, attrs: &[u8]) -> Result<(), Error> {
+        self.value = (self.decode)(family, attrs)?;
+        Ok(())
+    }
+
+    fn next(&mut self, _attrs: &[u8]) -> Result<Option<T>, Error> {
+        Ok(self.value.take())
+    }
+}
+
+/// The elements in each message.
+struct Elements<S> {
+    list: EntryList,
+    pairing: Pairing,
+    of: PhantomData<fn() -> S>,
+}
+
+impl<S: ElementSource> Unpack<ElementOf<S>> for Elements<S> {
+    fn begin(&mut self, _family: Family, attrs: &[u8]) -> Result<(), Error> {
+        self.list = EntryList::default();
+        self.list = EntryList::find(attrs)?;
+        Ok(())
+    }
+
+    fn next(&mut self, attrs: &[u8]) -> Result<Option<ElementOf<S>>, Error> {
+        while let Some(entry) = self.list.next(attrs)? {
+            if let Some(element) = S::pair(&mut self.pairing, Some(entry))? {
+                return Ok(Some(element));
+            }
+        }
+        Ok(None)
+    }
+
+    fn end(&mut self) -> Result<Option<ElementOf<S>>, Error> {
+        S::pair(&mut self.pairing, None)
+    }
+}
+
+/// A listing that is read as it comes: one message of the kernel's is held at a time, however many
+/// there are.
+///
+/// It is an iterator, which [`consistency`](Self::consistency) ends: it tells whether what was
+/// yielded is one state of the ruleset. A value that makes no sense is an error of its own, after
+/// which the next one follows; after any other error there is no more.
+///
+/// A stream may be dropped at any time. It has a socket of its own, since the kernel ends a dump
+/// only when its socket is closed. Where it cannot (the thread is in another network namespace than
+/// the connection, or `/proc` is not there to tell, or there are no more file descriptors), what is
+/// left unread has to be read, and thrown away, before the connection's next request.
+pub struct Streamed<'a, T> {
+    dump: Dump<'a, Channel>,
+    unpack: Box<dyn Unpack<T> + Send>,
+    /// The attributes of the message that is being read.
+    attrs: Range<usize>,
+    ended: bool,
+}
+
+impl<T> Streamed<'_, T> {
+    /// Returns the generation at which it began.
+    pub fn generation(&self) -> Generation {
+        Generation::from_raw(self.dump.generation())
+    }
+
+    /// Ends the stream, and tells whether what it has yielded, be it all there is or the first of
+    /// it, was so at one generation.
+    ///
+    /// What the kernel moved meanwhile it does not tell: the elements of a set, above all. Where that may have been,
+    /// this asks a second time, as far as the stream was read, and compares; so it may take as long as
+    /// the stream did. Elements that expire meanwhile make it torn.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Query`] if the kernel refuses to answer.
+    pub fn consistency(&mut self) -> Result<Consistency, Error> {
+        self.ended = true;
+        let whole = self.dump.is_whole()?;
+        Ok(if whole { Consistency::Same(self.generation()) } else { Consistency::Torn })
+    }
+
+    fn advance(&mut self) -> Result<Option<T>, Error> {
+        while !self.ended {
+            if let Some(value) = self.unpack.next(self.dump.attrs(self.attrs.clone()))? {
+                return Ok(Some(value));
+            }
+            match self.dump.next()? {
+                Some((family, attrs)) => {
+                    self.attrs = attrs;
+                    self.unpack.begin(family, self.dump.attrs(self.attrs.clone()))?;
+                }
+                None => {
+                    self.ended = true;
+                    return self.unpack.end();
+                }
+            }
+        }
+        Ok(None)
+    }
+}
+
+impl<T> Iterator for Streamed<'_, T> {
+    type Item = Result<T, Error>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let next = self.advance();
+        self.ended |= next.as_ref().is_err_and(|error| !matches!(error, Error::Decode(_)));
+        next.transpose()
+    }
+}
+
+impl<T> FusedIterator for Streamed<'_, T> {}
+
+impl<T> fmt::Debug for Streamed<'_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Streamed").field("ended", &self.ended).finish_non_exhaustive()
+    }
+}
+
+/// # Streams
+///
+/// What is listed here is held one message at a time: a million elements take no more memory than
+/// ten. A stream can be left at any time. It yields what comes, whether the ruleset changes
+/// meanwhile or not; [`Streamed::consistency`] tells in the end. Within a [snapshot](Self::snapshot)
+/// a torn one begins the snapshot again.
+///
+/// ```no_run
+/// # fn main() -> Result<(), nftlink::Error> {
+/// use std::net::Ipv4Addr;
+/// use nftlink::{Conn, Consistency, Interval, Set, Table};
+///
+/// let blocked = Set::<Interval<Ipv4Addr>>::new(Table::inet("fw"), "blocked");
+/// let mut conn = Conn::open()?;
+/// let mut stream = conn.stream_elements(&blocked)?;
+/// let mut count = 0;
+/// for element in &mut stream {
+///     count += element?.counter().map_or(0, |counter| counter.packets);
+/// }
+/// match stream.consistency()? {
+///     Consistency::Same(generation) => println!("{count} packets were blocked by generation {generation}"),
+///     Consistency::Torn => println!("about {count} packets were blocked"),
+/// }
+/// # Ok(())
+/// # }
+/// ```
+///
+/// All of these fail as the listings do ([Reading](#reading)).
+impl Conn {
+    /// Lists the tables as they come: all (`..`), or those of a family.
+    ///
+    /// # Errors
+    ///
+    /// See [Streams](#streams).
+    pub fn stream_tables<'a>(&mut self, scope: impl Into<TableScope<'a>>) -> Result<Streamed<'_, TableInfo>, Error> {
+        let scope = scope.into().0;
+        let wanted = scope.filter();
+        self.stream(
+            kinds::TABLES,
+            scope,
+            |_| {},
+            move |family, attrs| {
+                let table = TableInfo::decode(family, attrs)?;
+                Ok(wanted.has(table.at()).then_some(table))
+            },
+        )
+    }
+
+    /// Lists the chains as they come: all (`..`), those of a family, or of a table.
+    ///
+    /// # Errors
+    ///
+    /// See [Streams](#streams).
+    pub fn stream_chains<'a>(&mut self, scope: impl Into<TableScope<'a>>) -> Result<Streamed<'_, ChainInfo>, Error> {
+        let scope = scope.into().0;
+        let wanted = scope.filter();
+        // The kernel lists all chains of the family, whatever the request names.
+        self.stream(
+            kinds::CHAINS,
+            scope,
+            |_| {},
+            move |family, attrs| {
+                let chain = ChainInfo::decode(family, attrs)?;
+                Ok(wanted.has(chain.table()).then_some(chain))
+            },
+        )
+    }
+
+    /// Lists the rules as they come: all (`..`), those of a family, of a table, or of a chain.
+    ///
+    /// # Errors
+    ///
+    /// See [Streams](#streams).
+    pub fn stream_rules<'a>(&mut self, scope: impl Into<RuleScope<'a>>) -> Result<Streamed<'_, RuleInfo>, Error> {
+        let (scope, mut last) = (scope.into().0, None);
+        let decode = move |family, attrs: &[u8]| RuleInfo::decode(family, attrs, &mut last).map(Some);
+        self.stream(kinds::RULES, scope, |w| scope.write(w), decode)
+    }
+
+    /// Lists the rules as they come, without their expressions.
+    ///
+    /// # Errors
+    ///
+    /// See [Streams](#streams).
+    pub fn stream_rule_heads<'a>(&mut self, scope: impl Into<RuleScope<'a>>) -> Result<Streamed<'_, RuleHead>, Error> {
+        let (scope, mut last) = (scope.into().0, None);
+        let decode = move |family, attrs: &[u8]| RuleHead::decode(family, attrs, &mut last).map(Some);
+        self.stream(kinds::RULES, scope, |w| scope.write(w), decode)
+    }
+
+    /// Lists the sets and maps as they come: all (`..`), those of a family, or of a table.
+    ///
+    /// # Errors
+    ///
+    /// See [Streams](#streams).
+    pub fn stream_sets<'a>(&mut self, scope: impl Into<TableScope<'a>>) -> Result<Streamed<'_, SetInfo>, Error> {
+        let scope = scope.into().0;
+        let decode = |family, attrs: &[u8]| SetInfo::decode(family, attrs).map(Some);
+        self.stream(kinds::SETS, scope, |w| scope.write(w), decode)
+    }
+
+    /// Lists the stateful objects as they come: all (`..`), those of a family, or of a table.
+    ///
+    /// # Errors
+    ///
+    /// See [Streams](#streams).
+    pub fn stream_objects<'a>(&mut self, scope: impl Into<TableScope<'a>>) -> Result<Streamed<'_, ObjectInfo>, Error> {
+        let scope = scope.into().0;
+        let decode = |family, attrs: &[u8]| ObjectInfo::decode(family, attrs).map(Some);
+        self.stream(kinds::OBJECTS, scope, |w| scope.write(w), decode)
+    }
+
+    /// Lists the flowtables as they come: all (`..`), those of a family, or of a table.
+    ///
+    /// # Errors
+    ///
+    /// See [Streams](#streams).
+    pub fn stream_flowtables<'a>(
+        &mut self,
+        scope: impl Into<TableScope<'a>>,
+    ) -> Result<Streamed<'_, FlowtableInfo>, Error> {
+        let scope = scope.into().0;
+        let decode = |family, attrs: &[u8]| FlowtableInfo::decode(family, attrs).map(Some);
+        self.stream(kinds::FLOWTABLES, scope, |w| scope.write(w), decode)
+    }
+
+    /// Lists the elements of a set as they come, in the kernel's order: of intervals the highest
+    /// first, of others any.
+    ///
+    /// The stream of a set of intervals ends with [`Error::Inconsistent`] where two entries come out of
+    /// their order, since the set changed: then it is not known where an interval ends.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::WrongType`] if the set in the kernel has elements of another type than the set
+    /// given, and see [Streams](#streams).
+    pub fn stream_elements<S: ElementSource>(&mut self, set: &S) -> Result<Streamed<'_, ElementOf<S>>, Error>
+    where
+        S: 'static,
+    {
+        let at = set.set_ref();
+        let what = || format!("elements of set {at}");
+        let of = set_query(at);
+        let mut hashed = false;
+        let dump = Dump::begin(&mut self.link, entries_query(at), what(), identify_entries, |link| {
+            let mut right = Ok(());
+            link.one(&of, &|| format!("set {at}"), &mut |family, attrs| {
+                let info = SetInfo::decode(family, attrs)?;
+                hashed = !info.flags().contains(SetFlags::INTERVAL);
+                right = set.check(&info);
+                Ok(())
+            })?;
+            right
+        });
+        let unpack = Elements::<S> { list: EntryList::default(), pairing: Pairing::default(), of: PhantomData };
+        let dump = dump.map_err(|error| about(error, &what))?.restless(hashed);
+        Ok(Streamed { dump, unpack: Box::new(unpack), attrs: 0..0, ended: false })
+    }
+
+    fn stream<'c, T: Send + 'static>(
+        &'c mut self,
+        kind: Kind,
+        scope: Scope<'_>,
+        attrs: impl FnOnce(&mut AttrWriter),
+        decode: impl FnMut(Family, &[u8]) -> Result<Option<T>, DecodeError> + Send + 'static,
+    ) -> Result<Streamed<'c, T>, Error> {
+        let query = kind.query(scope.family(), attrs);
+        let what = || scope.describe(kind.what);
+        let dump = Dump::begin(&mut self.link, query, what(), kind.identify, |link| match scope.container() {
+            Some((query, what)) => link.one(&query, &|| what.clone(), &mut |_, _| Ok(())),
+            None => Ok(()),
+        });
+        let dump = dump.map_err(|error| about(error, &what))?;
+        Ok(Streamed { dump, unpack: Box::new(Each { decode, value: None }), attrs: 0..0, ended: false })
+    }
+}
