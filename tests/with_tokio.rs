@@ -29,6 +29,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 fn main() -> ExitCode {
     support::main(&[
         test!(monitor_is_a_stream_of_what_others_commit),
+        test!(monitor_goes_on_from_what_was_read),
         test!(receiving_that_is_given_up_loses_nothing),
         test!(stream_that_never_ends_leaves_others_their_turn),
         test!(connection_commits_and_reads_for_tasks),
@@ -94,6 +95,25 @@ fn monitor_is_a_stream_of_what_others_commit() {
             conn.commit(batch(|batch| batch.add_elements(&marks(), [n]))).await.unwrap();
         }
         watching.await.unwrap();
+    });
+}
+
+fn monitor_goes_on_from_what_was_read() {
+    runtime().block_on(async {
+        let (mut monitor, mut conn) = (monitor(), conn());
+        conn.commit(batch(|batch| batch.add(&fw()).add(&marks()))).await.unwrap();
+        let (tables, at) = monitor.resync(&mut conn, |conn| conn.tables(..)).await.unwrap();
+        assert_eq!(tables.len(), 1);
+        assert!(timeout(Duration::from_millis(10), monitor.receive()).await.is_err());
+        conn.commit(batch(|batch| batch.delete(&marks()))).await.unwrap();
+        assert_eq!(generation(next(&mut monitor).await), at.get() + 1);
+        // What was thrown away for a reading that is given up is lost, and that is said.
+        let slow = monitor.resync(&mut conn, |_| {
+            std::thread::sleep(Duration::from_millis(100));
+            Ok(())
+        });
+        assert!(timeout(Duration::from_millis(10), slow).await.is_err());
+        assert!(matches!(next(&mut monitor).await, Notice::Overrun(_)));
     });
 }
 

@@ -206,14 +206,18 @@ impl Commits {
         self.events.len()
     }
 
-    /// Forgets all but the filter: what is told from now on up to a generation is known already.
+    /// Begins anew: what is told from now on up to a generation is known already.
     pub(super) fn restart(&mut self, generation: Generation) {
         let known = Some(generation.get());
-        *self = Self { last: known, last_complete: known, known, ..Self::new(self.max_events) }.filtered(self)
+        let (filter, max_events) = (std::mem::take(&mut self.filter), self.max_events);
+        *self = Self { filter, last: known, last_complete: known, known, ..Self::new(max_events) };
     }
 
-    fn filtered(self, old: &mut Self) -> Self {
-        Self { filter: std::mem::take(&mut old.filter), ..self }
+    /// Forgets what was told, which counts as lost until all is known again.
+    pub(super) fn forget(&mut self) {
+        self.events.clear();
+        self.ready.clear();
+        self.overrun();
     }
 
     /// Notes that the queue had no room for something, which would have come behind all that is in it.

@@ -148,6 +148,16 @@ fn what_a_resync_has_read_is_not_told_again() {
 }
 
 #[test]
+fn what_a_resync_that_fails_threw_away_is_lost() {
+    let mut commits = commits();
+    [end(1), end(2), table(NFT_MSG_NEWTABLE, b"half")].iter().for_each(|datagram| commits.datagram(datagram));
+    commits.forget();
+    commits.idle();
+    [end(5), end(6)].iter().for_each(|datagram| commits.datagram(datagram));
+    assert_eq!(told(&mut commits), [None, Some((5, 0, false)), Some((6, 0, true))]);
+}
+
+#[test]
 fn more_events_than_are_kept_make_a_commit_incomplete() {
     let mut commits = Commits::new(3);
     for _ in 0..5 {

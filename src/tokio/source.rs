@@ -12,8 +12,10 @@ use ::tokio::task::coop;
 use ::tokio::time::{Sleep, sleep_until};
 use futures_core::Stream;
 
+use super::Conn;
 use crate::error::{Errno, Error, IoError};
 use crate::monitor::{self, Notice};
+use crate::ruleset::Generation;
 use crate::trace::{self, PacketTrace, Traced};
 
 /// Gives what the kernel told, if there is something.
@@ -180,4 +182,23 @@ streams! {
     Tracer(trace::Tracer) of Traced, "tracer";
     /// A [`trace::PacketTracer`] that waits in the runtime: a stream of packets that never ends.
     PacketTracer(trace::PacketTracer) of Traced<PacketTrace>, "tracer";
+}
+
+impl Monitor {
+    /// Reads by `read` at one generation, and from then on tells only of commits after that, as
+    /// [`monitor::Monitor::resync`] does. If it is given up, an overrun is told.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`monitor::Monitor::resync`] and of [`Conn::run`].
+    pub async fn resync<R: Send + 'static>(
+        &mut self,
+        conn: &mut Conn,
+        read: impl FnMut(&mut crate::conn::Conn) -> Result<R, Error> + Send + 'static,
+    ) -> Result<(R, Generation), Error> {
+        self.0.fd.get_mut().0.begin_resync()?;
+        let (value, generation) = conn.run(|conn| conn.snapshot(read)).await?;
+        self.0.fd.get_mut().0.end_resync(generation);
+        Ok((value, generation))
+    }
 }

@@ -384,7 +384,7 @@ pub(super) fn monitors_and_what_they_open_are_closed() {
     let before = sockets();
     for _ in 0..20 {
         let (mut conn, mut monitor) = (conn(), monitor());
-        monitor.resync(&mut conn, ..).unwrap();
+        monitor.resync(&mut conn, |conn| conn.tables(..)).unwrap();
         assert_eq!(sockets(), before + 2);
     }
     assert_eq!(sockets(), before);

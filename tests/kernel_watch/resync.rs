@@ -156,7 +156,7 @@ fn follow(mut monitor: Monitor, notices: u32, pause: impl Fn(u32, &AtomicU32)) -
     let reading = begin.elapsed();
     commit(&mut conn, |batch| batch.flush(&marks()));
     let (stop, commits, mut overruns) = (AtomicBool::new(false), AtomicU32::new(0), 0);
-    let mut model = Model::read(&monitor.resync(&mut conn, ..).unwrap());
+    let mut model = Model::read(&monitor.resync(&mut conn, |conn| conn.ruleset(..)).unwrap().0);
     let mut apply = |monitor: &mut Monitor, conn: &mut Conn, notice| match notice {
         Notice::Commit(commit) => {
             assert!(commit.is_complete());
@@ -164,7 +164,7 @@ fn follow(mut monitor: Monitor, notices: u32, pause: impl Fn(u32, &AtomicU32)) -
         }
         Notice::Overrun(_) => {
             overruns += 1;
-            model = Model::read(&monitor.resync(conn, ..).unwrap());
+            model = Model::read(&monitor.resync(conn, |conn| conn.ruleset(..)).unwrap().0);
         }
         other => panic!("{other:?}"),
     };
