@@ -1,0 +1,334 @@
+//! The guard: hears of changes, looks what differs, and puts it back.
+
+use std::error::Error;
+use std::fmt;
+use std::time::{Duration, Instant};
+
+use nftlink::monitor::{Commit, EventFilter, Monitor, Notice};
+use nftlink::{Conn, Generation, Name, TableRef};
+
+use super::kept::{Kept, Reading};
+
+/// How often a table is looked at of which nothing is heard: the kernel does not tell all.
+pub(crate) const EVERY: Duration = Duration::from_secs(60);
+
+/// How often others may change the ruleset while the table is put back, before the guard waits a moment.
+const ATTEMPTS: usize = 10;
+
+/// How soon the guard reads what others have put into sets of theirs: it is what is put back.
+const SOON: Duration = Duration::from_secs(1);
+
+/// How long the guard waits then, and at most for the name of who made a change that is seen already.
+const MOMENT: Duration = Duration::from_millis(100);
+
+/// Keeps a table as it was when the guard began.
+#[derive(Debug)]
+pub(crate) struct Guard {
+    conn: Conn,
+    monitor: Monitor,
+    kept: Kept,
+    every: Duration,
+    patience: Patience,
+    /// When to look next.
+    next_look: Instant,
+    /// Whether it was said that the next look is later than it might be.
+    is_waiting: bool,
+    /// Who may have changed something since the last look.
+    suspects: Vec<Suspect>,
+    /// The generation of the last look: what was done up to there is known.
+    looked: Generation,
+    /// The last generation that the guard made itself.
+    own: Option<Generation>,
+}
+
+/// Who committed something.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Suspect {
+    pub(crate) generation: Generation,
+    pub(crate) pid: Option<u32>,
+    pub(crate) name: Option<Name>,
+}
+
+/// What became of the table.
+#[derive(Debug)]
+pub(crate) enum Outcome {
+    /// It is as it was.
+    PutBack,
+    /// It is not: the kernel refuses what would put it back.
+    Refused(nftlink::Error),
+    /// Others change the ruleset all the time.
+    Busy,
+    /// It has been changed again and again: the guard looks at it after a while.
+    Later(Duration),
+    /// It was put back already, before it was known who else had changed it.
+    Known,
+}
+
+/// What the guard has noticed, and what it has done.
+#[derive(Debug)]
+pub(crate) struct Report {
+    pub(crate) by: Vec<Suspect>,
+    pub(crate) differences: Vec<String>,
+    pub(crate) outcome: Outcome,
+}
+
+impl Guard {
+    /// Guards a table as it is now, but for the elements of sets that are `theirs`, and of those that packets fill.
+    pub(crate) fn open(
+        table: impl AsRef<TableRef>,
+        theirs: impl IntoIterator<Item = Name>,
+    ) -> Result<Self, Box<dyn Error>> {
+        Self::with(Conn::open()?, Monitor::open()?, table, theirs)
+    }
+
+    /// The same with a connection and a monitor that are there.
+    pub(crate) fn with(
+        mut conn: Conn,
+        monitor: Monitor,
+        table: impl AsRef<TableRef>,
+        theirs: impl IntoIterator<Item = Name>,
+    ) -> Result<Self, Box<dyn Error>> {
+        let table = table.as_ref();
+        let mut monitor = monitor.filter(EventFilter::new().table(table));
+        let (at, ruleset) = (Instant::now(), monitor.resync(&mut conn, table)?);
+        let contents = ruleset.table(table).ok_or("the kernel has read another table")?.clone();
+        if contents.info().owner().is_some() {
+            return Err(format!("table {table} belongs to a program that runs: nobody else can change it").into());
+        }
+        let theirs: Vec<Name> = theirs.into_iter().collect();
+        if let Some(absent) = theirs.iter().find(|name| !contents.sets().iter().any(|set| set.info().name() == *name)) {
+            return Err(format!("table {table} has no set {absent}").into());
+        }
+        let kept = Kept::new(Reading { contents, at }, theirs);
+        Ok(Self {
+            conn,
+            monitor,
+            kept,
+            every: EVERY,
+            patience: Patience::default(),
+            next_look: at + EVERY,
+            is_waiting: false,
+            suspects: Vec::new(),
+            looked: ruleset.generation(),
+            own: None,
+        })
+    }
+
+    /// Looks that often at a table of which nothing is heard.
+    pub(crate) fn every(mut self, every: Duration) -> Self {
+        (self.every, self.next_look) = (every, Instant::now() + every);
+        self
+    }
+
+    /// Guards until there is something to tell, or until then.
+    pub(crate) fn next(&mut self, until: Option<Instant>) -> Result<Option<Report>, Box<dyn Error>> {
+        loop {
+            // All that is told already may be mended in one step.
+            while let Some(notice) = self.monitor.try_receive()? {
+                if let Some(report) = self.hear(&notice) {
+                    return Ok(Some(report));
+                }
+            }
+            let now = Instant::now();
+            if now >= self.next_look {
+                if let Some(report) = self.look()? {
+                    return Ok(Some(report));
+                }
+                continue;
+            }
+            if until.is_some_and(|until| now >= until) {
+                return Ok(None);
+            }
+            let wait = until.map_or(self.next_look, |until| until.min(self.next_look)) - now;
+            if let Some(report) = self.monitor.receive_timeout(wait)?.and_then(|notice| self.hear(&notice)) {
+                return Ok(Some(report));
+            }
+        }
+    }
+
+    /// Takes note of who did something, and of when to look.
+    fn hear(&mut self, notice: &Notice) -> Option<Report> {
+        match notice {
+            Notice::Commit(commit) if self.own == Some(commit.generation()) => return None,
+            Notice::Commit(commit) if !self.kept.may_be_changed_by(commit) => {
+                self.next_look = self.next_look.min(Instant::now() + SOON);
+                return None;
+            }
+            Notice::Commit(commit) => {
+                let suspect = Suspect::of(commit);
+                if !is_after(suspect.generation, self.looked) {
+                    let (differences, outcome) = (Vec::new(), Outcome::Known);
+                    return Some(Report { by: vec![suspect], differences, outcome });
+                }
+                self.suspects.push(suspect);
+            }
+            // What was lost may have been about the table.
+            Notice::Overrun(_) => {}
+            _ => return None,
+        }
+        let now = Instant::now();
+        let due = self.patience.due(now);
+        self.next_look = self.next_look.min(due);
+        if due <= now || self.is_waiting {
+            return None;
+        }
+        self.is_waiting = true;
+        let by = self.suspects.clone();
+        Some(Report { by, differences: Vec::new(), outcome: Outcome::Later(due - now) })
+    }
+
+    /// Looks whether all is as it should be, and mends what is not.
+    fn look(&mut self) -> Result<Option<Report>, Box<dyn Error>> {
+        self.is_waiting = false;
+        self.next_look = Instant::now() + self.every;
+        let mut differences = Vec::new();
+        for _ in 0..ATTEMPTS {
+            let (generation, now) = match self.read() {
+                Err(nftlink::Error::Inconsistent { .. }) => break,
+                read => read?,
+            };
+            self.looked = generation;
+            differences = self.kept.differences(now.as_ref())?;
+            if differences.is_empty() {
+                // Whatever they did, it is undone, or makes no difference.
+                self.suspects.clear();
+                now.into_iter().for_each(|now| self.kept.remember(now));
+                return Ok(None);
+            }
+            let batch = self.kept.put_back(now.as_ref())?;
+            let outcome = match self.conn.commit_at(generation, &batch) {
+                // Somebody has changed something meanwhile, here or elsewhere: what is there now?
+                Err(error) if error.is_stale() => continue,
+                Err(error) => Outcome::Refused(error),
+                Ok(()) => {
+                    self.looked = following(generation);
+                    self.own = Some(self.looked);
+                    Outcome::PutBack
+                }
+            };
+            self.patience.note(Instant::now());
+            return Ok(Some(Report { by: self.culprits()?, differences, outcome }));
+        }
+        self.next_look = Instant::now() + MOMENT;
+        Ok(Some(Report { by: self.culprits()?, differences, outcome: Outcome::Busy }))
+    }
+
+    /// Reads the table, if it is there.
+    fn read(&mut self) -> Result<(Generation, Option<Reading>), nftlink::Error> {
+        // Of a table that is not there no reading has a generation.
+        let (at, before) = (Instant::now(), self.conn.generation()?);
+        match self.conn.ruleset(self.kept.table()) {
+            Err(error) if error.is_not_found() => Ok((before, None)),
+            Err(error) => Err(error),
+            Ok(ruleset) => {
+                let contents = ruleset.table(self.kept.table()).cloned();
+                Ok((ruleset.generation(), contents.map(|contents| Reading { contents, at })))
+            }
+        }
+    }
+
+    /// Who has changed something up to the last look. The kernel tells it when it has happened already.
+    fn culprits(&mut self) -> Result<Vec<Suspect>, nftlink::Error> {
+        let deadline = Instant::now() + MOMENT;
+        loop {
+            let wait = if self.suspects.is_empty() { deadline - Instant::now().min(deadline) } else { Duration::ZERO };
+            match self.monitor.receive_timeout(wait)? {
+                None => return Ok(std::mem::take(&mut self.suspects)),
+                Some(Notice::Commit(commit)) if self.own == Some(commit.generation()) => {}
+                Some(Notice::Commit(commit)) if self.kept.may_be_changed_by(&commit) => {
+                    let suspect = Suspect::of(&commit);
+                    if is_after(suspect.generation, self.looked) {
+                        let known = std::mem::replace(&mut self.suspects, vec![suspect]);
+                        self.next_look = self.patience.due(Instant::now());
+                        return Ok(known);
+                    }
+                    self.suspects.push(suspect);
+                }
+                Some(Notice::Overrun(_)) => self.next_look = self.patience.due(Instant::now()),
+                Some(_) => {}
+            }
+        }
+    }
+}
+
+impl Suspect {
+    fn of(commit: &Commit) -> Self {
+        let (generation, pid, name) = (commit.generation(), commit.pid(), commit.process_name().cloned());
+        Self { generation, pid, name }
+    }
+}
+
+/// The generation that a commit at this one makes: the kernel leaves out 0.
+fn following(generation: Generation) -> Generation {
+    Generation::from_raw(generation.get().wrapping_add(1).max(1))
+}
+
+/// Whether a generation comes after another one: they wrap around.
+fn is_after(one: Generation, other: Generation) -> bool {
+    one.get().wrapping_sub(other.get()) as i32 > 0
+}
+
+/// So that two programs which want a table to be different do not fight as fast as they can.
+#[derive(Debug, Default)]
+pub(crate) struct Patience {
+    /// How often the table was put back, without a longer pause.
+    count: u32,
+    last: Option<Instant>,
+}
+
+impl Patience {
+    /// How often the table is put back at once.
+    const FREE: u32 = 5;
+    /// How long the guard waits at most.
+    const LONGEST: Duration = Duration::from_secs(60);
+    /// How long the table has to be left alone, for all to be forgotten.
+    const PAUSE: Duration = Duration::from_secs(300);
+
+    /// Notes that the table is put back.
+    pub(crate) fn note(&mut self, now: Instant) {
+        let goes_on = self.last.is_some_and(|last| now.saturating_duration_since(last) < Self::PAUSE);
+        self.count = if goes_on { self.count.saturating_add(1) } else { 1 };
+        self.last = Some(now);
+    }
+
+    /// When it may be put back again.
+    pub(crate) fn due(&self, now: Instant) -> Instant {
+        let wait = match (self.last, self.count.checked_sub(Self::FREE)) {
+            (Some(last), Some(n)) => last + Duration::from_secs(1 << n.min(10)).min(Self::LONGEST),
+            _ => now,
+        };
+        wait.max(now)
+    }
+}
+
+// ---- what is told ----
+
+impl fmt::Display for Suspect {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (self.pid, &self.name) {
+            (Some(pid), Some(name)) => write!(f, "process {pid} ({name})"),
+            (Some(pid), None) => write!(f, "process {pid}"),
+            _ => f.write_str("a process that the kernel does not name"),
+        }?;
+        write!(f, " made generation {}", self.generation)
+    }
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.by.iter().try_for_each(|suspect| writeln!(f, "{suspect}"))?;
+        if self.by.is_empty() {
+            writeln!(f, "the kernel has not told who did it")?;
+        }
+        self.differences.iter().try_for_each(|line| writeln!(f, "    {line}"))?;
+        match &self.outcome {
+            Outcome::PutBack => f.write_str("it is put back"),
+            Outcome::Refused(error) => write!(f, "it cannot be put back: {error}"),
+            Outcome::Busy => f.write_str("others change the ruleset all the time; trying again"),
+            Outcome::Later(wait) => {
+                write!(f, "it is changed again and again: looking in {} s", wait.as_secs() + 1)
+            }
+            Outcome::Known => f.write_str("that was put back already"),
+        }
+    }
+}
