@@ -253,10 +253,15 @@ fn same_chain(chain: &ChainInfo) -> String {
     if let Some(((kind, hook), priority)) = chain.kind().zip(chain.hook()).zip(chain.priority()) {
         text += &format!("type {kind} hook {hook} priority {priority}");
     }
-    let devices = chain.devices().iter().map(|device| format!(" device {device}"));
-    text.extend(devices.chain(chain.policy().map(|policy| format!(" policy {policy}"))));
+    text.extend(chain.devices().iter().map(|device| format!(" device {device}")));
+    text.extend(chain.policy().map(|policy| format!(" policy {policy}")));
     text.extend(chain.counters().map(|_| " counter"));
-    text + &format!(" flags {:#x} userdata {:?}", chain.flags(), chain.userdata().escape_ascii().to_string())
+    text.extend(Some(chain.flags()).filter(|flags| !flags.is_empty()).map(|flags| format!(" flags {flags:#x}")));
+    text.extend(chain.comment().map(|comment| format!(" comment {comment:?}")));
+    match chain.comment() {
+        None if !chain.userdata().is_empty() => text + &format!(" userdata {}", chain.userdata().escape_ascii()),
+        _ => text,
+    }
 }
 
 fn same_set_info(set: &SetInfo) -> UntypedSet {
