@@ -84,7 +84,7 @@
 //! | module | what is in it |
 //! |---|---|
 //! | [`guide`] | whole programs for whole tasks, which the tests run with real packets: begin here |
-//! | the root | [`Conn`], [`Batch`], and what is put into one: [`Table`], [`Chain`], [`Set`], [`Map`], [`Element`], [`Flowtable`], [`Rule`] |
+//! | the root | [`Conn`], [`Batch`], and what is put into one: [`Table`], [`Chain`], [`Set`], [`Map`], [`Element`], [`Flowtable`], [`Rule`]; [`Recording`] to test programs without a kernel |
 //! | [`field`] | what a rule compares: `ip::saddr()`, `tcp::dport()`, `ct::state()` … |
 //! | [`object`] | named stateful objects: counters, quotas, limits, conntrack helpers and timeouts, tunnels … |
 //! | [`datum`] | nft's data types: ports, marks, interface names, ICMP types, TCP flags, intervals … |
@@ -130,7 +130,7 @@ pub use batch::{Batch, Declare, Delete, DeleteByHandle, Flush, HasDevices, Posit
 pub use chain::{
     Chain, ChainFlags, ChainHandle, ChainInfo, ChainKind, ChainRef, Device, Hook, Hooked, Policy, Priority, Regular,
 };
-pub use conn::{Conn, ConnOptions, ElementSource, ElementsOf, RuleLike, RuleScope, TableScope};
+pub use conn::{Conn, ConnOptions, ElementSource, ElementsOf, Recording, Refusal, RuleLike, RuleScope, TableScope};
 pub use datum::Interval;
 pub use engine::{Applied, Handle};
 pub use error::{Errno, Error, Op};
@@ -146,7 +146,7 @@ pub use set::{
 };
 pub use table::{Table, TableFlags, TableHandle, TableInfo, TableRef};
 pub use userdata::{SetUserdata, Typeof};
-pub use wire::{Family, Name};
+pub use wire::{Family, Name, PortId};
 
 /// The README's examples, to be compiled.
 #[cfg(doctest)]

@@ -3,7 +3,7 @@
 use std::ops::RangeFull;
 use std::time::Instant;
 
-use super::{Conn, NetlinkSocket};
+use super::{Channel, Conn};
 use crate::chain::Chain;
 use crate::chain::{ChainInfo, ChainRef, NFT_MSG_GETCHAIN, NFT_MSG_NEWCHAIN};
 use crate::engine::{GENERATION, Link, Query};
@@ -189,7 +189,8 @@ type Decode<R> = fn(Family, &[u8]) -> Result<R, DecodeError>;
 /// # Reading
 ///
 /// A listing is of one generation: it waits for the commits of others to end, and is begun again
-/// when the ruleset changes meanwhile. What a program asks for by name and is not there is an error (`is_not_found`), never an empty list.
+/// when the ruleset changes meanwhile, or a table goes [with its owner](crate::Table::owned), which makes no
+/// generation. What a program asks for by name and is not there is an error (`is_not_found`), never an empty list.
 ///
 /// All of these fail with [`Error::Query`] if the kernel refuses to answer (`is_not_found`,
 /// `is_permission_denied`), with [`Error::Inconsistent`] if the ruleset changes during each of
@@ -276,10 +277,7 @@ impl Conn {
     /// See [Reading](#reading).
     pub fn rule(&mut self, chain: impl AsRef<ChainRef>, handle: RuleHandle) -> Result<RuleInfo, Error> {
         let chain = chain.as_ref();
-        let query = Query::new(NFT_MSG_GETRULE, NFT_MSG_NEWRULE, chain.table.family, false, |w| {
-            crate::batch::write_rule_chain(chain, w);
-            w.u64(NFTA_RULE_HANDLE, handle.get());
-        });
+        let query = rule_query(NFT_MSG_GETRULE, chain, handle);
         let what = || format!("rule {handle} of chain {chain}");
         self.one(&query, &what, |family, attrs| RuleInfo::decode(family, attrs, &mut None))
     }
@@ -574,15 +572,17 @@ impl Conn {
         let query = Query::new(get, new, scope.family(), true, attrs);
         let container = scope.container();
         let reading = self.link.consistent(|link, _| {
+            let mut found = Vec::new();
+            let listed = link.query(&query, &|| scope.describe(what), &mut |family, attrs| {
+                found.push(decode(family, attrs)?);
+                Ok(())
+            });
+            // Behind the listing: the table may have gone before it, with its owner.
             let mut whole = true;
             if let Some((query, what)) = &container {
                 whole &= link.query(query, &|| what.clone(), &mut |_, _| Ok(()))?;
             }
-            let mut found = Vec::new();
-            whole &= link.query(&query, &|| scope.describe(what), &mut |family, attrs| {
-                found.push(decode(family, attrs)?);
-                Ok(())
-            })?;
+            whole &= listed?;
             Ok((found, whole))
         });
         reading.map(|(found, _)| found).map_err(|error| about(error, &|| scope.describe(what)))
@@ -591,7 +591,7 @@ impl Conn {
 
 /// Reads the entries of a set, and tells whether none was moved meanwhile.
 pub(super) fn read_entries(
-    link: &mut Link<NetlinkSocket>,
+    link: &mut Link<Channel>,
     at: &SetRef,
     strict: bool,
 ) -> Result<(Vec<ElementInfo>, bool), Error> {
@@ -639,8 +639,16 @@ pub(super) fn entry_query(kind: u16, set: &SetRef, key: Option<&Data>, is_end: b
     })
 }
 
+/// Asks for one rule by its handle.
+pub(super) fn rule_query(kind: u16, chain: &ChainRef, handle: RuleHandle) -> Query {
+    Query::new(kind, NFT_MSG_NEWRULE, chain.table.family, false, |w| {
+        crate::batch::write_rule_chain(chain, w);
+        w.u64(NFTA_RULE_HANDLE, handle.get());
+    })
+}
+
 /// The error of a query that was answered neither with what was asked for nor with an error.
-fn no_answer(what: &dyn Fn() -> String) -> Error {
+pub(super) fn no_answer(what: &dyn Fn() -> String) -> Error {
     Error::Query(Box::new(QueryError { what: what().into(), errno: Errno::EIO }))
 }
 
@@ -649,7 +657,7 @@ fn object_query(kind: u16, object: &ObjectRef) -> Query {
 }
 
 /// Refuses the name of an object of another kind.
-fn of_kind<T: Object>(at: &ObjectRef) -> Result<&ObjectRef, Error> {
+pub(super) fn of_kind<T: Object>(at: &ObjectRef) -> Result<&ObjectRef, Error> {
     if at.kind == T::KIND {
         return Ok(at);
     }
@@ -657,7 +665,7 @@ fn of_kind<T: Object>(at: &ObjectRef) -> Result<&ObjectRef, Error> {
     Err(Error::WrongType(Box::new(TypeError { what, has, wants: T::KIND.to_string().into() })))
 }
 
-fn value<T: Object>(info: &ObjectInfo) -> Result<T, Error> {
+pub(super) fn value<T: Object>(info: &ObjectInfo) -> Result<T, Error> {
     // The kernel was asked for this kind.
     info.value()?.ok_or(Error::Decode(DecodeError::new("object", "another kind than was asked for")))
 }

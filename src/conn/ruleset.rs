@@ -45,7 +45,7 @@ impl Conn {
     pub fn ruleset<'a>(&mut self, scope: impl Into<TableScope<'a>>) -> Result<Ruleset, Error> {
         let scope = scope.into().0;
         let what = || scope.describe("contents");
-        let reading = self.link.consistent(|link, strict| {
+        let reading = self.link.consistent_listings(|link, strict| {
             let (mut reading, mut whole) = (Reading::default(), true);
             for (get, new, kinds) in KINDS {
                 // One table is asked for by its name: an absent one is an error.

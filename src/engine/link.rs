@@ -4,7 +4,9 @@ use super::Transport;
 use super::commit::{Applied, Fate, Options, Replies, Request, commit_failed};
 use super::query::{Answers, Progress, Query};
 use crate::batch::Batch;
-use crate::error::{CommitError, Errno, Error, IoError, QueryError, Rejections, Stage};
+use crate::batch::explain::PERSISTENT_TABLES;
+use crate::error::{AttrPath, CommitError, Errno, Error, IoError, QueryError, Rejection, Rejections, Stage};
+use crate::table::{NFT_MSG_GETTABLE, NFT_MSG_NEWTABLE, Table, TableFlags, TableHandle, TableInfo};
 use crate::wire::message::{Content, Envelope, Messages, NFT_MSG_GETGEN, NFT_MSG_NEWGEN, NFTA_GEN_ID};
 use crate::wire::reader::Notes;
 use crate::wire::{AttrReader, Family};
@@ -60,7 +62,6 @@ impl<T: Transport> Link<T> {
         &self.transport
     }
 
-    #[cfg(test)]
     pub(crate) fn transport_mut(&mut self) -> &mut T {
         &mut self.transport
     }
@@ -86,13 +87,13 @@ impl<T: Transport> Link<T> {
                 Ok(applied)
             }
             Fate::Valid => Ok(Applied::nothing()),
-            Fate::Rejected(rejections) => Err(rejected(batch, rejections)),
+            Fate::Rejected(rejections) => Err(self.rejected(batch, rejections)),
             Fate::Refused(error) => Err(Error::Commit(error)),
             Fate::Stale => Err(Error::Stale { expected: options.generation.unwrap_or_default() }),
             Fate::Ambiguous { errno, extended } => {
                 let dry = Options { dry_run: true, first_ack: true, last_ack: true, ..options };
                 match self.exchange(batch, Options { generation: None, handles: false, ..dry })? {
-                    Fate::Rejected(rejections) => Err(rejected(batch, rejections)),
+                    Fate::Rejected(rejections) => Err(self.rejected(batch, rejections)),
                     Fate::Valid => Err(Error::Commit(commit_failed(errno, extended))),
                     // The dry run had troubles of its own: whose error it was stays open.
                     _ => Err(Error::Commit(CommitError { errno, message: extended.text, stage: Stage::Begin })),
@@ -162,6 +163,30 @@ impl<T: Transport> Link<T> {
             self.acks_end = Some(end_acked);
         }
         Ok(fate)
+    }
+
+    /// Says what the refusals mean.
+    fn rejected(&mut self, batch: &Batch, rejections: Rejections) -> Error {
+        let (feature, since) = match lacking(batch, &rejections) {
+            Some(feature) => feature,
+            None if rejections.iter().any(|one| batch.may_lack_persistence(one)) && self.lacks_persistence() => {
+                PERSISTENT_TABLES
+            }
+            None => return Error::Rejected(Box::new(rejections)),
+        };
+        Error::Unsupported { feature, since }
+    }
+
+    /// Whether the kernel refuses a persistent table whatever tables there are.
+    fn lacks_persistence(&mut self) -> bool {
+        let mut batch = Batch::new();
+        // Nobody has it, and nobody gets it.
+        batch.create(&Table::inet("nftlink\u{1}probe").persistent());
+        let dry = Options { dry_run: true, first_ack: true, last_ack: true, ..Options::default() };
+        match self.exchange(&batch, dry) {
+            Ok(Fate::Rejected(refused)) => refused.iter().all(|refusal| refusal.errno == Errno::EOPNOTSUPP),
+            _ => false,
+        }
     }
 
     /// A sequence for a query that no other answer carries, of a batch or of an earlier query.
@@ -307,14 +332,49 @@ impl<T: Transport> Link<T> {
         Err(failed(Errno::EBUSY))
     }
 
+    /// Lists the tables that the kernel removes when their owners go; none if the listing is torn.
+    ///
+    /// That makes no generation, and is not marked in a listing: of several datagrams some have what
+    /// was in the table, and behind it as many entries of other tables are passed over.
+    fn mortal(&mut self) -> Result<Option<Vec<TableHandle>>, Error> {
+        let query = Query::new(NFT_MSG_GETTABLE, NFT_MSG_NEWTABLE, Family::UNSPEC, true, |_| {});
+        let mut found = Vec::new();
+        let whole = self.query(&query, &|| "tables".to_owned(), &mut |family, attrs| {
+            let table = TableInfo::decode(family, attrs)?;
+            if table.owner().is_some() && !table.flags().contains(TableFlags::PERSIST) {
+                found.push(table.handle());
+            }
+            Ok(())
+        })?;
+        Ok(whole.then_some(found))
+    }
+
     /// Reads by `read` until all of it is of one generation, which is returned with it. `read`
     /// tells whether what it returns is, as far as it can see.
     ///
     /// What fits a datagram the kernel tells in one go: there it is enough that the generation
-    /// stands still. Else the ruleset has to be [settled](Self::settled) before and after, and
-    /// `read`, which is told so, has to make sure that nothing moved meanwhile.
+    /// stands still. Else the ruleset has to be [settled](Self::settled) before and after, no table
+    /// may have [gone with its owner](Self::mortal), and `read`, which is told so, has to make sure
+    /// that nothing moved meanwhile.
     pub(crate) fn consistent<R>(
         &mut self,
+        read: impl FnMut(&mut Self, bool) -> Result<(R, bool), Error>,
+    ) -> Result<(R, u32), Error> {
+        self.consistently(false, read)
+    }
+
+    /// [`consistent`](Self::consistent) for several listings that have to agree with each other: no table
+    /// may go between two of them, however small they are.
+    pub(crate) fn consistent_listings<R>(
+        &mut self,
+        read: impl FnMut(&mut Self, bool) -> Result<(R, bool), Error>,
+    ) -> Result<(R, u32), Error> {
+        self.consistently(true, read)
+    }
+
+    fn consistently<R>(
+        &mut self,
+        several: bool,
         mut read: impl FnMut(&mut Self, bool) -> Result<(R, bool), Error>,
     ) -> Result<(R, u32), Error> {
         for _ in 0..ATTEMPTS {
@@ -323,13 +383,19 @@ impl<T: Transport> Link<T> {
             if strict && !self.settled(generation)? {
                 continue;
             }
+            let mortal = if strict || several { self.mortal()? } else { Some(Vec::new()) };
+            let Some(mortal) = mortal else { continue };
             self.parts = 0;
             let result = read(self, strict);
             self.large = self.parts > 1;
             if self.large && !strict {
                 continue;
             }
-            let unchanged = if strict { self.settled(generation)? } else { self.generation()? == generation };
+            let mut unchanged = if strict { self.settled(generation)? } else { self.generation()? == generation };
+            if unchanged && !mortal.is_empty() {
+                let living = self.mortal()?.unwrap_or_default();
+                unchanged = mortal.iter().all(|table| living.contains(table));
+            }
             match result {
                 Ok((value, true)) if unchanged => return Ok((value, generation)),
                 Err(error) if unchanged => return Err(error),
@@ -344,12 +410,16 @@ fn generation_query() -> Query {
     Query::new(NFT_MSG_GETGEN, NFT_MSG_NEWGEN, Family::UNSPEC, false, |_| {})
 }
 
-fn rejected(batch: &Batch, rejections: Rejections) -> Error {
-    let mut lacking = rejections.iter().map(|rejection| batch.lacking(rejection));
-    match lacking.next().flatten().filter(|_| lacking.all(|other| other.is_some())) {
-        Some((feature, since)) => Error::Unsupported { feature, since },
-        None => Error::Rejected(Box::new(rejections)),
-    }
+/// The feature that a kernel lacks which refuses these operations, if that is all there is to it.
+fn lacking(batch: &Batch, rejections: &Rejections) -> Option<(&'static str, &'static str)> {
+    let (first, others) = rejections.list.split_first()?;
+    let feature = batch.lacking(first)?;
+    // What would have been in a table or chain that could not be made is refused for its absence.
+    let follows = |other: &Rejection| {
+        let at = other.path().map(AttrPath::as_str);
+        batch.lacking(other).is_some() || (other.errno == Errno::ENOENT && matches!(at, Some("table" | "chain")))
+    };
+    others.iter().all(follows).then_some(feature)
 }
 
 fn io(doing: &str, errno: Errno) -> Error {
