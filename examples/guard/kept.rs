@@ -47,8 +47,8 @@ impl Kept {
         self.seen = reading;
     }
 
-    /// Whether a commit may have changed what is kept.
-    pub(crate) fn may_be_changed_by(&self, commit: &Commit) -> bool {
+    /// Whether something that is told of a commit may have changed what is kept.
+    pub(crate) fn is_touched_by(&self, commit: &Commit) -> bool {
         let others_may = |event: &Event| match event {
             Event::NewElement(element) | Event::DeletedElement(element) => {
                 let sets = self.wanted.contents.sets();
@@ -56,7 +56,7 @@ impl Kept {
             }
             _ => false,
         };
-        !commit.is_complete() || !commit.events().iter().all(others_may)
+        !commit.events().iter().all(others_may)
     }
 
     /// Whether others than the guard say what is in a set.

@@ -35,8 +35,14 @@ pub(crate) struct Guard {
     is_waiting: bool,
     /// Who may have changed something since the last look.
     suspects: Vec<Suspect>,
+    /// Whether there may be others.
+    has_lost: bool,
     /// The generation of the last look: what was done up to there is known.
     looked: Generation,
+    /// Whether nothing differed then.
+    was_whole: bool,
+    /// What is to be told next.
+    pending: Option<Report>,
     /// The last generation that the guard made itself.
     own: Option<Generation>,
 }
@@ -60,7 +66,7 @@ pub(crate) enum Outcome {
     Busy,
     /// It has been changed again and again: the guard looks at it after a while.
     Later(Duration),
-    /// It was put back already, before it was known who else had changed it.
+    /// It was looked at already, before it was known who else had changed it.
     Known,
 }
 
@@ -68,6 +74,8 @@ pub(crate) enum Outcome {
 #[derive(Debug)]
 pub(crate) struct Report {
     pub(crate) by: Vec<Suspect>,
+    /// Whether the kernel had no room to tell all: there may be others.
+    pub(crate) has_lost: bool,
     pub(crate) differences: Vec<String>,
     pub(crate) outcome: Outcome,
 }
@@ -90,7 +98,11 @@ impl Guard {
     ) -> Result<Self, Box<dyn Error>> {
         let table = table.as_ref();
         let mut monitor = monitor.filter(EventFilter::new().table(table));
-        let (at, ruleset) = (Instant::now(), monitor.resync(&mut conn, table)?);
+        let at = Instant::now();
+        let ruleset = monitor.resync(&mut conn, table).map_err(|error| match error.is_not_found() {
+            true => format!("there is no table {table}").into(),
+            false => Box::<dyn Error>::from(error),
+        })?;
         let contents = ruleset.table(table).ok_or("the kernel has read another table")?.clone();
         if contents.info().owner().is_some() {
             return Err(format!("table {table} belongs to a program that runs: nobody else can change it").into());
@@ -109,7 +121,10 @@ impl Guard {
             next_look: at + EVERY,
             is_waiting: false,
             suspects: Vec::new(),
+            has_lost: false,
             looked: ruleset.generation(),
+            was_whole: true,
+            pending: None,
             own: None,
         })
     }
@@ -122,6 +137,9 @@ impl Guard {
 
     /// Guards until there is something to tell, or until then.
     pub(crate) fn next(&mut self, until: Option<Instant>) -> Result<Option<Report>, Box<dyn Error>> {
+        if let Some(report) = self.pending.take() {
+            return Ok(Some(report));
+        }
         loop {
             // All that is told already may be mended in one step.
             while let Some(notice) = self.monitor.try_receive()? {
@@ -129,17 +147,17 @@ impl Guard {
                     return Ok(Some(report));
                 }
             }
-            let now = Instant::now();
-            if now >= self.next_look {
+            if Instant::now() >= self.next_look {
                 if let Some(report) = self.look()? {
                     return Ok(Some(report));
                 }
-                continue;
             }
+            let now = Instant::now();
             if until.is_some_and(|until| now >= until) {
                 return Ok(None);
             }
-            let wait = until.map_or(self.next_look, |until| until.min(self.next_look)) - now;
+            let wake = until.map_or(self.next_look, |until| until.min(self.next_look));
+            let wait = wake.saturating_duration_since(now);
             if let Some(report) = self.monitor.receive_timeout(wait)?.and_then(|notice| self.hear(&notice)) {
                 return Ok(Some(report));
             }
@@ -148,33 +166,33 @@ impl Guard {
 
     /// Takes note of who did something, and of when to look.
     fn hear(&mut self, notice: &Notice) -> Option<Report> {
+        let now = Instant::now();
         match notice {
             Notice::Commit(commit) if self.own == Some(commit.generation()) => return None,
-            Notice::Commit(commit) if !self.kept.may_be_changed_by(commit) => {
-                self.next_look = self.next_look.min(Instant::now() + SOON);
-                return None;
-            }
             Notice::Commit(commit) => {
-                let suspect = Suspect::of(commit);
-                if !is_after(suspect.generation, self.looked) {
-                    let (differences, outcome) = (Vec::new(), Outcome::Known);
-                    return Some(Report { by: vec![suspect], differences, outcome });
+                self.has_lost |= !commit.is_complete();
+                if self.kept.is_touched_by(commit) {
+                    let suspect = Suspect::of(commit);
+                    if !is_after(suspect.generation, self.looked) {
+                        return (!self.was_whole).then(|| Report::new(vec![suspect], Outcome::Known));
+                    }
+                    self.suspects.push(suspect);
+                } else if commit.is_complete() {
+                    self.next_look = self.next_look.min(now + SOON);
+                    return None;
                 }
-                self.suspects.push(suspect);
             }
             // What was lost may have been about the table.
-            Notice::Overrun(_) => {}
+            Notice::Overrun(_) => self.has_lost = true,
             _ => return None,
         }
-        let now = Instant::now();
         let due = self.patience.due(now);
         self.next_look = self.next_look.min(due);
         if due <= now || self.is_waiting {
             return None;
         }
         self.is_waiting = true;
-        let by = self.suspects.clone();
-        Some(Report { by, differences: Vec::new(), outcome: Outcome::Later(due - now) })
+        Some(Report::new(self.suspects.clone(), Outcome::Later(due - now)))
     }
 
     /// Looks whether all is as it should be, and mends what is not.
@@ -189,9 +207,10 @@ impl Guard {
             };
             self.looked = generation;
             differences = self.kept.differences(now.as_ref())?;
-            if differences.is_empty() {
+            self.was_whole = differences.is_empty();
+            if self.was_whole {
                 // Whatever they did, it is undone, or makes no difference.
-                self.suspects.clear();
+                (self.suspects, self.has_lost) = (Vec::new(), false);
                 now.into_iter().for_each(|now| self.kept.remember(now));
                 return Ok(None);
             }
@@ -207,10 +226,15 @@ impl Guard {
                 }
             };
             self.patience.note(Instant::now());
-            return Ok(Some(Report { by: self.culprits()?, differences, outcome }));
+            return self.report(differences, outcome).map(Some);
         }
         self.next_look = Instant::now() + MOMENT;
-        Ok(Some(Report { by: self.culprits()?, differences, outcome: Outcome::Busy }))
+        self.report(differences, Outcome::Busy).map(Some)
+    }
+
+    fn report(&mut self, differences: Vec<String>, outcome: Outcome) -> Result<Report, Box<dyn Error>> {
+        let by = self.culprits()?;
+        Ok(Report { by, has_lost: std::mem::take(&mut self.has_lost), differences, outcome })
     }
 
     /// Reads the table, if it is there.
@@ -231,23 +255,25 @@ impl Guard {
     fn culprits(&mut self) -> Result<Vec<Suspect>, nftlink::Error> {
         let deadline = Instant::now() + MOMENT;
         loop {
-            let wait = if self.suspects.is_empty() { deadline - Instant::now().min(deadline) } else { Duration::ZERO };
-            match self.monitor.receive_timeout(wait)? {
-                None => return Ok(std::mem::take(&mut self.suspects)),
-                Some(Notice::Commit(commit)) if self.own == Some(commit.generation()) => {}
-                Some(Notice::Commit(commit)) if self.kept.may_be_changed_by(&commit) => {
-                    let suspect = Suspect::of(&commit);
-                    if is_after(suspect.generation, self.looked) {
-                        let known = std::mem::replace(&mut self.suspects, vec![suspect]);
-                        self.next_look = self.patience.due(Instant::now());
-                        return Ok(known);
+            let is_known = !self.suspects.is_empty() || self.has_lost;
+            let wait = if is_known { Duration::ZERO } else { deadline.saturating_duration_since(Instant::now()) };
+            let Some(notice) = self.monitor.receive_timeout(wait)? else { break };
+            match &notice {
+                Notice::Commit(commit) if !is_after(commit.generation(), self.looked) => {
+                    self.has_lost |= !commit.is_complete();
+                    if self.own != Some(commit.generation()) && self.kept.is_touched_by(commit) {
+                        self.suspects.push(Suspect::of(commit));
                     }
-                    self.suspects.push(suspect);
                 }
-                Some(Notice::Overrun(_)) => self.next_look = self.patience.due(Instant::now()),
-                Some(_) => {}
+                // What comes later is another matter.
+                notice => {
+                    let known = std::mem::take(&mut self.suspects);
+                    self.pending = self.hear(notice);
+                    return Ok(known);
+                }
             }
         }
+        Ok(std::mem::take(&mut self.suspects))
     }
 }
 
@@ -303,6 +329,13 @@ impl Patience {
 
 // ---- what is told ----
 
+impl Report {
+    /// A report of who did something that was not looked at.
+    fn new(by: Vec<Suspect>, outcome: Outcome) -> Self {
+        Self { by, has_lost: false, differences: Vec::new(), outcome }
+    }
+}
+
 impl fmt::Display for Suspect {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match (self.pid, &self.name) {
@@ -317,8 +350,11 @@ impl fmt::Display for Suspect {
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.by.iter().try_for_each(|suspect| writeln!(f, "{suspect}"))?;
-        if self.by.is_empty() {
-            writeln!(f, "the kernel has not told who did it")?;
+        match (self.has_lost, &*self.by) {
+            (true, []) => writeln!(f, "events were lost: it is not known who did it")?,
+            (true, _) => writeln!(f, "events were lost: others may have done more")?,
+            (false, []) => writeln!(f, "the kernel has not told who did it")?,
+            (false, _) => {}
         }
         self.differences.iter().try_for_each(|line| writeln!(f, "    {line}"))?;
         match &self.outcome {
@@ -328,7 +364,7 @@ impl fmt::Display for Report {
             Outcome::Later(wait) => {
                 write!(f, "it is changed again and again: looking in {} s", wait.as_secs() + 1)
             }
-            Outcome::Known => f.write_str("that was put back already"),
+            Outcome::Known => f.write_str("that is part of what was told before"),
         }
     }
 }

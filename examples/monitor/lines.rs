@@ -146,7 +146,8 @@ fn rule_body(rule: &RuleInfo) -> String {
 }
 
 fn set_body(set: &SetInfo) -> String {
-    let mut text = format!("type {}", set.key_type());
+    let parts: Vec<_> = set.key_type().parts().map(|part| part.to_string()).collect();
+    let mut text = format!("type {}", parts.join(" . "));
     match (set.object_kind(), set.data_type()) {
         (Some(kind), _) => text += &format!(" : {kind}"),
         (None, Some(data)) => text += &format!(" : {data}"),

@@ -122,15 +122,21 @@ pub(crate) fn elements_of_a_set_that_nobody_knows_are_bytes() {
 }
 
 pub(crate) fn says_that_events_were_lost() {
-    let mut monitor = Conn::options().receive_buffer(1).monitor().unwrap();
+    let mut monitor = Conn::options().receive_buffer(0).monitor().unwrap();
     let mut lines = Lines::new(Conn::open().unwrap());
     let mut conn = Conn::open().unwrap();
-    for n in 0..100 {
-        conn.commit(Batch::new().add(&Table::inet(format!("a table with a number, which is {n}")))).unwrap();
+    // More than the buffer that everybody has.
+    let first = told(&mut monitor, &mut lines, |batch| _ = batch.add(&fw()));
+    assert_eq!(first, "add table inet fw\n");
+    let last = conn.generation().unwrap();
+    let chain = |policy| fw().chain("input").filter(Hook::INPUT, Priority::FILTER).policy(policy);
+    for policy in [Policy::ACCEPT, Policy::DROP].into_iter().cycle().take(2000) {
+        conn.commit(Batch::new().add(&chain(policy))).unwrap();
     }
     let mut text = String::new();
     while let Some(notice) = monitor.try_receive().unwrap() {
         text += &lines.of(&notice).unwrap();
     }
-    assert!(text.contains("# lost events: there was no room for what came after generation "), "{text}");
+    let lost = text.lines().find(|line| line.starts_with("# lost")).unwrap_or_default();
+    assert_eq!(lost, format!("# lost events: there was no room for what came after generation {last}"));
 }
