@@ -32,6 +32,7 @@ fn main() -> ExitCode {
         test!(guard::elements_whose_time_is_up_are_not_missed),
         test!(guard::finds_what_nobody_told_by_looking),
         test!(guard::looks_when_events_are_lost),
+        test!(guard::puts_back_beside_others_who_never_stop),
         test!(guard::does_not_fight_as_fast_as_it_can),
         test!(guard::says_when_it_cannot_put_something_back).requires(guard::kernel_knows_owners),
         test!(guard::refuses_what_it_cannot_guard),

@@ -125,17 +125,14 @@ impl Kept {
 
     // ---- what is put back ----
 
-    /// What puts the table back, in one step, where it is `now`: with all that has been counted by what is as it
-    /// was, and the elements that others have put there.
+    /// What puts the table back, in one step: with all that has been counted by what is `now` as it was, and the
+    /// elements that others have put there. Limits begin anew.
     pub(crate) fn put_back(&self, now: Option<&Reading>) -> Result<Batch, Box<dyn Error>> {
         let wanted = &self.wanted.contents;
         // The first that has a thing as it should be has it as it is to be.
         let sources: Vec<&Reading> = now.into_iter().chain([&self.seen]).collect();
         let mut batch = Batch::new();
-        if now.is_some() {
-            batch.delete(self.table());
-        }
-        batch.add(wanted.info());
+        batch.reset(wanted.info());
         wanted.flowtables().iter().for_each(|flowtable| _ = batch.add(flowtable));
         for object in wanted.objects() {
             let same = |other: &&ObjectInfo| object.at() == other.at() && same_object(object) == same_object(other);

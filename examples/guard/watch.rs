@@ -62,7 +62,7 @@ pub(crate) enum Outcome {
     PutBack,
     /// It is not: the kernel refuses what would put it back.
     Refused(nftlink::Error),
-    /// Others change the ruleset all the time.
+    /// Others change the ruleset all the time: it cannot be read.
     Busy,
     /// It has been changed again and again: the guard looks at it after a while.
     Later(Duration),
@@ -199,14 +199,17 @@ impl Guard {
     fn look(&mut self) -> Result<Option<Report>, Box<dyn Error>> {
         self.is_waiting = false;
         self.next_look = Instant::now() + self.every;
-        let mut differences = Vec::new();
-        for _ in 0..ATTEMPTS {
+        let mut attempts = 0;
+        loop {
             let (generation, now) = match self.read() {
-                Err(nftlink::Error::Inconsistent { .. }) => break,
+                Err(nftlink::Error::Inconsistent { .. }) => {
+                    self.next_look = Instant::now() + MOMENT;
+                    return self.report(Vec::new(), Outcome::Busy).map(Some);
+                }
                 read => read?,
             };
             self.looked = generation;
-            differences = self.kept.differences(now.as_ref())?;
+            let differences = self.kept.differences(now.as_ref())?;
             self.was_whole = differences.is_empty();
             if self.was_whole {
                 // Whatever they did, it is undone, or makes no difference.
@@ -215,21 +218,21 @@ impl Guard {
                 return Ok(None);
             }
             let batch = self.kept.put_back(now.as_ref())?;
-            let outcome = match self.conn.commit_at(generation, &batch) {
+            attempts += 1;
+            let done = match self.conn.commit_at(generation, &batch) {
                 // Somebody has changed something meanwhile, here or elsewhere: what is there now?
-                Err(error) if error.is_stale() => continue,
-                Err(error) => Outcome::Refused(error),
-                Ok(()) => {
+                Err(error) if error.is_stale() && attempts < ATTEMPTS => continue,
+                // Others change other tables all the time. What they may do to this one until then is undone, too, but
+                // for elements of theirs, which may be those of a moment ago.
+                Err(error) if error.is_stale() => self.conn.commit(&batch),
+                done => done.inspect(|()| {
                     self.looked = following(generation);
                     self.own = Some(self.looked);
-                    Outcome::PutBack
-                }
+                }),
             };
             self.patience.note(Instant::now());
-            return self.report(differences, outcome).map(Some);
+            return self.report(differences, done.map_or_else(Outcome::Refused, |()| Outcome::PutBack)).map(Some);
         }
-        self.next_look = Instant::now() + MOMENT;
-        self.report(differences, Outcome::Busy).map(Some)
     }
 
     fn report(&mut self, differences: Vec<String>, outcome: Outcome) -> Result<Report, Box<dyn Error>> {
@@ -360,7 +363,7 @@ impl fmt::Display for Report {
         match &self.outcome {
             Outcome::PutBack => f.write_str("it is put back"),
             Outcome::Refused(error) => write!(f, "it cannot be put back: {error}"),
-            Outcome::Busy => f.write_str("others change the ruleset all the time; trying again"),
+            Outcome::Busy => f.write_str("others change the ruleset all the time: it cannot be read"),
             Outcome::Later(wait) => {
                 write!(f, "it is changed again and again: looking in {} s", wait.as_secs() + 1)
             }

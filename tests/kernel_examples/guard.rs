@@ -1,6 +1,7 @@
 //! The parts of `examples/guard.rs`: what it notices, whom it names, and what it puts back.
 
 use std::net::Ipv4Addr;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -115,8 +116,11 @@ fn content(guard: &mut Guard) {
     }
 }
 
+/// A change, and the differences that it makes.
+type Change<'a> = (&'a dyn Fn(&mut Conn, &mut Batch), &'a [&'a str]);
+
 /// Makes changes to the table one by one: each has to be noticed as said, and undone.
-fn undone(changes: &[(&dyn Fn(&mut Conn, &mut Batch), &[&str])]) {
+fn undone(changes: &[Change<'_>]) {
     for (change, noticed) in changes {
         // Each has a guard of its own, which has not lost its patience.
         let (mut conn, mut batch) = (Conn::open().unwrap(), Batch::new());
@@ -397,6 +401,43 @@ pub(crate) fn looks_when_events_are_lost() {
     commit(Batch::new().delete_elements(&ports(), [53]));
     let report = put_back(&mut guard);
     assert_eq!(report.by.iter().map(|by| by.generation.get()).collect::<Vec<_>>(), [last.get() + 1], "{report}");
+}
+
+pub(crate) fn puts_back_beside_others_who_never_stop() {
+    let mut conn = set_up();
+    let mut guard = guard();
+    let before = state(&mut conn);
+    let (other, numbers) = (Table::inet("other"), Set::<Port>::new(Table::inet("other"), "numbers"));
+    let (stop, begun) = (AtomicBool::new(false), AtomicBool::new(false));
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            let mut conn = Conn::open().unwrap();
+            conn.commit(Batch::new().add(&other).add(&numbers)).unwrap();
+            while !stop.load(Ordering::Relaxed) {
+                conn.commit(Batch::new().add_elements(&numbers, [7]).delete_elements(&numbers, [7])).unwrap();
+                begun.store(true, Ordering::Relaxed);
+            }
+            conn.commit(Batch::new().delete(&other)).unwrap();
+        });
+        while !begun.load(Ordering::Relaxed) {
+            thread::yield_now();
+        }
+        commit(Batch::new().insert(input(), Rule::new().accept()));
+        let report = loop {
+            let report = guard.next(Some(Instant::now() + PATIENCE)).unwrap();
+            // It is stopped before anything fails.
+            match report {
+                Some(Report { outcome: Outcome::Busy, .. }) => {}
+                report => break report,
+            }
+        };
+        stop.store(true, Ordering::Relaxed);
+        let report = report.expect("something is noticed");
+        assert!(matches!(report.outcome, Outcome::PutBack), "{report}");
+        assert_eq!(report.by.len(), 1, "{report}");
+    });
+    assert_eq!(state(&mut conn), before);
+    content(&mut guard);
 }
 
 pub(crate) fn does_not_fight_as_fast_as_it_can() {
