@@ -90,6 +90,7 @@
 //! | [`datum`] | nft's data types: ports, marks, interface names, ICMP types, TCP flags, intervals … |
 //! | [`ruleset`] | the whole ruleset as a value: to be looked at, kept in a file, and written back |
 //! | [`expr`] | the kernel's own expressions, below the typed language |
+//! | [`trace`] | which rules a packet passes, and what becomes of it |
 //! | [`error`](mod@error) | what can go wrong |
 //!
 //! # Privileges, namespaces, kernels
@@ -123,6 +124,9 @@ mod set;
 mod table;
 #[cfg(test)]
 mod tests;
+#[cfg(feature = "tokio")]
+pub mod tokio;
+pub mod trace;
 mod userdata;
 mod wire;
 

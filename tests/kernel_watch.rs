@@ -4,9 +4,13 @@
 mod events;
 #[path = "kernel_watch/nft_monitor.rs"]
 mod nft_monitor;
+#[path = "kernel/process.rs"]
+mod process;
 #[path = "kernel_watch/resync.rs"]
 mod resync;
 mod support;
+#[path = "kernel_watch/trace.rs"]
+mod trace;
 
 use std::process::ExitCode;
 use std::time::Duration;
@@ -18,6 +22,9 @@ use nftlink::{Batch, Chain, Conn, Hook, Hooked, Priority, Table};
 const PATIENCE: Duration = Duration::from_secs(60);
 
 fn main() -> ExitCode {
+    if let Some(done) = process::run_errand(&[("arm_and_wait", trace::arm_and_wait)]) {
+        return done;
+    }
     support::main(&[
         test!(events::each_change_is_an_event_with_its_name_and_handle),
         test!(events::flowtables_are_told).requires(support::flowtables),
@@ -41,6 +48,18 @@ fn main() -> ExitCode {
         test!(resync::overrun_is_told_and_a_resync_goes_on_from_there),
         test!(resync::model_that_follows_the_events_is_the_ruleset),
         test!(resync::monitor_that_nobody_reads_keeps_nothing),
+        test!(trace::packet_is_traced_through_jumps_maps_returns_and_policies),
+        test!(trace::events_have_all_fields),
+        test!(trace::steps_have_their_rules_as_they_are_then),
+        test!(trace::tracer_waits_only_as_long_as_it_is_told),
+        test!(trace::overrun_is_told_where_events_are_lost),
+        test!(trace::armed_packets_are_traced_until_the_guard_is_dropped).requires(trace::linux_5_12),
+        test!(trace::packets_of_each_family_are_armed).requires(trace::linux_5_12),
+        test!(trace::limit_traces_only_so_many_packets).requires(trace::linux_5_12),
+        test!(trace::tracer_arms_its_own_namespace_from_wherever_it_is).requires(trace::linux_5_12),
+        test!(trace::killed_program_leaves_nothing_armed).requires(trace::linux_5_12),
+        test!(trace::kernel_without_owners_cannot_arm).requires(trace::before_linux_5_12),
+        test!(trace::nft_prints_the_same).needs_nft(),
     ])
 }
 

@@ -366,6 +366,16 @@ fn a_recording_is_made_of_a_file() {
 }
 
 #[test]
+fn each_connection_owns_tables_of_its_own() {
+    let recording = Recording::new();
+    recording.apply_commits(true);
+    let (mut conn, other) = (recording.conn(), recording.conn());
+    conn.commit(&batch(|batch| batch.add(&fw().owned()))).unwrap();
+    let table = conn.table(fw()).unwrap();
+    assert!(conn.owns(&table) && !other.owns(&table));
+}
+
+#[test]
 fn connections_to_one_recording_may_be_on_several_threads() {
     let recording = Recording::new();
     let (sender, receiver) = mpsc::channel();

@@ -179,6 +179,7 @@ impl Recording {
     /// What is added gets handles, and counts of its uses; what is deleted goes, with what it had to
     /// itself. Rules are as they were sent: the kernel writes some expressions otherwise than it was told
     /// them, and [`normalized`](crate::RuleInfo::normalized) rules do not differ. All of an element's timeout is left.
+    /// A table with an owner stays when the connection that owns it is closed.
     ///
     /// Whether the kernel would take the batch it does not tell. Not looked at are, among others, what an
     /// expression or a chain may have at its hook and in its family, owners of tables, the sizes of sets,

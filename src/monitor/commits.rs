@@ -12,7 +12,7 @@ use crate::ruleset::Generation;
 use crate::table::TableRef;
 use crate::wire::message::{Content, Message, Messages, NFT_MSG_NEWGEN, NFTA_GEN_ID};
 use crate::wire::reader::Notes;
-use crate::wire::{AttrReader, Family, Name};
+use crate::wire::{AttrReader, Family, Name, PortId};
 
 const NFTA_GEN_PROC_PID: u16 = 2;
 const NFTA_GEN_PROC_NAME: u16 = 3;
@@ -52,7 +52,7 @@ impl Overrun {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Commit {
     generation: Generation,
-    port: u32,
+    port: PortId,
     pid: Option<u32>,
     process: Option<Name>,
     events: Vec<Event>,
@@ -65,9 +65,9 @@ impl Commit {
         self.generation
     }
 
-    /// Returns the port of the netlink socket that the commit came from: of a connection's own
-    /// commits its own port.
-    pub fn port(&self) -> u32 {
+    /// Returns the address of the connection that the commit came from: of a connection's own
+    /// commits its [own](crate::Conn::port_id).
+    pub fn port_id(&self) -> PortId {
         self.port
     }
 
@@ -304,7 +304,7 @@ impl Commits {
             self.last_complete = Some(generation);
         }
         if !events.is_empty() || !complete || self.filter.is_open() {
-            let generation = Generation::from_raw(generation);
+            let (generation, port) = (Generation::from_raw(generation), PortId::from_raw(port));
             self.ready.push_back(Notice::Commit(Commit { generation, port, pid, process, events, complete }));
         }
     }

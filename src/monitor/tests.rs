@@ -61,7 +61,10 @@ fn events_are_grouped_by_the_commit_that_ends_them() {
         commits.datagram(&datagram);
     }
     let [Notice::Commit(commit)] = &all(&mut commits)[..] else { panic!() };
-    assert_eq!((commit.generation(), commit.port(), commit.pid()), (Generation::from_raw(7), PORT, Some(4711)));
+    assert_eq!(
+        (commit.generation(), commit.port_id().get(), commit.pid()),
+        (Generation::from_raw(7), PORT, Some(4711))
+    );
     assert_eq!(commit.process_name(), Some(&Name::from("daemon")));
     let expected = "add table inet one # handle 0
 add element inet fw s { 0x0a000001 }

@@ -1,5 +1,7 @@
 //! Errands: what a test can only find out in a process of its own, for which the program starts itself again.
 
+#![allow(dead_code, reason = "each test program uses only a part")]
+
 use std::env;
 use std::process::{Child, Command, ExitCode, Stdio};
 

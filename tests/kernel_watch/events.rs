@@ -164,12 +164,12 @@ pub(super) fn own_commits_are_told_apart() {
     let (mut one, mut other, mut monitor) = (conn(), conn(), monitor());
     for (n, conn) in [&mut one, &mut other].into_iter().enumerate() {
         commit(conn, |batch| batch.add(&Table::inet(format!("t{n}"))));
+        assert_eq!(next_commit(&mut monitor).port_id(), conn.port_id());
     }
-    let [first, second] = [(); 2].map(|()| next_commit(&mut monitor).port());
-    assert_ne!(first, second);
+    assert_ne!(one.port_id(), other.port_id());
     // What is flushed, too, comes with the port of who did it.
     commit(&mut one, |batch| batch.flush_ruleset());
-    assert_eq!(next_commit(&mut monitor).port(), first);
+    assert_eq!(next_commit(&mut monitor).port_id(), one.port_id());
 }
 
 pub(super) fn place_of_a_rule_is_told() {

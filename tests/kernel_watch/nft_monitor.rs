@@ -225,20 +225,20 @@ pub(super) fn says_the_same_events() {
             batch.add(nets).add(bans).add(marked).add(services);
             batch.add_elements(nets, ["10.0.0.0/8", "192.0.2.7", "198.51.100.3-198.51.100.9"].map(net));
             batch.add_elements(services, [(Ipv4Addr::new(1, 2, 3, 4), 80), (Ipv4Addr::new(1, 2, 3, 4), 443)]);
-            batch.append(&input(), Rule::new().when(tcp::dport().one_of([22, 80])).accept());
-            batch.append(&input(), Rule::new().object(&web).comment("counted"))
+            batch.append(input(), Rule::new().when(tcp::dport().one_of([22, 80])).accept());
+            batch.append(input(), Rule::new().object(&web).comment("counted"))
         });
         let hour = Duration::from_secs(3600);
         commit(conn, |batch| {
             batch.add_elements(bans, [Element::new(Ipv4Addr::new(9, 9, 9, 9)).timeout(hour).comment("bad")]);
             batch.add_elements(marked, [(Ipv4Addr::new(9, 9, 9, 8), 0x17)])
         });
-        commit(conn, |batch| batch.insert(&input(), Rule::new().jump(&helper)).add(&input().policy(Policy::DROP)));
+        commit(conn, |batch| batch.insert(input(), Rule::new().jump(&helper)).add(&input().policy(Policy::DROP)));
         commit(conn, |batch| batch.delete_elements(nets, [net("10.0.0.0/8")]));
         commit(conn, |batch| batch.delete_elements(services, [(Ipv4Addr::new(1, 2, 3, 4), 443)]));
         commit(conn, |batch| batch.flush(nets).flush(bans).flush(marked));
         let rules = conn.rules(&input()).unwrap();
-        commit(conn, |batch| batch.replace(&input(), rules[1].handle(), Rule::new().counter()));
+        commit(conn, |batch| batch.replace(input(), rules[1].handle(), Rule::new().counter()));
         commit(conn, |batch| batch.delete(&rules[0]).delete(&helper).flush(&input()));
         commit(conn, |batch| batch.delete(&tiny).delete(nets));
         commit(conn, |batch| batch.add(&Table::ip6("six")).add(&Table::arp("arp")).add(&Table::bridge("b")));

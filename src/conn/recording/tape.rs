@@ -14,8 +14,6 @@ use crate::engine::{Received, TooLarge, Transport};
 use crate::error::Errno;
 use crate::wire::message::{Content, Message, Messages, NLM_F_ACK, NLM_F_DUMP, NLM_F_ECHO, forge};
 
-/// The address of each recorded connection.
-const PORT: u32 = 1;
 /// The most bytes of answers that one datagram has, but for a message that is longer by itself.
 const DATAGRAM: usize = 32 * 1024;
 
@@ -32,11 +30,14 @@ pub(super) struct Shared {
     pub(super) applies: bool,
     /// The handle that was given out last, to what did not change the state.
     last_handle: u64,
+    /// The address that a connection was given last.
+    last_port: u32,
 }
 
 /// A recorded connection.
 pub(crate) struct Tape {
     shared: Arc<Mutex<Shared>>,
+    port: u32,
     queue: VecDeque<Result<Vec<u8>, Errno>>,
     /// The batch that is about to be sent.
     announced: Option<Batch>,
@@ -59,7 +60,8 @@ pub(super) fn lock(shared: &Mutex<Shared>) -> MutexGuard<'_, Shared> {
 
 impl Tape {
     pub(super) fn new(shared: Arc<Mutex<Shared>>, prepares: bool) -> Self {
-        Self { shared, queue: VecDeque::new(), announced: None, again: None, prepares }
+        let port = lock(&shared).next_port();
+        Self { shared, port, queue: VecDeque::new(), announced: None, again: None, prepares }
     }
 
     /// Tells which batch is sent next.
@@ -70,16 +72,17 @@ impl Tape {
     fn query(&mut self, message: &Message<'_>) {
         let Ok(Content::Nft { kind, family, attrs, .. }) = message.content() else { return };
         let dump = message.flags & NLM_F_DUMP == NLM_F_DUMP;
+        let port = self.port;
         let mut shared = lock(&self.shared);
         let generation = shared.generation;
-        let refused = |errno: Errno| forge::ack(message.sequence, PORT, errno.get(), None);
+        let refused = |errno: Errno| forge::ack(message.sequence, port, errno.get(), None);
         if let Some(errno) = shared.closed {
             return self.queue.push_back(Ok(refused(errno)));
         }
         let answers = Request { kind, family, dump, attrs }.answer(&mut shared.state, generation);
         let mut datagram = Vec::new();
         for (kind, family, attrs) in answers.said {
-            let bytes = forge::answer((kind, family, &attrs), dump, message.sequence, PORT, generation as u16);
+            let bytes = forge::answer((kind, family, &attrs), dump, message.sequence, port, generation as u16);
             if !datagram.is_empty() && datagram.len() + bytes.len() > DATAGRAM {
                 self.queue.push_back(Ok(std::mem::take(&mut datagram)));
             }
@@ -87,7 +90,7 @@ impl Tape {
         }
         match answers.errno {
             Some(errno) => datagram.extend(refused(errno)),
-            None if dump => datagram.extend(forge::done(message.sequence, PORT, 0, 0)),
+            None if dump => datagram.extend(forge::done(message.sequence, port, 0, 0)),
             None => {}
         }
         self.queue.push_back(Ok(datagram));
@@ -99,9 +102,9 @@ impl Tape {
             Some((end, ops)) if end.is_batch_end() => (ops, Some(end)),
             _ => (rest, None),
         };
-        let shared = self.shared.clone();
+        let (shared, port) = (self.shared.clone(), self.port);
         let mut shared = lock(&shared);
-        let whole = |errno: Errno| Ok(forge::ack(begin.sequence, PORT, errno.get(), None));
+        let whole = |errno: Errno| Ok(forge::ack(begin.sequence, port, errno.get(), None));
         if let Some(errno) = shared.closed {
             return self.queue.push_back(whole(errno));
         }
@@ -145,7 +148,7 @@ impl Tape {
         let mut made = Vec::new();
         if problems.is_empty() {
             match shared.applies || self.prepares {
-                true => match replay(&shared.state, ops, PORT, dry) {
+                true => match replay(&shared.state, ops, port, dry) {
                     Ok((state, handles)) => {
                         made = handles;
                         if !dry {
@@ -162,7 +165,7 @@ impl Tape {
         // What was refused comes in the order of the batch, between the acks; the commit's own error before them.
         for (sequence, problem) in &problems {
             let offset = problem.offset.and_then(|offset| u32::try_from(offset).ok());
-            answers.push(forge::explained(*sequence, PORT, problem.errno.get(), offset, problem.text));
+            answers.push(forge::explained(*sequence, port, problem.errno.get(), offset, problem.text));
         }
         let applied = problems.is_empty() && !dry;
         if applied {
@@ -171,10 +174,10 @@ impl Tape {
                 shared.batches.extend(self.announced.take());
             }
             let echoes = ops.iter().filter(|op| op.flags & NLM_F_ECHO != 0);
-            answers.extend(echoes.filter_map(|op| echo(op, &made, shared.generation)));
+            answers.extend(echoes.filter_map(|op| echo(op, &made, port, shared.generation)));
         }
         let acked = ops.iter().chain(end.filter(|_| applied)).filter(|op| op.flags & NLM_F_ACK != 0);
-        answers.extend(acked.filter(|op| !refused(op.sequence)).map(|op| forge::ack(op.sequence, PORT, 0, None)));
+        answers.extend(acked.filter(|op| !refused(op.sequence)).map(|op| forge::ack(op.sequence, port, 0, None)));
         match lost {
             true => self.queue.push_back(Err(Errno::ENOBUFS)),
             false => self.queue.extend(answers.into_iter().map(Ok)),
@@ -185,6 +188,12 @@ impl Tape {
 impl Shared {
     pub(super) fn new(state: State, generation: u32) -> Self {
         Self { state, generation, ..Self::default() }
+    }
+
+    /// Gives out an address; zero is the kernel's.
+    fn next_port(&mut self) -> u32 {
+        self.last_port = self.last_port.wrapping_add(1).max(1);
+        self.last_port
     }
 
     /// Takes the refusal that meets this batch.
@@ -224,12 +233,12 @@ fn kind_of(op: &Message<'_>) -> Option<Kind> {
 }
 
 /// What the kernel tells of something that a message added.
-fn echo(op: &Message<'_>, made: &[(u32, u64)], generation: u32) -> Option<Vec<u8>> {
+fn echo(op: &Message<'_>, made: &[(u32, u64)], port: u32, generation: u32) -> Option<Vec<u8>> {
     let (_, handle) = made.iter().find(|(sequence, _)| *sequence == op.sequence)?;
     let (kind, Ok(Content::Nft { family, attrs, .. })) = (kind_of(op)?, op.content()) else { return None };
     let attrs = Attrs(attrs).with(&[kind.handle], |w| w.u64(kind.handle, *handle));
     let answer: Answer = (kind.new, family, attrs);
-    Some(forge::answer((answer.0, answer.1, &answer.2), false, op.sequence, PORT, generation as u16))
+    Some(forge::answer((answer.0, answer.1, &answer.2), false, op.sequence, port, generation as u16))
 }
 
 impl Transport for Tape {
@@ -260,6 +269,6 @@ impl Transport for Tape {
     fn reserve_receive(&mut self, _len: usize) {}
 
     fn port(&self) -> u32 {
-        PORT
+        self.port
     }
 }
