@@ -39,12 +39,6 @@ pub(crate) struct Guard {
     has_lost: bool,
     /// The generation of the last look: what was done up to there is known.
     looked: Generation,
-    /// Whether nothing differed then.
-    was_whole: bool,
-    /// What is to be told next.
-    pending: Option<Report>,
-    /// The last generation that the guard made itself.
-    own: Option<Generation>,
 }
 
 /// Who committed something.
@@ -66,15 +60,13 @@ pub(crate) enum Outcome {
     Busy,
     /// It has been changed again and again: the guard looks at it after a while.
     Later(Duration),
-    /// It was looked at already, before it was known who else had changed it.
-    Known,
 }
 
 /// What the guard has noticed, and what it has done.
 #[derive(Debug)]
 pub(crate) struct Report {
     pub(crate) by: Vec<Suspect>,
-    /// Whether the kernel had no room to tell all: there may be others.
+    /// Whether there may be others: the kernel had no room to tell all, or too many did something.
     pub(crate) has_lost: bool,
     pub(crate) differences: Vec<String>,
     pub(crate) outcome: Outcome,
@@ -123,9 +115,6 @@ impl Guard {
             suspects: Vec::new(),
             has_lost: false,
             looked: ruleset.generation(),
-            was_whole: true,
-            pending: None,
-            own: None,
         })
     }
 
@@ -137,9 +126,6 @@ impl Guard {
 
     /// Guards until there is something to tell, or until then.
     pub(crate) fn next(&mut self, until: Option<Instant>) -> Result<Option<Report>, Box<dyn Error>> {
-        if let Some(report) = self.pending.take() {
-            return Ok(Some(report));
-        }
         loop {
             // All that is told already may be mended in one step.
             while let Some(notice) = self.monitor.try_receive()? {
@@ -168,16 +154,10 @@ impl Guard {
     fn hear(&mut self, notice: &Notice) -> Option<Report> {
         let now = Instant::now();
         match notice {
-            Notice::Commit(commit) if self.own == Some(commit.generation()) => return None,
+            Notice::Commit(commit) if self.is_known(commit) => return None,
             Notice::Commit(commit) => {
-                self.has_lost |= !commit.is_complete();
-                if self.kept.is_touched_by(commit) {
-                    let suspect = Suspect::of(commit);
-                    if !is_after(suspect.generation, self.looked) {
-                        return (!self.was_whole).then(|| Report::new(vec![suspect], Outcome::Known));
-                    }
-                    self.suspects.push(suspect);
-                } else if commit.is_complete() {
+                self.suspect(commit);
+                if commit.is_complete() && !self.kept.is_touched_by(commit) {
                     self.next_look = self.next_look.min(now + SOON);
                     return None;
                 }
@@ -192,7 +172,25 @@ impl Guard {
             return None;
         }
         self.is_waiting = true;
-        Some(Report::new(self.suspects.clone(), Outcome::Later(due - now)))
+        let (by, has_lost, outcome) = (self.suspects.clone(), self.has_lost, Outcome::Later(due - now));
+        Some(Report { by, has_lost, differences: Vec::new(), outcome })
+    }
+
+    /// Takes note of who did something to what is kept.
+    fn suspect(&mut self, commit: &Commit) {
+        let is_touched = self.kept.is_touched_by(commit);
+        if is_touched && self.suspects.len() < MOST {
+            let (generation, pid, name) = (commit.generation(), commit.pid(), commit.process_name().cloned());
+            self.suspects.push(Suspect { generation, pid, name });
+        } else {
+            self.has_lost |= is_touched;
+        }
+        self.has_lost |= !commit.is_complete();
+    }
+
+    /// Whether it is the guard's own, or was there at the last look: the kernel tells of it a moment after others see it.
+    fn is_known(&self, commit: &Commit) -> bool {
+        commit.port_id() == self.conn.port_id() || !is_after(commit.generation(), self.looked)
     }
 
     /// Looks whether all is as it should be, and mends what is not.
@@ -210,8 +208,7 @@ impl Guard {
             };
             self.looked = generation;
             let differences = self.kept.differences(now.as_ref())?;
-            self.was_whole = differences.is_empty();
-            if self.was_whole {
+            if differences.is_empty() {
                 // Whatever they did, it is undone, or makes no difference.
                 (self.suspects, self.has_lost) = (Vec::new(), false);
                 now.into_iter().for_each(|now| self.kept.remember(now));
@@ -225,10 +222,7 @@ impl Guard {
                 // Others change other tables all the time. What they may do to this one until then is undone, too, but
                 // for elements of theirs, which may be those of a moment ago.
                 Err(error) if error.is_stale() => self.conn.commit(&batch),
-                done => done.inspect(|()| {
-                    self.looked = following(generation);
-                    self.own = Some(self.looked);
-                }),
+                done => done,
             };
             self.patience.note(Instant::now());
             return self.report(differences, done.map_or_else(Outcome::Refused, |()| Outcome::PutBack)).map(Some);
@@ -236,8 +230,9 @@ impl Guard {
     }
 
     fn report(&mut self, differences: Vec<String>, outcome: Outcome) -> Result<Report, Box<dyn Error>> {
-        let by = self.culprits()?;
-        Ok(Report { by, has_lost: std::mem::take(&mut self.has_lost), differences, outcome })
+        self.hear_culprits(matches!(outcome, Outcome::PutBack))?;
+        let (by, has_lost) = (std::mem::take(&mut self.suspects), std::mem::take(&mut self.has_lost));
+        Ok(Report { by, has_lost, differences, outcome })
     }
 
     /// Reads the table, if it is there.
@@ -254,42 +249,25 @@ impl Guard {
         }
     }
 
-    /// Who has changed something up to the last look. The kernel tells it when it has happened already.
-    fn culprits(&mut self) -> Result<Vec<Suspect>, nftlink::Error> {
-        let deadline = Instant::now() + MOMENT;
-        loop {
-            let is_known = !self.suspects.is_empty() || self.has_lost;
-            let wait = if is_known { Duration::ZERO } else { deadline.saturating_duration_since(Instant::now()) };
-            let Some(notice) = self.monitor.receive_timeout(wait)? else { break };
+    /// Hears who else has changed what was looked at. The kernel tells in the order of commits: when one is done, or is
+    /// refused, all before it are told.
+    fn hear_culprits(&mut self, is_put_back: bool) -> Result<(), nftlink::Error> {
+        while let Some(notice) = self.monitor.try_receive()? {
             match &notice {
-                Notice::Commit(commit) if !is_after(commit.generation(), self.looked) => {
-                    self.has_lost |= !commit.is_complete();
-                    if self.own != Some(commit.generation()) && self.kept.is_touched_by(commit) {
-                        self.suspects.push(Suspect::of(commit));
+                Notice::Commit(commit) if commit.port_id() == self.conn.port_id() => return Ok(()),
+                // What came after the look the guard's own commit has undone, too; without one it is to be looked at.
+                Notice::Commit(commit) => {
+                    self.suspect(commit);
+                    if !is_put_back && is_after(commit.generation(), self.looked) {
+                        self.next_look = self.next_look.min(self.patience.due(Instant::now()));
                     }
                 }
-                // What comes later is another matter.
-                notice => {
-                    let known = std::mem::take(&mut self.suspects);
-                    self.pending = self.hear(notice);
-                    return Ok(known);
-                }
+                Notice::Overrun(_) => self.has_lost = true,
+                _ => {}
             }
         }
-        Ok(std::mem::take(&mut self.suspects))
+        Ok(())
     }
-}
-
-impl Suspect {
-    fn of(commit: &Commit) -> Self {
-        let (generation, pid, name) = (commit.generation(), commit.pid(), commit.process_name().cloned());
-        Self { generation, pid, name }
-    }
-}
-
-/// The generation that a commit at this one makes: the kernel leaves out 0.
-fn following(generation: Generation) -> Generation {
-    Generation::from_raw(generation.get().wrapping_add(1).max(1))
 }
 
 /// Whether a generation comes after another one: they wrap around.
@@ -332,13 +310,6 @@ impl Patience {
 
 // ---- what is told ----
 
-impl Report {
-    /// A report of who did something that was not looked at.
-    fn new(by: Vec<Suspect>, outcome: Outcome) -> Self {
-        Self { by, has_lost: false, differences: Vec::new(), outcome }
-    }
-}
-
 impl fmt::Display for Suspect {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match (self.pid, &self.name) {
@@ -367,7 +338,6 @@ impl fmt::Display for Report {
             Outcome::Later(wait) => {
                 write!(f, "it is changed again and again: looking in {} s", wait.as_secs() + 1)
             }
-            Outcome::Known => f.write_str("that is part of what was told before"),
         }
     }
 }
