@@ -18,7 +18,10 @@ const ATTEMPTS: usize = 10;
 /// How soon the guard reads what others have put into sets of theirs: it is what is put back.
 const SOON: Duration = Duration::from_secs(1);
 
-/// How long the guard waits then, and at most for the name of who made a change that is seen already.
+/// How many of those who did something are named.
+const MOST: usize = 1000;
+
+/// How long the guard waits where others do not let it read.
 const MOMENT: Duration = Duration::from_millis(100);
 
 /// Keeps a table as it was when the guard began.
