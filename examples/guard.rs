@@ -30,7 +30,8 @@ use watch::{Guard, Outcome};
 /// the machine's firewall stays as it is. With --host it guards a table of the firewall of the namespace in which it
 /// is run, until it is stopped: who means to change the table stops it first.
 ///
-/// What is counted makes no difference, nor do elements whose time is up, nor those that packets put into sets.
+/// What is counted makes no difference, nor do elements whose time is up, nor those that packets put into sets. Where
+/// the table is put back, counters and quotas go on; limits begin anew.
 #[derive(Parser)]
 #[command(name = "guard")]
 struct Cli {

@@ -12,7 +12,8 @@ use super::kept::{Kept, Reading};
 /// How often a table is looked at of which nothing is heard: the kernel does not tell all.
 pub(crate) const EVERY: Duration = Duration::from_secs(60);
 
-/// How often others may change the ruleset while the table is put back, before the guard waits a moment.
+/// How often others may change the ruleset between a look and its commit, before the guard puts the table back
+/// nevertheless.
 const ATTEMPTS: usize = 10;
 
 /// How soon the guard reads what others have put into sets of theirs: it is what is put back.
