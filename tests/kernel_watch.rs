@@ -1,5 +1,7 @@
 //! Watching a real kernel: events and packet traces, beside those who change things.
 
+#[path = "kernel_watch/beside_nft.rs"]
+mod beside_nft;
 #[path = "kernel_watch/events.rs"]
 mod events;
 #[path = "kernel_watch/nft_monitor.rs"]

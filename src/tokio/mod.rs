@@ -1,6 +1,6 @@
 //! For programs on tokio (feature `tokio`): events and packet traces as streams, and a connection.
 //!
-//! What waits, a [`Monitor`] and a tracer, does so in the runtime: no thread is held. A commit or a
+//! What waits, a [`Monitor`] and a [`Tracer`], does so in the runtime: no thread is held. A commit or a
 //! reading never waits for anything but the kernel's work, which it does inside of the system call: a
 //! [`Conn`] moves that to the runtime's threads for blocking work.
 //!
@@ -28,4 +28,4 @@ mod conn;
 mod source;
 
 pub use conn::Conn;
-pub use source::Monitor;
+pub use source::{Monitor, PacketTracer, Tracer};

@@ -118,6 +118,7 @@ impl PacketTracer {
                         Ok(rule) => (rule, None),
                         Err(error) => (None, Some(error)),
                     };
+                    self.packets.in_doubt = self.tracer.feed.overrun;
                     self.packets.step(Step { event: *event, rule }, Instant::now());
                     if let Some(error) = failed {
                         return Err(error);
@@ -213,7 +214,7 @@ impl PacketTrace {
         self.steps.last().filter(|step| step.event.is_drop())
     }
 
-    /// Whether nothing is known to be missing: it is false if events were lost meanwhile, if the kernel tells of more
+    /// Whether nothing can be missing: it is false if events were lost, and maybe of this packet, if the kernel tells of more
     /// than the memory for it holds, or if the first event was none that begins a base chain.
     pub fn is_complete(&self) -> bool {
         self.is_complete
@@ -257,13 +258,15 @@ struct Packets {
     open: VecDeque<Open>,
     /// Of all that are open.
     steps: usize,
+    /// Events were lost, maybe already before those that come now.
+    in_doubt: bool,
     ready: VecDeque<Traced<PacketTrace>>,
 }
 
 impl Packets {
     fn new() -> Self {
         let (open, ready) = (VecDeque::new(), VecDeque::new());
-        Self { quiet: QUIET, max_open: OPEN, max_steps: STEPS, open, steps: 0, ready }
+        Self { quiet: QUIET, max_open: OPEN, max_steps: STEPS, open, steps: 0, in_doubt: false, ready }
     }
 
     fn pop(&mut self) -> Option<Traced<PacketTrace>> {
@@ -291,6 +294,7 @@ impl Packets {
             .unwrap_or_else(|| Open { packet: PacketTrace { id, steps: Vec::new(), is_complete: begins }, heard: now });
         open.heard = now;
         open.packet.steps.push(step);
+        open.packet.is_complete &= !self.in_doubt;
         self.open.push_back(open);
         self.steps += 1;
         if is_final {

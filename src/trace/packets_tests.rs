@@ -105,3 +105,17 @@ fn what_was_open_when_events_were_lost_is_not_complete() {
     packets.step(step(1, "in", false, DROP), now);
     assert_eq!(given_out(&mut packets), [(2, 1, true), (1, 1, false), (0, 0, false), (1, 1, false)]);
 }
+
+#[test]
+fn packets_told_while_a_loss_may_lie_before_them_are_in_doubt() {
+    let (mut packets, now) = (Packets::new(), Instant::now());
+    packets.step(step(1, "pre", true, ACCEPT), now);
+    // The kernel has said that something is lost; where, is known only when the queue was empty.
+    packets.in_doubt = true;
+    packets.step(step(1, "in", true, DROP), now);
+    packets.step(step(2, "pre", true, DROP), now);
+    packets.overrun();
+    packets.in_doubt = false;
+    packets.step(step(3, "pre", true, DROP), now);
+    assert_eq!(given_out(&mut packets), [(1, 2, false), (2, 1, false), (0, 0, false), (3, 1, true)]);
+}

@@ -1,11 +1,7 @@
 //! What `nft -j monitor` tells beside ours.
 
-use std::fs;
-use std::io::{BufRead, BufReader};
 use std::net::Ipv4Addr;
-use std::process::{Child, Stdio};
-use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use nftlink::datum::{Mark, Port};
 use nftlink::field::tcp;
@@ -14,46 +10,12 @@ use nftlink::object::{Counter, Quota};
 use nftlink::{Conn, Element, Interval, Map, Policy, Rule, Set, SetRef, Table, TableRef};
 use serde_json::Value;
 
-use crate::support::{nft_command, nft_load};
+use crate::beside_nft::NftMonitor;
+use crate::support::nft_load;
 use crate::{PATIENCE, commit, conn, fw, input, monitor};
 
 /// What both monitors are to have told when they have told all.
 const END: &str = "the_end";
-
-struct NftMonitor(Child);
-
-impl NftMonitor {
-    /// Starts it, and waits until it listens.
-    fn start() -> Self {
-        let listeners = || {
-            // The fourth column has the groups that a socket listens to.
-            let table = fs::read_to_string("/proc/thread-self/net/netlink").unwrap();
-            let groups = table.lines().skip(1).filter_map(|line| line.split_whitespace().nth(3));
-            groups.filter(|groups| u32::from_str_radix(groups, 16).unwrap() & 1 << 6 != 0).count()
-        };
-        let before = listeners();
-        let child = nft_command().args(["-j", "monitor"]).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
-        let begin = Instant::now();
-        while listeners() == before {
-            assert!(begin.elapsed() < PATIENCE, "nft does not listen");
-            thread::sleep(Duration::from_millis(5));
-        }
-        Self(child)
-    }
-
-    /// What it tells until the end.
-    fn told(&mut self) -> Vec<Value> {
-        let lines = BufReader::new(self.0.stdout.take().unwrap()).lines().map(Result::unwrap);
-        let told = lines.take_while(|line| !line.contains(END)).map(|line| serde_json::from_str(&line).unwrap());
-        told.collect()
-    }
-}
-
-impl Drop for NftMonitor {
-    fn drop(&mut self) {
-        let _ = self.0.kill().and_then(|()| self.0.wait());
-    }
-}
 
 /// What a monitor told: events of elements, which come in another order from nft, and all others.
 #[derive(Debug, Default)]
@@ -189,12 +151,15 @@ impl Sets {
 /// Has both monitors tell of changes, and compares.
 fn compare(change: impl FnOnce(&mut Conn, &Sets)) {
     let (mut conn, mut ours) = (conn(), monitor());
-    let mut nfts = NftMonitor::start();
+    let mut nfts = NftMonitor::start(&["-j", "monitor"], 7);
     let sets = Sets::new(fw());
     change(&mut conn, &sets);
     commit(&mut conn, |batch| batch.add(&Table::ip(END)));
     let commits = until_the_end(&mut ours);
-    let (ours, nfts) = (Told::of_ours(&commits, &sets), Told::of_nft(&nfts.told()));
+    let mut lines = nfts.until(END);
+    lines.pop();
+    let events: Vec<Value> = lines.iter().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let (ours, nfts) = (Told::of_ours(&commits, &sets), Told::of_nft(&events));
     assert!(ours.others.len() > 10 && ours.elements.len() > 5, "{ours:#?}");
     assert_eq!(ours.others.join("\n"), nfts.others.join("\n"));
     assert_eq!(ours.elements.join("\n"), nfts.elements.join("\n"));

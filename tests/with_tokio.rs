@@ -3,6 +3,7 @@
 mod support;
 
 use std::future::{Future as _, poll_fn};
+use std::net::UdpSocket;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::pin::{Pin, pin};
 use std::process::ExitCode;
@@ -13,8 +14,10 @@ use std::time::Duration;
 
 use futures_core::Stream;
 use nftlink::datum::Mark;
+use nftlink::field::udp;
 use nftlink::monitor::Notice;
-use nftlink::tokio::{Conn, Monitor};
+use nftlink::tokio::{Conn, Monitor, PacketTracer, Tracer};
+use nftlink::trace::Arm;
 use nftlink::{Batch, Error, Set, Table};
 use tokio::runtime::{Builder, Runtime};
 use tokio::task::{spawn, yield_now};
@@ -31,6 +34,7 @@ fn main() -> ExitCode {
         test!(connection_commits_and_reads_for_tasks),
         test!(call_that_is_given_up_is_done_and_the_next_comes_after_it),
         test!(work_that_panics_leaves_the_connection_usable),
+        test!(traced_packets_are_a_stream).requires(owned_tables),
         test!(dropped_streams_close_what_they_opened),
     ])
 }
@@ -183,6 +187,33 @@ fn work_that_panics_leaves_the_connection_usable() {
         };
         assert_eq!(panic.downcast_ref(), Some(&"on purpose"));
         conn.commit(batch(|batch| batch.add(&fw()))).await.unwrap();
+    });
+}
+
+/// For rules that have packets traced, in a table that goes with its program.
+fn owned_tables() -> Result<(), String> {
+    if support::linux() >= (5, 12) { Ok(()) } else { Err("no owners of tables before Linux 5.12".to_owned()) }
+}
+
+fn traced_packets_are_a_stream() {
+    support::lab::Namespace::current().unwrap().up("lo").unwrap();
+    let send = |port| {
+        let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+        socket.send_to(b"hello", ("127.0.0.1", port)).unwrap()
+    };
+    runtime().block_on(async {
+        let tracer = nftlink::trace::Tracer::open().unwrap();
+        let packets = nftlink::trace::Tracer::open().unwrap().packets();
+        let _armed = packets.arm(&Arm::inet().when(udp::dport().eq(4242))).unwrap();
+        let (mut tracer, mut packets) = (Tracer::new(tracer).unwrap(), PacketTracer::new(packets).unwrap());
+        send(4241);
+        send(4242);
+        let event = next(&mut tracer).await.seen().unwrap();
+        assert!(event.headers().is_some());
+        // Nothing is told of its end: it is given out when nothing was heard of it for a while.
+        let packet = next(&mut packets).await.seen().unwrap();
+        assert_eq!(packet.id(), event.id());
+        assert!(packet.is_complete() && packet.dropped_at().is_none());
     });
 }
 
