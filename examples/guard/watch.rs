@@ -206,7 +206,8 @@ impl Guard {
             let (generation, now) = match self.read() {
                 Err(nftlink::Error::Inconsistent { .. }) => {
                     self.next_look = Instant::now() + MOMENT;
-                    return self.report(Vec::new(), Outcome::Busy).map(Some);
+                    let (by, has_lost) = (self.suspects.clone(), self.has_lost);
+                    return Ok(Some(Report { by, has_lost, differences: Vec::new(), outcome: Outcome::Busy }));
                 }
                 read => read?,
             };
