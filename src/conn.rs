@@ -1,10 +1,12 @@
 //! [`Conn`]: the connection over which batches are committed and the ruleset is read.
 
+mod channel;
 mod find;
 mod kinds;
 mod merged;
 mod options;
 mod queries;
+mod recording;
 mod resets;
 mod ruleset;
 mod selected;
@@ -17,23 +19,25 @@ use std::fmt;
 pub use find::RuleLike;
 pub use options::ConnOptions;
 pub use queries::{ElementOf, ElementSource, ElementsOf, RuleScope, TableScope};
+pub use recording::{Recording, Refusal};
 pub use stream::{Consistency, Streamed};
 
 use crate::batch::Batch;
-use crate::engine::{Applied, Link, Query, commit};
+use crate::engine::{Applied, Link, Query, Transport as _, commit};
 use crate::error::Error;
 use crate::ruleset::Generation;
+use crate::table::TableInfo;
+use crate::wire::PortId;
+use channel::Channel;
+use recording::Tape;
 use socket::NetlinkSocket;
-
-/// What a connection works over.
-type Channel = NetlinkSocket;
 
 /// A connection to the nf_tables of one network namespace.
 ///
 /// It blocks only as long as the kernel works. It is used by `&mut self`, may move between
 /// threads, and belongs to the namespace that it was opened in, wherever its thread goes
 /// afterwards. Its file descriptor is closed on exec; after a fork only one of the processes may
-/// use it.
+/// use it. Tables that it [owns](crate::Table::owned) go with it.
 ///
 /// ```no_run
 /// use nftlink::{Batch, Conn, Table};
@@ -64,7 +68,31 @@ impl Conn {
     }
 
     pub(crate) fn new(socket: NetlinkSocket) -> Self {
-        Self { link: Link::new(socket) }
+        Self { link: Link::new(Channel::Kernel(socket)) }
+    }
+
+    fn recorded(tape: Tape) -> Self {
+        Self { link: Link::new(Channel::Recording(Box::new(tape))) }
+    }
+
+    /// Commits or checks a batch. A recording keeps it as the value that it is, of which what is sent is a part.
+    fn apply(&mut self, batch: &Batch, options: commit::Options) -> Result<Applied, Error> {
+        if let Channel::Recording(tape) = self.link.transport_mut() {
+            tape.announce(batch);
+        }
+        self.link.commit(batch, options)
+    }
+
+    /// Returns the connection's address, by which the kernel knows it: as the owner of tables, and as the
+    /// author of changes.
+    pub fn port_id(&self) -> PortId {
+        PortId::from_raw(self.link.transport().port())
+    }
+
+    /// Whether a table that was read belongs to this connection: nobody else can change it, and it is
+    /// [removed](crate::Table::owned), or [an orphan](crate::Table::persistent), when this is dropped.
+    pub fn owns(&self, table: &TableInfo) -> bool {
+        table.owner() == Some(self.port_id())
     }
 
     /// Applies every operation of `batch`, or none of them.
@@ -79,7 +107,7 @@ impl Conn {
     /// - [`Error::Commit`] if the kernel refuses the batch as a whole, as without `CAP_NET_ADMIN`.
     /// - [`Error::FateUnknown`] if the kernel's answer was lost; only a new reading can tell.
     pub fn commit(&mut self, batch: &Batch) -> Result<(), Error> {
-        self.link.commit(batch, commit::Options::default()).map(drop)
+        self.apply(batch, commit::Options::default()).map(drop)
     }
 
     /// [`commit`](Self::commit), and returns the handles of what the batch added.
@@ -90,7 +118,7 @@ impl Conn {
     ///
     /// Those of [`commit`](Self::commit).
     pub fn commit_with_handles(&mut self, batch: &Batch) -> Result<Applied, Error> {
-        self.link.commit(batch, commit::Options { handles: true, ..Default::default() })
+        self.apply(batch, commit::Options { handles: true, ..Default::default() })
     }
 
     /// [`commit`](Self::commit), if the ruleset is still of that generation: what was read at it
@@ -101,7 +129,7 @@ impl Conn {
     /// [`Error::Stale`] if it is not, and those of [`commit`](Self::commit).
     pub fn commit_at(&mut self, generation: Generation, batch: &Batch) -> Result<(), Error> {
         let generation = Some(generation.get());
-        self.link.commit(batch, commit::Options { generation, ..Default::default() }).map(drop)
+        self.apply(batch, commit::Options { generation, ..Default::default() }).map(drop)
     }
 
     /// Lets the kernel validate a batch and changes nothing (nft's `--check`).
@@ -113,7 +141,7 @@ impl Conn {
     ///
     /// Those of [`commit`](Self::commit).
     pub fn check(&mut self, batch: &Batch) -> Result<(), Error> {
-        self.link.commit(batch, commit::Options { dry_run: true, ..Default::default() }).map(drop)
+        self.apply(batch, commit::Options { dry_run: true, ..Default::default() }).map(drop)
     }
 
     /// Returns the ruleset's generation, when the commit that made it is over: what is read from then

@@ -84,12 +84,13 @@
 //! | module | what is in it |
 //! |---|---|
 //! | [`guide`] | whole programs for whole tasks, which the tests run with real packets: begin here |
-//! | the root | [`Conn`], [`Batch`], and what is put into one: [`Table`], [`Chain`], [`Set`], [`Map`], [`Element`], [`Flowtable`], [`Rule`] |
+//! | the root | [`Conn`], [`Batch`], and what is put into one: [`Table`], [`Chain`], [`Set`], [`Map`], [`Element`], [`Flowtable`], [`Rule`]; [`Recording`] to test programs without a kernel |
 //! | [`field`] | what a rule compares: `ip::saddr()`, `tcp::dport()`, `ct::state()` … |
 //! | [`object`] | named stateful objects: counters, quotas, limits, conntrack helpers and timeouts, tunnels … |
 //! | [`datum`] | nft's data types: ports, marks, interface names, ICMP types, TCP flags, intervals … |
 //! | [`ruleset`] | the whole ruleset as a value: to be looked at, kept in a file, and written back |
 //! | [`expr`] | the kernel's own expressions, below the typed language |
+//! | [`trace`] | which rules a packet passes, and what becomes of it |
 //! | [`error`](mod@error) | what can go wrong |
 //!
 //! # Privileges, namespaces, kernels
@@ -123,6 +124,9 @@ mod set;
 mod table;
 #[cfg(test)]
 mod tests;
+#[cfg(feature = "tokio")]
+pub mod tokio;
+pub mod trace;
 mod userdata;
 mod wire;
 
@@ -131,7 +135,8 @@ pub use chain::{
     Chain, ChainFlags, ChainHandle, ChainInfo, ChainKind, ChainRef, Device, Hook, Hooked, Policy, Priority, Regular,
 };
 pub use conn::{
-    Conn, ConnOptions, Consistency, ElementOf, ElementSource, ElementsOf, RuleLike, RuleScope, Streamed, TableScope,
+    Conn, ConnOptions, Consistency, ElementOf, ElementSource, ElementsOf, Recording, Refusal, RuleLike, RuleScope,
+    Streamed, TableScope,
 };
 pub use datum::Interval;
 pub use engine::{Applied, Handle};
@@ -148,7 +153,7 @@ pub use set::{
 };
 pub use table::{Table, TableFlags, TableHandle, TableInfo, TableRef};
 pub use userdata::{SetUserdata, Typeof};
-pub use wire::{Family, Name};
+pub use wire::{Family, Name, PortId};
 
 /// The README's examples, to be compiled.
 #[cfg(doctest)]

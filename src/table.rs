@@ -8,7 +8,7 @@ use crate::userdata::{self, Userdata};
 use crate::wire::newtype::handle;
 use crate::wire::path::{AttrName, Schema};
 use crate::wire::reader::Notes;
-use crate::wire::{AttrReader, AttrWriter, Family, Name};
+use crate::wire::{AttrReader, AttrWriter, Family, Name, PortId};
 
 pub(crate) const NFT_MSG_NEWTABLE: u16 = 0;
 pub(crate) const NFT_MSG_GETTABLE: u16 = 1;
@@ -42,9 +42,10 @@ bitflags::bitflags! {
     pub struct TableFlags: u32 {
         /// Its chains are not attached to their hooks: nothing in it sees a packet.
         const DORMANT = 1;
-        /// It belongs to the socket that made it and goes with it (Linux 5.12).
+        /// It belongs to the connection that made it, and goes with it (Linux 5.12): see
+        /// [`Table::owned`].
         const OWNER = 2;
-        /// It stays when its owner goes (Linux 6.9).
+        /// It stays when its owner goes, as an orphan (Linux 6.9): see [`Table::persistent`].
         const PERSIST = 4;
         /// What later kernels add.
         const _ = !0;
@@ -225,6 +226,81 @@ impl Table {
         self
     }
 
+    /// Makes the table the connection's own that commits it (nft's `flags owner`, Linux 5.12).
+    ///
+    /// - **Nobody else changes it**, nor anything in it: for other connections, those of the same
+    ///   process included, the commit fails ([`Error::is_not_owner`]). To read it is open to all,
+    ///   and when others flush the ruleset it stays.
+    /// - **It goes with its connection.** The kernel removes it, and all that is in it, when the
+    ///   [`Conn`](crate::Conn) is dropped, and when the process ends, however it ends: by `SIGKILL`,
+    ///   a panic, an exec. That is done when the drop returns, or the process can be waited for.
+    /// - **A forked child keeps it alive.** It has the connection's descriptor, too, until it ends or
+    ///   executes another program: the last of them to close it takes the table with it.
+    /// - **It is not told.** The kernel sends no event when a table goes with its owner, and makes
+    ///   no new [generation](crate::Conn::generation): only a listing shows that it is gone.
+    ///
+    /// A table that is there already, and has no owner, does not get one: the commit fails
+    /// (`EOPNOTSUPP`). Deleted before in the same batch, it is made anew. Older kernels refuse the
+    /// flag, [`Error::Unsupported`](crate::Error::Unsupported).
+    ///
+    /// ```no_run
+    /// use nftlink::field::tcp;
+    /// use nftlink::{Batch, Conn, Hook, Priority, Rule, Table};
+    ///
+    /// let mut conn = Conn::open()?;
+    /// let table = Table::inet("while-it-runs").owned();
+    /// let input = table.chain("input").filter(Hook::INPUT, Priority::FILTER);
+    /// let mut batch = Batch::new();
+    /// batch.add(&table).add(&input).append(&input, Rule::new().when(tcp::dport().eq(8080)).drop());
+    /// conn.commit(&batch)?;
+    /// let read = conn.table(&table)?;
+    /// assert!(conn.owns(&read));
+    /// // … as long as `conn` is there …
+    /// # Ok::<(), nftlink::Error>(())
+    /// ```
+    ///
+    /// [`Error::is_not_owner`]: crate::Error::is_not_owner
+    pub fn owned(mut self) -> Self {
+        self.flags |= TableFlags::OWNER;
+        self
+    }
+
+    /// Has the table outlive its [owner](Self::owned) (nft's `flags owner, persist`, Linux 6.9).
+    ///
+    /// When the owner goes, all in the table stays and works on, and the table is an orphan: whoever
+    /// comes may change it, a flush of the ruleset takes it too. A connection that adds it with both
+    /// flags adopts it, with what is in it; the program that starts again after a crash finds its
+    /// table so. The same batch creates what is not there, adopts what is, and fills it:
+    ///
+    /// ```no_run
+    /// use nftlink::field::tcp;
+    /// use nftlink::{Batch, Conn, Hook, Policy, Priority, Rule, Set, Table};
+    /// use std::net::Ipv4Addr;
+    ///
+    /// let mut conn = Conn::open()?;
+    /// let table = Table::inet("guard").owned().persistent();
+    /// let input = table.chain("input").filter(Hook::INPUT, Priority::FILTER).policy(Policy::ACCEPT);
+    /// let banned = Set::<Ipv4Addr>::new(&table, "banned").timeouts();
+    /// let mut batch = Batch::new();
+    /// // What a set holds stays, rules are replaced. `reset` in place of `add` would begin with nothing.
+    /// batch.add(&table).add(&banned).add(&input).flush(&table);
+    /// batch.append(&input, Rule::new().when(tcp::dport().eq(22)).counter());
+    /// conn.commit(&batch)?;
+    /// # Ok::<(), nftlink::Error>(())
+    /// ```
+    ///
+    /// While it has another owner, this is refused ([`Error::is_not_owner`]). So is a table that is
+    /// there and was not made persistent (`EOPNOTSUPP`): that one has to go before, by
+    /// [`destroy`](crate::Batch::destroy) in the same batch.
+    ///
+    /// Without an owner the flag does nothing by itself: the table can be adopted.
+    ///
+    /// [`Error::is_not_owner`]: crate::Error::is_not_owner
+    pub fn persistent(mut self) -> Self {
+        self.flags |= TableFlags::PERSIST;
+        self
+    }
+
     /// Sets a comment of at most 127 bytes (Linux 5.10).
     pub fn comment(mut self, comment: impl Into<Arc<str>>) -> Self {
         self.userdata = Userdata::comment(comment);
@@ -283,7 +359,7 @@ pub struct TableInfo {
     handle: TableHandle,
     flags: TableFlags,
     uses: u32,
-    owner: Option<u32>,
+    owner: Option<PortId>,
     userdata: Box<[u8]>,
     unknown: bool,
     raw: Box<[u8]>,
@@ -309,7 +385,7 @@ impl TableInfo {
                 (NFTA_TABLE_USE, v) => info.uses = v.u32()?,
                 (NFTA_TABLE_HANDLE, v) => info.handle = TableHandle::from_raw(v.u64()?),
                 (NFTA_TABLE_USERDATA, v) => info.userdata = v.bytes().into(),
-                (NFTA_TABLE_OWNER, v) => info.owner = Some(v.u32()?),
+                (NFTA_TABLE_OWNER, v) => info.owner = Some(PortId::from_raw(v.u32()?)),
                 (NFTA_TABLE_PAD, _) => {}
                 _ => info.unknown = true,
             }
@@ -352,9 +428,27 @@ impl TableInfo {
         self.uses
     }
 
-    /// Returns the netlink port of the socket that owns it, if one does.
-    pub fn owner(&self) -> Option<u32> {
+    /// Returns whom it belongs to, if to anybody: the [port](crate::Conn::port_id) of the connection.
+    ///
+    /// ```
+    /// # use nftlink::{Conn, TableInfo};
+    /// # fn whose(conn: &Conn, table: &TableInfo) -> &'static str {
+    /// match table.owner() {
+    ///     Some(port) if port == conn.port_id() => "mine",
+    ///     Some(_) => "another connection's",
+    ///     None if table.is_orphan() => "an orphan, to be adopted",
+    ///     None => "nobody's, for all to change",
+    /// }
+    /// # }
+    /// ```
+    pub fn owner(&self) -> Option<PortId> {
         self.owner
+    }
+
+    /// Whether it is [persistent](Table::persistent) and has no owner: it lost it, or never had one.
+    /// Any connection may adopt it.
+    pub fn is_orphan(&self) -> bool {
+        self.owner.is_none() && self.flags.contains(TableFlags::PERSIST)
     }
 
     /// Returns the comment, if there is one that is text.

@@ -54,6 +54,8 @@ mod ownership;
 mod process;
 #[path = "kernel/queries.rs"]
 mod queries;
+#[path = "kernel/recording.rs"]
+mod recording;
 #[path = "kernel/refusals.rs"]
 mod refusals;
 #[path = "kernel/resets.rs"]
@@ -80,6 +82,10 @@ fn main() -> ExitCode {
         ("without_privilege", bad_input::without_privilege),
         ("with_a_high_descriptor", connections::with_a_high_descriptor),
         ("closes_its_descriptor_on_exec", connections::closes_its_descriptor_on_exec),
+        ("owns_tables", ownership::owns_tables),
+        ("executes_with_an_owned_table", ownership::executes_with_an_owned_table),
+        ("finds_no_table", ownership::finds_no_table),
+        ("shares_its_descriptor", ownership::shares_its_descriptor),
     ]) {
         return done;
     }
@@ -113,6 +119,11 @@ fn main() -> ExitCode {
         test!(ruleset::chain_that_two_rules_claim_is_written_once),
         test!(ruleset::file_holds_all_of_a_ruleset),
         test!(ruleset::damaged_file_is_refused_wherever_the_damage_is),
+        test!(recording::recording_answers_each_query_as_the_kernel_does),
+        test!(recording::recording_resets_what_the_kernel_resets),
+        test!(recording::batch_makes_of_a_recording_what_it_makes_of_the_kernel),
+        test!(recording::what_the_kernel_refuses_for_its_names_a_recording_refuses_too),
+        test!(recording::errors_that_are_said_are_those_of_the_kernel),
         test!(chains::chains_at_devices_are_read_as_written),
         test!(chains::chains_at_egress_are_read_as_written).requires(support::linux_5_16),
         test!(chains::device_that_is_not_there_is_waited_for_or_refused),
@@ -203,11 +214,27 @@ fn main() -> ExitCode {
         test!(own_chains::refusals_in_them_name_the_operation_and_the_step),
         test!(own_chains::rule_that_was_read_is_made_again_with_one),
         test!(own_chains::one_that_was_read_is_put_back_under_its_name),
-        test!(ownership::owned_table_is_changed_by_its_owner_alone_and_dies_with_it).requires(linux_5_12),
-        test!(ownership::persistent_table_outlives_its_owner_and_is_adopted).requires(linux_6_9),
-        test!(ownership::persistent_table_needs_no_owner).requires(linux_6_9),
-        test!(ownership::owner_and_persistence_are_for_new_tables).requires(linux_6_9),
-        test!(ownership::table_of_nobodys_cannot_be_taken).requires(linux_5_12),
+        test!(ownership::owned_table_is_changed_by_its_owner_alone_and_dies_with_it).requires(support::linux_5_12),
+        test!(ownership::persistent_table_outlives_its_owner_and_is_adopted).requires(support::linux_6_9),
+        test!(ownership::persistent_table_needs_no_owner).requires(support::linux_6_9),
+        test!(ownership::owner_and_persistence_are_for_new_tables).requires(support::linux_6_9),
+        test!(ownership::table_of_nobodys_cannot_be_taken).requires(support::linux_5_12),
+        test!(ownership::table_of_another_refuses_every_verb_and_the_whole_batch).requires(support::linux_5_12),
+        test!(ownership::counters_in_a_table_of_another_can_be_reset).requires(support::linux_5_12),
+        test!(ownership::owners_are_refused_by_kernels_before_linux_5_12).requires(before_linux_5_12),
+        test!(ownership::persistence_is_refused_by_kernels_before_linux_6_9).requires(before_linux_6_9),
+        test!(ownership::table_is_created_or_adopted_and_filled_by_one_batch).requires(support::linux_6_9),
+        test!(ownership::orphan_is_adopted_by_a_reset_with_nothing_in_it).requires(support::linux_6_9),
+        test!(ownership::destroy_makes_way_for_an_owned_table_whatever_was_there).requires(support::linux_6_9),
+        test!(ownership::killed_owner_takes_its_tables_along_but_for_persistent_ones).requires(support::linux_5_12),
+        test!(ownership::owned_table_goes_when_its_owner_executes_another_program).requires(support::linux_5_12),
+        test!(ownership::descriptor_that_another_process_has_keeps_an_owned_table).requires(support::linux_5_12),
+        test!(ownership::death_of_an_owner_is_neither_told_nor_counted).requires(support::linux_5_12),
+        test!(ownership::orphaning_is_neither_told_nor_counted_and_adoption_is).requires(support::linux_6_9),
+        test!(ownership::rules_listed_beside_owners_that_come_and_go_are_never_torn).requires(support::linux_5_12),
+        test!(ownership::ruleset_read_beside_owners_that_come_and_go_is_never_torn).requires(support::linux_5_12),
+        test!(ownership::list_of_a_table_that_went_with_its_owner_is_an_error_and_never_empty)
+            .requires(support::linux_5_12),
         test!(refusals::two_bad_rules_of_a_hundred_are_both_named),
         test!(refusals::what_a_set_or_a_family_lacks_is_guessed),
         test!(refusals::absent_table_chain_set_and_object_are_named),
@@ -329,6 +356,8 @@ fn main() -> ExitCode {
         test!(resets::elements_of_maps_and_concatenations_are_found).requires(linux_5_13),
         test!(resets::keys_that_make_no_sense_and_sets_of_another_type_are_refused),
         test!(resets::counters_of_elements_are_read_and_reset).requires(linux_6_5),
+        test!(resets::one_element_is_reset_by_a_key_that_it_holds_and_no_other).requires(linux_6_5),
+        test!(resets::one_rule_is_reset_by_its_handle_and_no_other).requires(linux_6_2),
         test!(resets::rules_of_a_scope_are_read_and_reset).requires(linux_6_2),
         test!(resets::reset_of_many_rules_loses_no_count).requires(linux_6_2),
         test!(resets::resets_are_refused_by_kernels_before_linux_6_2).requires(before_linux_6_2),
@@ -424,13 +453,12 @@ fn linux_6_3() -> Result<(), String> {
     if linux() >= (6, 3) { Ok(()) } else { Err("no destroy before Linux 6.3".to_owned()) }
 }
 
-/// For tables with an owner.
-fn linux_5_12() -> Result<(), String> {
-    if linux() >= (5, 12) { Ok(()) } else { Err("no owners of tables before Linux 5.12".to_owned()) }
+fn before_linux_5_12() -> Result<(), String> {
+    if linux() < (5, 12) { Ok(()) } else { Err("tables have owners since Linux 5.12".to_owned()) }
 }
 
-fn linux_6_9() -> Result<(), String> {
-    if linux() >= (6, 9) { Ok(()) } else { Err("no persistent tables before Linux 6.9".to_owned()) }
+fn before_linux_6_9() -> Result<(), String> {
+    if linux() < (6, 9) { Ok(()) } else { Err("tables can be persistent since Linux 6.9".to_owned()) }
 }
 
 /// For two stateful expressions of an element.

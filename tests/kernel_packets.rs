@@ -4,7 +4,7 @@ use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::os::fd::AsFd as _;
 use std::process::ExitCode;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -43,8 +43,12 @@ mod matches;
 mod nat;
 #[path = "kernel_packets/objects.rs"]
 mod objects;
+#[path = "kernel_packets/ownership.rs"]
+mod ownership;
 #[path = "kernel_packets/packet.rs"]
 mod packet;
+#[path = "kernel_packets/resets.rs"]
+mod resets;
 #[path = "kernel_packets/sets.rs"]
 mod sets;
 #[path = "kernel_packets/statements.rs"]
@@ -80,6 +84,12 @@ fn main() -> ExitCode {
         test!(rule_counts_packets_and_bytes_exactly),
         test!(named_counter_counts_for_every_rule_and_starts_again_exactly),
         test!(counter_that_is_reset_under_traffic_loses_nothing),
+        test!(resets::rules_that_are_reset_under_traffic_lose_nothing).requires(support::linux_6_2_resets),
+        test!(resets::elements_that_are_reset_under_traffic_lose_nothing).requires(support::linux_6_5),
+        test!(resets::objects_that_are_reset_under_traffic_lose_nothing),
+        test!(ownership::what_an_owned_table_drops_passes_when_its_owner_goes).requires(support::linux_5_12),
+        test!(ownership::no_packet_slips_through_while_a_persistent_table_changes_its_owner)
+            .requires(support::linux_6_9),
         test!(element_expires_and_its_packets_pass_again),
         test!(refreshed_element_stays_for_its_new_time),
         test!(chains_run_in_the_order_of_their_priorities),

@@ -13,7 +13,7 @@ use clap::CommandFactory;
 use clap::error::ErrorKind;
 use nftlink::datum::{IfName, L4Proto, Mark, Port};
 use nftlink::object::{Counter, ObjectInfo};
-use nftlink::{ChainInfo, Conn, ElementInfo, Interval, Key, RuleInfo, SetFlags, SetInfo, TableInfo};
+use nftlink::{ChainInfo, Conn, ElementInfo, Family, Interval, Key, RuleInfo, SetFlags, SetInfo, TableInfo};
 
 use crate::lab::{self, Answer, LabError, Namespace};
 
@@ -204,6 +204,13 @@ pub fn parse_duration(text: &str) -> Result<Duration, String> {
     };
     let seconds = number.parse::<u64>().ok().and_then(|number| number.checked_mul(unit)).filter(|&s| s > 0);
     seconds.map(Duration::from_secs).ok_or_else(|| "it has to be a number above zero".to_owned())
+}
+
+/// Reads a family by nft's word.
+pub fn parse_family(text: &str) -> Result<Family, String> {
+    let families = [Family::INET, Family::IP, Family::IP6, Family::ARP, Family::BRIDGE, Family::NETDEV];
+    let found = families.into_iter().find(|family| family.to_string() == text);
+    found.ok_or_else(|| "the family is none of inet, ip, ip6, arp, bridge, netdev".to_owned())
 }
 
 fn quoted(comment: Option<&str>) -> String {

@@ -7,11 +7,15 @@ use crate::error::{AttrPath, Errno, Op, Rejection};
 use crate::expr::Exprs;
 use crate::flowtable::{FlowtableFlags, NFTA_FLOWTABLE_FLAGS, flow_devices};
 use crate::set::{first_entries, show_entries};
+use crate::table::TableFlags;
 use crate::wire::AttrReader;
 use crate::wire::message::{ExtAck, HEADER_LEN};
 use crate::wire::path::{Schema, locate};
 use crate::wire::reader::Notes;
 use crate::{chain, flowtable, object, rule, set, table};
+
+/// A feature, and the first kernel that has it.
+pub(crate) const PERSISTENT_TABLES: (&str, &str) = ("a persistent table", "6.9");
 
 impl Batch {
     /// Tells of the refused message with that sequence.
@@ -53,6 +57,14 @@ impl Batch {
             return None;
         }
         let (_, part) = Part::all(self.bytes_of(rejection.op)).next()?;
+        let flags = part.table_flags();
+        if flags.intersects(TableFlags::OWNER | TableFlags::PERSIST) {
+            return Some(if flags.contains(TableFlags::PERSIST) {
+                PERSISTENT_TABLES
+            } else {
+                ("an owned table", "5.12")
+            });
+        }
         let changes_devices = part.hook(changed_devices).flatten().is_some();
         let named = part.hook(devices).or_else(|| part.flow_hook(flow_devices)).unwrap_or_default();
         match named.iter().any(Device::is_prefix) {
@@ -61,6 +73,15 @@ impl Batch {
             false if changes_devices => Some(("changing the devices of a chain", "6.4")),
             false => part.destroys().then_some(("destroy", "6.3")),
         }
+    }
+
+    /// Whether the kernel may have refused an operation since it has no [persistent tables](PERSISTENT_TABLES),
+    /// or else for what table is there: kernels with owners, but without those, give both the same answer.
+    pub(crate) fn may_lack_persistence(&self, rejection: &Rejection) -> bool {
+        let part = || Part::all(self.bytes_of(rejection.op)).next().map(|(_, part)| part);
+        rejection.errno == Errno::EOPNOTSUPP
+            && rejection.path.is_none()
+            && part().is_some_and(|part| part.table_flags().contains(TableFlags::PERSIST))
     }
 
     /// Whether a message adds a rule of the chain that the operation's rule has to itself: that is behind it.
@@ -95,8 +116,8 @@ fn hint(part: &Part<'_>, errno: Errno, path: Option<&AttrPath>) -> Option<&'stat
     let is_new = |kind| part.kind == kind;
     match errno {
         // Without the privilege over the namespace nothing is refused by itself.
-        Errno::EPERM if matches!(at, Some("table" | "name")) || is_new(table::NFT_MSG_NEWTABLE) => {
-            Some("the table has another owner")
+        Errno::EPERM if matches!(at, Some("table" | "name" | "handle")) || is_new(table::NFT_MSG_NEWTABLE) => {
+            Some("the table belongs to another connection, which alone may change it")
         }
         Errno::EBUSY if is_new(rule::NFT_MSG_NEWRULE) && at.is_some_and(|at| at.ends_with(".lookup")) => {
             Some("the set belongs to another rule: `TableContents::to_rule` copies a rule with its sets")
@@ -116,9 +137,10 @@ fn hint(part: &Part<'_>, errno: Errno, path: Option<&AttrPath>) -> Option<&'stat
         Errno::ENOENT if is_new(flowtable::NFT_MSG_NEWFLOWTABLE) && at.is_none() => {
             Some("a device is not there, or this kernel was built without flowtables (NF_FLOW_TABLE)")
         }
-        Errno::EOPNOTSUPP if is_new(table::NFT_MSG_NEWTABLE) && at.is_none() => {
-            Some("a table that is there gets or loses neither owner nor persistence, and sleeps only without an owner")
-        }
+        Errno::EOPNOTSUPP if is_new(table::NFT_MSG_NEWTABLE) && at.is_none() => Some(
+            "a table that is there gets or loses neither owner nor persistence, and sleeps only without an owner: \
+                 a `destroy` before makes it anew",
+        ),
         Errno::EOPNOTSUPP if is_new(flowtable::NFT_MSG_NEWFLOWTABLE) && part.offloads_flows() => {
             Some("a device may have no hardware offload")
         }
@@ -139,6 +161,12 @@ fn is_an_expression_that_names_nothing(at: &str) -> bool {
 }
 
 impl Part<'_> {
+    fn table_flags(&self) -> TableFlags {
+        let is_table = self.kind == table::NFT_MSG_NEWTABLE;
+        let flags = is_table.then(|| self.number(table::NFTA_TABLE_FLAGS)).flatten();
+        TableFlags::from_bits_retain(flags.unwrap_or_default())
+    }
+
     fn offloads_flows(&self) -> bool {
         let flags = self.number(NFTA_FLOWTABLE_FLAGS).unwrap_or_default();
         FlowtableFlags::from_bits_retain(flags).contains(FlowtableFlags::HW_OFFLOAD)

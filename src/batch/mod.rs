@@ -2,7 +2,7 @@
 
 mod chains;
 mod entries;
-mod explain;
+pub(crate) mod explain;
 mod ruleset;
 mod show;
 mod verbs;
@@ -565,6 +565,13 @@ impl Batch {
     /// The sequence of the last message.
     pub(crate) fn last_sequence(&self) -> u32 {
         self.messages
+    }
+
+    /// The sequence of an operation's last message, if it has any: a rule comes behind what it has to itself.
+    pub(crate) fn sequence_of(&self, op: usize) -> Option<u32> {
+        let first = self.ops.get(op)?.sequence;
+        let next = self.ops.get(op + 1).map_or(self.messages + 1, |next| next.sequence);
+        (next > first).then(|| next - 1)
     }
 
     /// The operation that the message with a sequence belongs to.

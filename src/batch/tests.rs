@@ -8,7 +8,7 @@ use crate::error::Errno;
 use crate::field::ip;
 use crate::object::Counter;
 use crate::rule::Rule;
-use crate::table::Table;
+use crate::table::{Table, TableFlags};
 use crate::wire::Name;
 use crate::wire::message::{ExtAck, Messages};
 
@@ -311,6 +311,23 @@ fn a_chain_is_deleted_for_the_sake_of_its_devices_by_no_kernel() {
     batch.add(&ingress.filter(Hook::INGRESS, 0).device(Device::prefix("eth")));
     let rejection = batch.explain(1, Errno::EINVAL, &ExtAck::default()).unwrap();
     assert_eq!(batch.lacking(&rejection), Some(("a prefix of device names", "6.17")));
+}
+
+#[test]
+fn owners_and_persistence_are_what_older_kernels_lack() {
+    let (owned, persistent) = (Table::inet("fw").owned(), Table::inet("fw").persistent());
+    let mut batch = Batch::new();
+    batch.add(&Table::inet("fw").flags(TableFlags::DORMANT)).add(&owned).add(&persistent).add(&owned.persistent());
+    let refused =
+        |errno| [1, 2, 3, 4].map(|sequence| batch.explain(sequence, errno, &ExtAck::default()).expect("an operation"));
+    let lacking = refused(Errno::EINVAL).map(|rejection| batch.lacking(&rejection));
+    let (owner, persists) = (Some(("an owned table", "5.12")), Some(("a persistent table", "6.9")));
+    assert_eq!(lacking, [None, owner, persists, persists]);
+    // Kernels that have owners say the same of a table that is there.
+    let perhaps = refused(Errno::EOPNOTSUPP).map(|rejection| batch.may_lack_persistence(&rejection));
+    assert_eq!(perhaps, [false, false, true, true]);
+    assert_eq!(refused(Errno::EOPNOTSUPP).map(|rejection| batch.lacking(&rejection)), [None; 4]);
+    assert_eq!(refused(Errno::EPERM).map(|rejection| batch.may_lack_persistence(&rejection)), [false; 4]);
 }
 
 #[test]

@@ -3,7 +3,8 @@
 use std::ffi::OsStr;
 use std::fs::File;
 use std::io;
-use std::os::fd::{BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use nix::sched::{CloneFlags, setns};
@@ -15,6 +16,9 @@ use crate::error::{Errno, Error, IoError};
 
 /// Where `ip netns` keeps the namespaces that have names.
 const NAMED: &str = "/run/netns";
+
+/// The calling thread's namespace.
+const HERE: &str = "/proc/thread-self/ns/net";
 
 /// The receive buffer asked for where nothing else is: room for the refusals of thousands of
 /// operations. The kernel takes memory only for what is queued.
@@ -41,6 +45,8 @@ enum Namespace {
     Fd(io::Result<OwnedFd>),
     Path(PathBuf),
     BadName(String),
+    /// That of the thread which said so: entered, which takes a privilege, only from others.
+    Pinned(OwnedFd),
 }
 
 impl ConnOptions {
@@ -99,10 +105,43 @@ impl ConnOptions {
         self.socket(&[]).map(Conn::new)
     }
 
+    /// Holds on to the namespace as it is called now, so that all that is opened by copies of these options is in the
+    /// same one.
+    pub(crate) fn pinned(self) -> Result<Self, Error> {
+        let namespace = match self.namespace {
+            // Without /proc the thread has to stay where it is.
+            None => File::open(HERE).ok().map(|file| Namespace::Pinned(file.into())),
+            Some(Namespace::Path(path)) => {
+                let text = format!("opening network namespace {}", path.display());
+                Some(Namespace::Fd(Ok(File::open(path).map_err(|error| io_error(&text, &error))?.into())))
+            }
+            named => named,
+        };
+        Ok(Self { namespace, ..self })
+    }
+
+    /// The same options for a connection more. Of those that were not [pinned](Self::pinned), the namespace may be
+    /// another by then.
+    pub(crate) fn again(&self) -> Result<Self, Error> {
+        let copy = |fd: &OwnedFd| fd.try_clone();
+        let namespace = match &self.namespace {
+            None => None,
+            Some(Namespace::Fd(Ok(fd))) => Some(Namespace::Fd(copy(fd))),
+            Some(Namespace::Fd(Err(error))) => Some(Namespace::Fd(Err(io::Error::from(error.kind())))),
+            Some(Namespace::Path(path)) => Some(Namespace::Path(path.clone())),
+            Some(Namespace::BadName(name)) => Some(Namespace::BadName(name.clone())),
+            Some(Namespace::Pinned(fd)) => {
+                Some(Namespace::Pinned(copy(fd).map_err(|error| io_error("copying a file descriptor", &error))?))
+            }
+        };
+        Ok(Self { namespace, send_buffer: self.send_buffer, receive_buffer: self.receive_buffer })
+    }
+
     /// Opens a socket that takes what the kernel tells to multicast groups.
     pub(crate) fn socket(self, groups: &'static [u32]) -> Result<NetlinkSocket, Error> {
         let mut socket = match self.namespace {
             None => socket(groups)?,
+            Some(Namespace::Pinned(fd)) if is_here(fd.as_fd()) => socket(groups)?,
             Some(namespace) => in_namespace(namespace, groups)?,
         };
         socket.reserve_receive(self.receive_buffer.unwrap_or(RECEIVE_BUFFER));
@@ -117,9 +156,17 @@ fn socket(groups: &[u32]) -> Result<NetlinkSocket, Error> {
     NetlinkSocket::open(groups).map_err(|error| io_error("opening a netlink socket", &error))
 }
 
+/// Whether the calling thread is in that namespace.
+fn is_here(namespace: BorrowedFd<'_>) -> bool {
+    let identity = |file: File| file.metadata().map(|found| (found.dev(), found.ino())).ok();
+    let there = namespace.try_clone_to_owned().ok().and_then(|fd| identity(fd.into()));
+    there.is_some() && there == File::open(HERE).ok().and_then(identity)
+}
+
 fn in_namespace(namespace: Namespace, groups: &'static [u32]) -> Result<NetlinkSocket, Error> {
     let (fd, text) = match namespace {
         Namespace::Fd(fd) => (fd, "the network namespace of a file descriptor".to_owned()),
+        Namespace::Pinned(fd) => (Ok(fd), "the network namespace of another thread".to_owned()),
         Namespace::Path(path) => (File::open(&path).map(Into::into), format!("network namespace {}", path.display())),
         Namespace::BadName(name) => {
             let doing = format!("network namespace {name:?}: not a name").into();

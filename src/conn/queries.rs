@@ -224,10 +224,11 @@ type Decode<R> = fn(Family, &[u8]) -> Result<R, DecodeError>;
 /// # Reading
 ///
 /// A listing is of one generation: it waits for the commits of others to end, and is begun again
-/// when the ruleset changes meanwhile. (What makes no generation can change under it: what
-/// packets count and add to sets, what expires; and how often things are used, and whether a table
-/// sleeps, the kernel tells of a batch already that it may still refuse.) Several are of one
-/// generation in a [snapshot](Self::snapshot). What a program asks for by name and is not there is an error (`is_not_found`), never an empty list.
+/// when the ruleset changes meanwhile, or a table goes [with its owner](crate::Table::owned), which makes no
+/// generation. (What makes none can change under it: what packets count and add to sets, what expires; and how
+/// often things are used, and whether a table sleeps, the kernel tells of a batch already that it may still refuse.)
+/// Several are of one generation in a [snapshot](Self::snapshot). What a program asks for by name and is not there
+/// is an error (`is_not_found`), never an empty list.
 ///
 /// All of these fail with [`Error::Query`] if the kernel refuses to answer (`is_not_found`,
 /// `is_permission_denied`), with [`Error::Inconsistent`] if the ruleset changes during each of
@@ -307,10 +308,7 @@ impl Conn {
     /// See [Reading](#reading).
     pub fn rule(&mut self, chain: impl AsRef<ChainRef>, handle: RuleHandle) -> Result<RuleInfo, Error> {
         let chain = chain.as_ref();
-        let query = Query::new(NFT_MSG_GETRULE, NFT_MSG_NEWRULE, chain.table.family, false, |w| {
-            crate::batch::write_rule_chain(chain, w);
-            w.u64(NFTA_RULE_HANDLE, handle.get());
-        });
+        let query = rule_query(NFT_MSG_GETRULE, chain, handle);
         let what = || format!("rule {handle} of chain {chain}");
         self.one(&query, &what, |family, attrs| RuleInfo::decode(family, attrs, &mut None))
     }
@@ -518,15 +516,17 @@ impl Conn {
         let what = || scope.describe(kind.what);
         let container = scope.container();
         let reading = self.link.consistent(|link| {
+            let mut found = Vec::new();
+            let listed = kind.read(link, &query, &what, &mut |family, attrs| {
+                found.push(decode(family, attrs)?);
+                Ok(())
+            });
+            // Behind the listing: the table may have gone before it, with its owner.
             let mut whole = true;
             if let Some((query, what)) = &container {
                 whole &= link.query(query, &|| what.clone(), &mut |_, _| Ok(()))?;
             }
-            let mut found = Vec::new();
-            whole &= kind.read(link, &query, &what, &mut |family, attrs| {
-                found.push(decode(family, attrs)?);
-                Ok(())
-            })?;
+            whole &= listed?;
             Ok((found, whole))
         });
         reading.map(|(found, _)| found).map_err(|error| about(error, &what))
@@ -586,8 +586,16 @@ pub(super) fn entry_query(kind: u16, set: &SetRef, key: Option<&Data>, is_end: b
     })
 }
 
+/// Asks for one rule by its handle.
+pub(super) fn rule_query(kind: u16, chain: &ChainRef, handle: RuleHandle) -> Query {
+    Query::new(kind, NFT_MSG_NEWRULE, chain.table.family, false, |w| {
+        crate::batch::write_rule_chain(chain, w);
+        w.u64(NFTA_RULE_HANDLE, handle.get());
+    })
+}
+
 /// The error of a query that was answered neither with what was asked for nor with an error.
-fn no_answer(what: &dyn Fn() -> String) -> Error {
+pub(super) fn no_answer(what: &dyn Fn() -> String) -> Error {
     Error::Query(Box::new(QueryError { what: what().into(), errno: Errno::EIO }))
 }
 
@@ -596,7 +604,7 @@ fn object_query(kind: u16, object: &ObjectRef) -> Query {
 }
 
 /// Refuses the name of an object of another kind.
-fn of_kind<T: Object>(at: &ObjectRef) -> Result<&ObjectRef, Error> {
+pub(super) fn of_kind<T: Object>(at: &ObjectRef) -> Result<&ObjectRef, Error> {
     if at.kind == T::KIND {
         return Ok(at);
     }
@@ -604,7 +612,7 @@ fn of_kind<T: Object>(at: &ObjectRef) -> Result<&ObjectRef, Error> {
     Err(Error::WrongType(Box::new(TypeError { what, has, wants: T::KIND.to_string().into() })))
 }
 
-fn value<T: Object>(info: &ObjectInfo) -> Result<T, Error> {
+pub(super) fn value<T: Object>(info: &ObjectInfo) -> Result<T, Error> {
     // The kernel was asked for this kind.
     info.value()?.ok_or(Error::Decode(DecodeError::new("object", "another kind than was asked for")))
 }

@@ -35,7 +35,7 @@ impl Conn {
     pub fn ruleset<'a>(&mut self, scope: impl Into<TableScope<'a>>) -> Result<Ruleset, Error> {
         let scope = scope.into().0;
         let what = || scope.describe("contents");
-        let reading = self.link.consistent(|link| {
+        let reading = self.link.consistent_listings(|link| {
             let (mut reading, mut whole) = (Reading::default(), true);
             for kind in KINDS {
                 // One table is asked for by its name: an absent one is an error.

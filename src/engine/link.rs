@@ -5,7 +5,9 @@ use super::commit::{Applied, Fate, Options, Replies, Request, commit_failed};
 use super::query::{Answers, Progress, Query};
 use super::snapshot::Snapshot;
 use crate::batch::Batch;
-use crate::error::{CommitError, Errno, Error, IoError, QueryError, Rejections, Stage};
+use crate::batch::explain::PERSISTENT_TABLES;
+use crate::error::{AttrPath, CommitError, Errno, Error, IoError, QueryError, Rejection, Rejections, Stage};
+use crate::table::{NFT_MSG_GETTABLE, NFT_MSG_NEWTABLE, Table, TableFlags, TableHandle, TableInfo};
 use crate::wire::message::{Content, Envelope, Messages, NFT_MSG_GETGEN, NFT_MSG_NEWGEN, NFTA_GEN_ID};
 use crate::wire::reader::Notes;
 use crate::wire::{AttrReader, Family};
@@ -64,7 +66,6 @@ impl<T: Transport> Link<T> {
         &self.transport
     }
 
-    #[cfg(test)]
     pub(crate) fn transport_mut(&mut self) -> &mut T {
         &mut self.transport
     }
@@ -93,13 +94,13 @@ impl<T: Transport> Link<T> {
                 Ok(applied)
             }
             Fate::Valid => Ok(Applied::nothing()),
-            Fate::Rejected(rejections) => Err(rejected(batch, rejections)),
+            Fate::Rejected(rejections) => Err(self.rejected(batch, rejections)),
             Fate::Refused(error) => Err(Error::Commit(error)),
             Fate::Stale => Err(Error::Stale { expected: options.generation.unwrap_or_default() }),
             Fate::Ambiguous { errno, extended } => {
                 let dry = Options { dry_run: true, first_ack: true, last_ack: true, ..options };
                 match self.exchange(batch, Options { generation: None, handles: false, ..dry })? {
-                    Fate::Rejected(rejections) => Err(rejected(batch, rejections)),
+                    Fate::Rejected(rejections) => Err(self.rejected(batch, rejections)),
                     Fate::Valid => Err(Error::Commit(commit_failed(errno, extended))),
                     // The dry run had troubles of its own: whose error it was stays open.
                     _ => Err(Error::Commit(CommitError { errno, message: extended.text, stage: Stage::Begin })),
@@ -169,6 +170,30 @@ impl<T: Transport> Link<T> {
             self.acks_end = Some(end_acked);
         }
         Ok(fate)
+    }
+
+    /// Says what the refusals mean.
+    fn rejected(&mut self, batch: &Batch, rejections: Rejections) -> Error {
+        let (feature, since) = match lacking(batch, &rejections) {
+            Some(feature) => feature,
+            None if rejections.iter().any(|one| batch.may_lack_persistence(one)) && self.lacks_persistence() => {
+                PERSISTENT_TABLES
+            }
+            None => return Error::Rejected(Box::new(rejections)),
+        };
+        Error::Unsupported { feature, since }
+    }
+
+    /// Whether the kernel refuses a persistent table whatever tables there are.
+    fn lacks_persistence(&mut self) -> bool {
+        let mut batch = Batch::new();
+        // Nobody has it, and nobody gets it.
+        batch.create(&Table::inet("nftlink\u{1}probe").persistent());
+        let dry = Options { dry_run: true, first_ack: true, last_ack: true, ..Options::default() };
+        match self.exchange(&batch, dry) {
+            Ok(Fate::Rejected(refused)) => refused.iter().all(|refusal| refusal.errno == Errno::EOPNOTSUPP),
+            _ => false,
+        }
     }
 
     /// A sequence for a query that no other answer carries, of a batch or of an earlier query.
@@ -337,6 +362,32 @@ impl<T: Transport> Link<T> {
         Err(failed(Errno::EBUSY))
     }
 
+    /// Lists the tables that the kernel removes when their owners go; none if the listing is torn.
+    ///
+    /// That makes no generation, and is not marked in a listing: of several datagrams some have what
+    /// was in the table, and behind it as many entries of other tables are passed over.
+    pub(super) fn mortal(&mut self) -> Result<Option<Vec<TableHandle>>, Error> {
+        let query = Query::new(NFT_MSG_GETTABLE, NFT_MSG_NEWTABLE, Family::UNSPEC, true, |_| {});
+        let mut found = Vec::new();
+        let whole = self.query(&query, &|| "tables".to_owned(), &mut |family, attrs| {
+            let table = TableInfo::decode(family, attrs)?;
+            if table.owner().is_some() && !table.flags().contains(TableFlags::PERSIST) {
+                found.push(table.handle());
+            }
+            Ok(())
+        })?;
+        Ok(whole.then_some(found))
+    }
+
+    /// Whether none of the [mortal](Self::mortal) tables has gone.
+    pub(super) fn are_there(&mut self, mortal: &[TableHandle]) -> Result<bool, Error> {
+        if mortal.is_empty() {
+            return Ok(true);
+        }
+        let living = self.mortal()?.unwrap_or_default();
+        Ok(mortal.iter().all(|table| living.contains(table)))
+    }
+
     /// Makes sure that the commit of some generation, known by its number, is over. If not, it
     /// may have learned of the next.
     fn settle(&mut self, generation: u32) -> Result<bool, Error> {
@@ -376,6 +427,23 @@ impl<T: Transport> Link<T> {
     /// and the snapshot is begun again.
     pub(crate) fn consistent<R>(
         &mut self,
+        read: impl FnMut(&mut Self) -> Result<(R, bool), Error>,
+    ) -> Result<(R, u32), Error> {
+        self.consistently(false, read)
+    }
+
+    /// [`consistent`](Self::consistent) for several listings that have to agree with each other: no table
+    /// may go between two of them.
+    pub(crate) fn consistent_listings<R>(
+        &mut self,
+        read: impl FnMut(&mut Self) -> Result<(R, bool), Error>,
+    ) -> Result<(R, u32), Error> {
+        self.consistently(true, read)
+    }
+
+    fn consistently<R>(
+        &mut self,
+        several: bool,
         mut read: impl FnMut(&mut Self) -> Result<(R, bool), Error>,
     ) -> Result<(R, u32), Error> {
         if let Some(generation) = self.snapshot.as_ref().map(|snapshot| snapshot.generation) {
@@ -384,8 +452,9 @@ impl<T: Transport> Link<T> {
         }
         for _ in 0..ATTEMPTS {
             let Some(generation) = self.begin_reading()? else { continue };
+            let Some(mortal) = (if several { self.mortal()? } else { Some(Vec::new()) }) else { continue };
             let result = read(self);
-            let unchanged = self.end_reading(generation)?;
+            let unchanged = self.end_reading(generation)? && self.are_there(&mortal)?;
             match result {
                 Ok((value, true)) if unchanged => return Ok((value, generation)),
                 Err(error) if unchanged => return Err(error),
@@ -410,12 +479,16 @@ fn generation_query() -> Query {
     Query::new(NFT_MSG_GETGEN, NFT_MSG_NEWGEN, Family::UNSPEC, false, |_| {})
 }
 
-fn rejected(batch: &Batch, rejections: Rejections) -> Error {
-    let mut lacking = rejections.iter().map(|rejection| batch.lacking(rejection));
-    match lacking.next().flatten().filter(|_| lacking.all(|other| other.is_some())) {
-        Some((feature, since)) => Error::Unsupported { feature, since },
-        None => Error::Rejected(Box::new(rejections)),
-    }
+/// The feature that a kernel lacks which refuses these operations, if that is all there is to it.
+fn lacking(batch: &Batch, rejections: &Rejections) -> Option<(&'static str, &'static str)> {
+    let (first, others) = rejections.list.split_first()?;
+    let feature = batch.lacking(first)?;
+    // What would have been in a table or chain that could not be made is refused for its absence.
+    let follows = |other: &Rejection| {
+        let at = other.path().map(AttrPath::as_str);
+        batch.lacking(other).is_some() || (other.errno == Errno::ENOENT && matches!(at, Some("table" | "chain")))
+    };
+    others.iter().all(follows).then_some(feature)
 }
 
 fn io(doing: &str, errno: Errno) -> Error {

@@ -2,12 +2,15 @@
 
 use super::{Link, Transport};
 use crate::error::Error;
+use crate::table::TableHandle;
 
 /// A snapshot that is being read.
 #[derive(Debug)]
 pub(crate) struct Snapshot {
     /// The generation that all of it has to be of.
     pub(super) generation: u32,
+    /// The tables that have to be there still in the end.
+    mortal: Vec<TableHandle>,
     /// Whether something in it is known not to be.
     torn: bool,
     /// Dumps of which it is not known yet whether they are.
@@ -17,15 +20,18 @@ pub(crate) struct Snapshot {
 impl<T: Transport> Link<T> {
     /// Begins a snapshot, and returns its generation; none if commits follow too fast.
     pub(crate) fn begin_snapshot(&mut self) -> Result<Option<u32>, Error> {
-        let generation = self.begin_reading()?;
-        self.snapshot = generation.map(|generation| Snapshot { generation, torn: false, open: 0 });
-        Ok(generation)
+        let Some(generation) = self.begin_reading()? else { return Ok(None) };
+        let Some(mortal) = self.mortal()? else { return Ok(None) };
+        self.snapshot = Some(Snapshot { generation, mortal, torn: false, open: 0 });
+        Ok(Some(generation))
     }
 
     /// Ends a snapshot, and returns whether all of it was of its generation.
     pub(crate) fn end_snapshot(&mut self) -> Result<bool, Error> {
         match self.snapshot.take() {
-            Some(snapshot) => Ok(self.end_reading(snapshot.generation)? && !snapshot.torn && snapshot.open == 0),
+            Some(Snapshot { generation, mortal, torn, open }) => {
+                Ok(self.end_reading(generation)? && !torn && open == 0 && self.are_there(&mortal)?)
+            }
             None => Ok(false),
         }
     }

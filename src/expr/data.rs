@@ -272,7 +272,7 @@ impl Verdict {
         }
     }
 
-    fn read(attrs: AttrReader<'_>) -> Result<Self, DecodeError> {
+    pub(crate) fn read(attrs: AttrReader<'_>) -> Result<Self, DecodeError> {
         let mut verdict = None;
         let (mut chain, mut chain_id) = (None, None);
         for attr in attrs.clone() {

@@ -47,8 +47,13 @@ pub mod replace_my_table {}
 ///   `is_closed` finds what an earlier run left. `nft list tables` shows it to a person, its comment
 ///   says whose it is, and `nft delete table inet kill-switch` removes it. A reboot removes it, too:
 ///   a service that closes it early in the boot has to close that gap.
-/// - A table with [`TableFlags::OWNER`](crate::TableFlags::OWNER) would be protected from others, but
-///   the kernel would remove it with the connection.
+/// - **While the program runs, anybody with the privilege may change it.** On Linux 6.9 a table that is
+///   [`owned`](crate::Table::owned) and [`persistent`](crate::Table::persistent) is the program's alone as long
+///   as it keeps the `Conn` that closed it. It stays shut when the program dies, and `close` at the next
+///   start adopts it: no packet slips through. Then `open` is for the owner, or for anybody after its end; and a
+///   table that was made without these flags has to be opened once before.
+/// - **To open with the program's end**, a crash included, the table is `owned` alone (Linux 5.12): the kernel
+///   removes it with the `Conn`. Such a switch guards a session, not a machine.
 /// - What it drops, no other table can accept. What it accepts, others may still drop.
 ///
 /// It does not see ARP, frames that a bridge forwards, and what programs with `CAP_NET_RAW` send from

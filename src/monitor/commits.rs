@@ -12,7 +12,7 @@ use crate::ruleset::Generation;
 use crate::table::TableRef;
 use crate::wire::message::{Content, Message, Messages, NFT_MSG_NEWGEN, NFTA_GEN_ID};
 use crate::wire::reader::Notes;
-use crate::wire::{AttrReader, Family, Name};
+use crate::wire::{AttrReader, Family, Name, PortId};
 
 const NFTA_GEN_PROC_PID: u16 = 2;
 const NFTA_GEN_PROC_NAME: u16 = 3;
@@ -52,7 +52,7 @@ impl Overrun {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Commit {
     generation: Generation,
-    port: u32,
+    port: PortId,
     pid: Option<u32>,
     process: Option<Name>,
     events: Vec<Event>,
@@ -65,9 +65,9 @@ impl Commit {
         self.generation
     }
 
-    /// Returns the port of the netlink socket that the commit came from: of a connection's own
-    /// commits its own port.
-    pub fn port(&self) -> u32 {
+    /// Returns the address of the connection that the commit came from: of a connection's own
+    /// commits its [own](crate::Conn::port_id).
+    pub fn port_id(&self) -> PortId {
         self.port
     }
 
@@ -206,14 +206,18 @@ impl Commits {
         self.events.len()
     }
 
-    /// Forgets all but the filter: what is told from now on up to a generation is known already.
+    /// Begins anew: what is told from now on up to a generation is known already.
     pub(super) fn restart(&mut self, generation: Generation) {
         let known = Some(generation.get());
-        *self = Self { last: known, last_complete: known, known, ..Self::new(self.max_events) }.filtered(self)
+        let (filter, max_events) = (std::mem::take(&mut self.filter), self.max_events);
+        *self = Self { filter, last: known, last_complete: known, known, ..Self::new(max_events) };
     }
 
-    fn filtered(self, old: &mut Self) -> Self {
-        Self { filter: std::mem::take(&mut old.filter), ..self }
+    /// Forgets what was told, which counts as lost until all is known again.
+    pub(super) fn forget(&mut self) {
+        self.events.clear();
+        self.ready.clear();
+        self.overrun();
     }
 
     /// Notes that the queue had no room for something, which would have come behind all that is in it.
@@ -304,7 +308,7 @@ impl Commits {
             self.last_complete = Some(generation);
         }
         if !events.is_empty() || !complete || self.filter.is_open() {
-            let generation = Generation::from_raw(generation);
+            let (generation, port) = (Generation::from_raw(generation), PortId::from_raw(port));
             self.ready.push_back(Notice::Commit(Commit { generation, port, pid, process, events, complete }));
         }
     }

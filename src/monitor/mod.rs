@@ -44,9 +44,9 @@ pub use event::{Deleted, ElementEvent, Event, EventKinds, RulePlace, UnknownEven
 pub use filter::EventFilter;
 use socket::{Datagram, EventSocket, Wait};
 
-use crate::conn::{Conn, ConnOptions, TableScope};
+use crate::conn::{Conn, ConnOptions};
 use crate::error::Error;
-use crate::ruleset::Ruleset;
+use crate::ruleset::Generation;
 
 /// The multicast group of changes to the ruleset (`NFNLGRP_NFTABLES`).
 const NFNLGRP_NFTABLES: u32 = 7;
@@ -124,8 +124,10 @@ impl Monitor {
         self.next(Wait::Never)
     }
 
-    /// Reads tables with all that is in them, and from then on tells only of commits after that: none is missing, none is
-    /// told twice. It is what to begin with, and what to do after an [`Overrun`].
+    /// Reads by `read` at one generation, as [`Conn::snapshot`] does, and from then on tells only of commits
+    /// after that: none is missing, none is told twice. It is what to begin with, and what to do after an [`Overrun`].
+    ///
+    /// The connection has to be one to the monitor's network namespace.
     ///
     /// ```no_run
     /// use nftlink::monitor::{Monitor, Notice};
@@ -133,11 +135,11 @@ impl Monitor {
     ///
     /// let fw = Table::inet("fw");
     /// let (mut conn, mut monitor) = (Conn::open()?, Monitor::open()?);
-    /// let mut ruleset = monitor.resync(&mut conn, &fw)?;
+    /// let (mut rules, mut generation) = monitor.resync(&mut conn, |conn| conn.rules(&fw))?;
     /// loop {
     ///     match monitor.receive()? {
-    ///         Notice::Commit(commit) => println!("{} events since {}", commit.events().len(), ruleset.generation()),
-    ///         Notice::Overrun(_) => ruleset = monitor.resync(&mut conn, &fw)?,
+    ///         Notice::Commit(commit) => println!("{} events since {generation}", commit.events().len()),
+    ///         Notice::Overrun(_) => (rules, generation) = monitor.resync(&mut conn, |conn| conn.rules(&fw))?,
     ///         _ => {}
     ///     }
     /// }
@@ -147,14 +149,30 @@ impl Monitor {
     ///
     /// # Errors
     ///
-    /// Those of [`Conn::ruleset`], and [`Error::Io`] if the system call fails.
-    pub fn resync<'a>(&mut self, conn: &mut Conn, scope: impl Into<TableScope<'a>>) -> Result<Ruleset, Error> {
+    /// Those of [`Conn::snapshot`], and [`Error::Io`] if the system call fails. Then an [`Overrun`] is told, since
+    /// what there was to receive is thrown away.
+    pub fn resync<R>(
+        &mut self,
+        conn: &mut Conn,
+        read: impl FnMut(&mut Conn) -> Result<R, Error>,
+    ) -> Result<(R, Generation), Error> {
+        self.begin_resync()?;
+        let (value, generation) = conn.snapshot(read)?;
+        self.end_resync(generation);
+        Ok((value, generation))
+    }
+
+    /// Throws away what there is to receive.
+    pub(crate) fn begin_resync(&mut self) -> Result<(), Error> {
         // A queue that has overrun takes nothing until it is empty. What is thrown away here was
-        // sent by commits that had their generation by then: the reading has all they did.
-        self.socket.drain()?;
-        let ruleset = conn.ruleset(scope)?;
-        self.commits.restart(ruleset.generation());
-        Ok(ruleset)
+        // sent by commits that had their generation by then: a reading that begins now has all they did.
+        self.commits.forget();
+        self.socket.drain()
+    }
+
+    /// From now on all up to a generation is known.
+    pub(crate) fn end_resync(&mut self, generation: Generation) {
+        self.commits.restart(generation);
     }
 
     fn next(&mut self, wait: Wait) -> Result<Option<Notice>, Error> {

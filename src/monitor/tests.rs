@@ -61,7 +61,10 @@ fn events_are_grouped_by_the_commit_that_ends_them() {
         commits.datagram(&datagram);
     }
     let [Notice::Commit(commit)] = &all(&mut commits)[..] else { panic!() };
-    assert_eq!((commit.generation(), commit.port(), commit.pid()), (Generation::from_raw(7), PORT, Some(4711)));
+    assert_eq!(
+        (commit.generation(), commit.port_id().get(), commit.pid()),
+        (Generation::from_raw(7), PORT, Some(4711))
+    );
     assert_eq!(commit.process_name(), Some(&Name::from("daemon")));
     let expected = "add table inet one # handle 0
 add element inet fw s { 0x0a000001 }
@@ -142,6 +145,16 @@ fn what_a_resync_has_read_is_not_told_again() {
     commits.restart(Generation::from_raw(20));
     commits.datagram(&end(22));
     assert_eq!(told(&mut commits), [None, Some((22, 0, false))], "21 is missing");
+}
+
+#[test]
+fn what_a_resync_that_fails_threw_away_is_lost() {
+    let mut commits = commits();
+    [end(1), end(2), table(NFT_MSG_NEWTABLE, b"half")].iter().for_each(|datagram| commits.datagram(datagram));
+    commits.forget();
+    commits.idle();
+    [end(5), end(6)].iter().for_each(|datagram| commits.datagram(datagram));
+    assert_eq!(told(&mut commits), [None, Some((5, 0, false)), Some((6, 0, true))]);
 }
 
 #[test]

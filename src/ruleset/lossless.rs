@@ -54,7 +54,7 @@ fn pair(kind: u16, family: Family, attrs: &[u8]) -> Option<Pair> {
             let only_told = vec![
                 ("handle", number(info.handle().get())),
                 ("use", short(info.uses())),
-                ("owner", info.owner().and_then(short)),
+                ("owner", info.owner().and_then(|port| short(port.get()))),
             ];
             Pair {
                 kind: "table",

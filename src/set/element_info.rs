@@ -66,7 +66,7 @@ impl PartialEq for More {
 impl Eq for More {}
 
 impl ElementInfo {
-    pub(super) fn decode(entry: Attr<'_>) -> Result<Self, DecodeError> {
+    pub(crate) fn decode(entry: Attr<'_>) -> Result<Self, DecodeError> {
         let mut info =
             Self { key: None, value: (), flags: ElementFlags::empty(), timeout: None, expires: None, more: None };
         // Whether there is more in what has a place above is told entry by entry.
@@ -204,6 +204,13 @@ impl<K, V> ElementInfo<K, V> {
     /// Returns the stateful expressions that it has: counters, limits and the like.
     pub fn stateful(&self) -> &[ExprInfo] {
         self.more.as_ref().map_or(&[], |more| &more.exprs)
+    }
+
+    /// The element with the stateful expressions that its entry had in another reading.
+    pub(crate) fn with_stateful_of(mut self, entry: ElementInfo) -> Self {
+        let exprs = entry.more.map(|more| more.exprs).unwrap_or_default();
+        self.more.get_or_insert_default().exprs = exprs;
+        self
     }
 
     /// Returns what its counter has counted, if it has one.

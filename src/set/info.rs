@@ -300,7 +300,9 @@ impl SetInfo {
         self.set_type.as_deref()
     }
 
-    /// Returns how many entries the kernel counts in it (Linux 6.16).
+    /// Returns how many elements the kernel counts in it (Linux 6.16). It leaves out the catch-all element, and
+    /// counts intervals as half the entries that it keeps for them: where all addresses are one interval, that
+    /// is one entry, and it says 0.
     pub fn count(&self) -> Option<u32> {
         self.count
     }

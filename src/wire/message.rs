@@ -234,12 +234,18 @@ impl<'a> Message<'a> {
         }
     }
 
-    #[cfg(test)]
     pub(crate) fn is_batch_begin(&self) -> bool {
         self.message_type == NFNL_MSG_BATCH_BEGIN
     }
 
-    #[cfg(test)]
+    /// The generation that the begin of a batch demands.
+    pub(crate) fn demanded(&self) -> Option<u32> {
+        let attrs = self.payload.get(HEADER_LEN - NLMSG_HDRLEN..).filter(|_| self.is_batch_begin())?;
+        let notes = Notes::default();
+        let mut attrs = AttrReader::new(attrs, &notes).map_while(Result::ok);
+        attrs.find_map(|(number, value)| (number == NFNL_BATCH_GENID).then(|| value.u32().ok())?)
+    }
+
     pub(crate) fn is_batch_end(&self) -> bool {
         self.message_type == NFNL_MSG_BATCH_END
     }
@@ -330,11 +336,13 @@ fn policy(attr: Attr<'_>) -> Option<Box<str>> {
     (!words.is_empty()).then(|| words.join(", ").into())
 }
 
-#[cfg(test)]
 pub(crate) mod forge {
-    //! Messages as the kernel would send them, for tests.
+    //! Messages as the kernel would send them, for tests: the library's own, and its users' with a
+    //! [`Recording`](crate::Recording).
 
     use super::*;
+
+    const NLM_F_MULTI: u16 = 2;
 
     /// A message of any type with any payload.
     pub(crate) fn raw(message_type: u16, flags: u16, sequence: u32, port: u32, payload: &[u8]) -> Vec<u8> {
@@ -353,24 +361,46 @@ pub(crate) mod forge {
 
     /// A capped ack, or with `errno` a refusal, with the offset where there is one.
     pub(crate) fn ack(sequence: u32, port: u32, errno: i32, offset: Option<u32>) -> Vec<u8> {
-        let mut payload = (-errno).to_ne_bytes().to_vec();
-        payload.extend_from_slice(&[0; NLMSG_HDRLEN]);
-        let mut flags = NLM_F_CAPPED;
-        if let Some(offset) = offset {
-            flags |= NLM_F_ACK_TLVS;
-            payload.extend_from_slice(&order::host_u16(8));
-            payload.extend_from_slice(&order::host_u16(NLMSGERR_ATTR_OFFS));
-            payload.extend_from_slice(&order::host_u32(offset));
+        explained(sequence, port, errno, offset, None)
+    }
+
+    /// [`ack`] with the kernel's own words.
+    pub(crate) fn explained(sequence: u32, port: u32, errno: i32, offset: Option<u32>, text: Option<&str>) -> Vec<u8> {
+        let mut tlvs = AttrWriter::new();
+        if let Some(text) = text {
+            tlvs.string(NLMSGERR_ATTR_MSG, text.as_bytes());
         }
-        raw(NLMSG_ERROR, flags, sequence, port, &payload)
+        if let Some(offset) = offset {
+            tlvs.bytes(NLMSGERR_ATTR_OFFS, &order::host_u32(offset));
+        }
+        let mut payload = order::host_u32(errno.wrapping_neg() as u32).to_vec();
+        payload.extend_from_slice(&[0; NLMSG_HDRLEN]);
+        payload.extend_from_slice(tlvs.bytes_written());
+        let extended = if tlvs.len() > 0 { NLM_F_ACK_TLVS } else { 0 };
+        raw(NLMSG_ERROR, NLM_F_CAPPED | extended, sequence, port, &payload)
     }
 
     /// The end of a dump.
     pub(crate) fn done(sequence: u32, port: u32, errno: i32, flags: u16) -> Vec<u8> {
-        raw(NLMSG_DONE, flags | 2, sequence, port, &(-errno).to_ne_bytes())
+        raw(NLMSG_DONE, flags | NLM_F_MULTI, sequence, port, &order::host_u32(errno.wrapping_neg() as u32))
+    }
+
+    /// An nf_tables message of a dump, or a single one.
+    pub(crate) fn answer(
+        (kind, family, attrs): (u16, Family, &[u8]),
+        in_dump: bool,
+        sequence: u32,
+        port: u32,
+        res_id: u16,
+    ) -> Vec<u8> {
+        let [hi, lo] = order::be_u16(res_id);
+        let payload = [&[family.get(), 0, hi, lo][..], attrs].concat();
+        let flags = if in_dump { NLM_F_MULTI } else { 0 };
+        raw((NFNL_SUBSYS_NFTABLES << 8) | kind, flags, sequence, port, &payload)
     }
 
     /// An nf_tables message with attributes that `content` writes.
+    #[cfg(test)]
     pub(crate) fn nft(
         kind: u16,
         flags: u16,

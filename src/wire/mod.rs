@@ -7,11 +7,13 @@ pub(crate) mod message;
 pub(crate) mod name;
 pub(crate) mod newtype;
 pub(crate) mod path;
+mod port;
 pub(crate) mod reader;
 pub(crate) mod writer;
 
 pub use message::Family;
 pub use name::Name;
+pub use port::PortId;
 pub(crate) use reader::{Attr, AttrReader};
 pub(crate) use writer::AttrWriter;
 

@@ -182,6 +182,7 @@ pub(crate) fn without_privilege() {
     let told = "operation not permitted: the firewall needs CAP_NET_ADMIN over the network namespace";
     let error = conn.commit(&batch).unwrap_err();
     assert!(error.is_permission_denied() && matches!(error, Error::Commit(_)), "{error:?}");
+    assert!(!error.is_not_owner(), "it is no question of whose a table is");
     assert_eq!((error.errno(), error.to_string().as_str()), (Some(Errno::EPERM), told));
     assert!(conn.check(&batch).unwrap_err().is_permission_denied());
     assert!(conn.commit_with_handles(&batch).unwrap_err().is_permission_denied());

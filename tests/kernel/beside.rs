@@ -15,10 +15,10 @@ use crate::{comments, commit, conn, fw, input, rule};
 /// How long a reader reads, at least.
 const LONG: Duration = Duration::from_millis(1200);
 /// How long it may take until it has seen each state.
-const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Ends the writers, also when a reader panics.
-struct Stop<'a>(&'a AtomicBool);
+pub(crate) struct Stop<'a>(pub(crate) &'a AtomicBool);
 
 impl Drop for Stop<'_> {
     fn drop(&mut self) {

@@ -94,7 +94,7 @@ pub(crate) fn connection_keeps_its_namespace_on_other_threads() {
 }
 
 /// The numbers of the open descriptors.
-fn descriptors() -> BTreeSet<i32> {
+pub(crate) fn descriptors() -> BTreeSet<i32> {
     let names = fs::read_dir("/proc/self/fd").unwrap().map(|entry| entry.unwrap().file_name());
     let numbers: Vec<i32> = names.map(|name| name.to_str().unwrap().parse().unwrap()).collect();
     // The listing's own descriptor is closed by now.

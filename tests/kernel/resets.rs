@@ -3,7 +3,7 @@
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 use nftlink::datum::{IfName, Mark, Port};
-use nftlink::expr::{Counter, Last, Quota, Verdict};
+use nftlink::expr::{Counter, Expr, Last, Quota, Verdict};
 use nftlink::{Conn, Element, Error, Interval, Map, Rule, RuleInfo, Set, SetRef, Table};
 
 use crate::{commit, conn, fw, input, interval};
@@ -143,6 +143,95 @@ pub(crate) fn counters_of_elements_are_read_and_reset() {
     assert!(conn.reset_elements(&Set::<Mark>::new(fw(), "absent")).unwrap_err().is_not_found());
 }
 
+pub(crate) fn one_element_is_reset_by_a_key_that_it_holds_and_no_other() {
+    let (plain, quotas) = (Set::<Port>::new(fw(), "plain").counters(), Set::<Port>::new(fw(), "quotas"));
+    let quotas = quotas.stateful(Quota::new(100));
+    let nets = Map::<Interval<Ipv4Addr>, Mark>::new(fw(), "nets").counters();
+    let pairs = Set::<(Interval<Ipv4Addr>, Port)>::new(fw(), "pairs").counters();
+    let none = Set::<Port>::new(fw(), "none");
+    let mut conn = conn();
+    commit(&mut conn, |batch| {
+        batch.add(&fw()).add(&plain).add(&quotas).add(&nets).add(&pairs).add(&none).add_elements(&none, [80]);
+        batch.add_elements(&plain, [80, 443].map(|port| Element::<Port>::new(port).stateful(Counter::new(7, 70))));
+        batch.add_elements(&quotas, [Element::<Port>::new(80).stateful(Quota::new(100).used(40))]);
+        let counted = |(text, mark)| Element::new(interval::<Ipv4Addr>(text)).stateful(Counter::new(3, 30)).to(mark);
+        // Two that touch, and one that has no end.
+        batch.add_elements(&nets, [("10.0.0.0/8", 1), ("11.0.0.0/8", 2), ("240.0.0.0/4", 3)].map(counted));
+        let pair = |port| (interval::<Ipv4Addr>("10.0.0.0/8"), port);
+        batch.add_elements(&pairs, [80, 443].map(|port| Element::new(pair(port)).stateful(Counter::new(5, 50))))
+    });
+    let reset = conn.reset_element(&plain, 80).unwrap();
+    assert_eq!((reset.key(), reset.counter()), (Some(&Port::new(80)), Some(Counter::new(7, 70))));
+    assert_eq!(conn.reset_element(&plain, 80).unwrap().counter(), Some(Counter::default()));
+    assert_eq!(conn.element(&plain, 443).unwrap().counter(), Some(Counter::new(7, 70)));
+
+    let used = |conn: &mut Conn, reset: bool| {
+        let found = if reset { conn.reset_element(&quotas, 80) } else { conn.element(&quotas, 80) };
+        let found = found.unwrap();
+        let [one] = found.stateful() else { panic!("{found:?}") };
+        let Expr::Quota(quota) = &**one else { panic!("{found:?}") };
+        quota.consumed
+    };
+    assert_eq!([used(&mut conn, false), used(&mut conn, true), used(&mut conn, false)], [40, 40, 0]);
+
+    for (key, all, mark) in [("10.1.2.3", "10.0.0.0/8", 1), ("240.0.0.0/5", "240.0.0.0/4", 3)] {
+        let reset = conn.reset_element(&nets, interval::<Ipv4Addr>(key)).unwrap();
+        assert_eq!((reset.key().unwrap().to_string().as_str(), reset.value()), (all, &Mark::new(mark)));
+        assert_eq!(reset.counter(), Some(Counter::new(3, 30)), "{key}");
+    }
+    // Part of it is in another, or in none: neither is reset.
+    for absent in ["10.0.0.0-11.0.0.0", "239.0.0.0-241.0.0.0", "12.0.0.0"] {
+        assert!(conn.reset_element(&nets, interval::<Ipv4Addr>(absent)).unwrap_err().is_not_found(), "{absent}");
+    }
+    let left: Vec<_> = conn.elements(&nets).unwrap().iter().map(|e| e.counter().unwrap().packets).collect();
+    assert_eq!(left, [0, 3, 0]);
+
+    let reset = conn.reset_element(&pairs, (Ipv4Addr::new(10, 1, 2, 3), 443)).unwrap();
+    assert_eq!((reset.key().unwrap().1, reset.counter()), (Port::new(443), Some(Counter::new(5, 50))));
+    let other = conn.element(&pairs, (Ipv4Addr::new(10, 1, 2, 3), 80)).unwrap();
+    assert_eq!(other.counter(), Some(Counter::new(5, 50)));
+
+    commit(&mut conn, |batch| {
+        let rest = Element::<Interval<Ipv4Addr>>::catch_all().stateful(Counter::new(9, 90));
+        batch.add_elements(&nets, [rest.to(4)])
+    });
+    let rest = conn.reset_element(&nets, Element::catch_all()).unwrap();
+    assert_eq!((rest.key(), rest.value(), rest.counter()), (None, &Mark::new(4), Some(Counter::new(9, 90))));
+    assert_eq!(conn.element(&nets, Element::catch_all()).unwrap().counter(), Some(Counter::default()));
+
+    assert_eq!(conn.reset_element(&none, 80).unwrap().counter(), None);
+    assert!(conn.reset_element(&plain, 81).unwrap_err().is_not_found());
+    assert!(conn.reset_element(&Set::<Port>::new(fw(), "absent"), 80).unwrap_err().is_not_found());
+    let error = conn.reset_element(&Set::<Mark>::new(fw(), "plain"), 80).unwrap_err();
+    assert!(matches!(error, Error::WrongType(_)), "{error:?}");
+}
+
+pub(crate) fn one_rule_is_reset_by_its_handle_and_no_other() {
+    let mut conn = conn();
+    commit(&mut conn, |batch| {
+        let rule = |comment| Rule::new().expr(Counter::new(7, 70)).expr(Quota::new(100).used(40)).comment(comment);
+        batch.add(&fw()).add(&input()).append(input(), rule("a")).append(input(), rule("b"))
+    });
+    let rules = conn.rules(&input()).unwrap();
+    let (a, b) = (rules[0].handle(), rules[1].handle());
+    let read = |rule: &RuleInfo| {
+        let consumed = rule.exprs().find_map(|expr| match *expr.unwrap() {
+            Expr::Quota(ref quota) => Some(quota.consumed),
+            _ => None,
+        });
+        (rule.comment().unwrap().to_owned(), rule.counter().unwrap().packets, consumed.unwrap())
+    };
+    let reset = conn.reset_rule(input(), b).unwrap();
+    assert_eq!((reset.handle(), reset.chain()), (b, input().as_ref()));
+    assert_eq!(read(&reset), ("b".to_owned(), 7, 40));
+    assert_eq!(read(&conn.rule(input(), b).unwrap()), ("b".to_owned(), 0, 0));
+    assert_eq!(read(&conn.rule(input(), a).unwrap()), ("a".to_owned(), 7, 40));
+    commit(&mut conn, |batch| batch.delete(&reset));
+    let error = conn.reset_rule(input(), b).unwrap_err();
+    assert!(error.is_not_found(), "{error}");
+    assert_eq!(error.to_string(), format!("rule {b} of chain inet fw input: no such file or directory"));
+}
+
 /// What each rule's counter says, by the rule's comment.
 fn counts(rules: &[RuleInfo]) -> Vec<(&str, u64)> {
     rules.iter().map(|rule| (rule.comment().unwrap(), rule.counter().unwrap().packets)).collect()
@@ -207,6 +296,9 @@ pub(crate) fn resets_are_refused_by_kernels_before_linux_6_2() {
     commit(&mut conn, |batch| batch.add(&fw()).add(&input()).append(input(), Rule::new().counter()));
     let error = conn.reset_rules(..).unwrap_err();
     assert_eq!(error.to_string(), "resetting rules needs Linux 6.2");
+    let handle = conn.rules(..).unwrap()[0].handle();
+    let error = conn.reset_rule(input(), handle).unwrap_err();
+    assert!(matches!(error, Error::Unsupported { since: "6.2", .. }), "{error:?}");
 }
 
 pub(crate) fn resets_of_elements_are_refused_by_kernels_before_linux_6_5() {
@@ -215,4 +307,7 @@ pub(crate) fn resets_of_elements_are_refused_by_kernels_before_linux_6_5() {
     commit(&mut conn, |batch| batch.add(&fw()).add(&set).add_elements(&set, [80]));
     let error = conn.reset_elements(&set).unwrap_err();
     assert_eq!(error.to_string(), "resetting elements needs Linux 6.5");
+    let error = conn.reset_element(&set, 80).unwrap_err();
+    assert!(matches!(error, Error::Unsupported { since: "6.5", .. }), "{error:?}");
+    assert!(conn.reset_element(&set, 81).unwrap_err().is_not_found());
 }

@@ -287,11 +287,10 @@ fn expect_success(what: &[&str], output: &Output) -> String {
 
 #[track_caller]
 fn run_nft(arguments: &[&str], stdin: &str) -> Output {
-    let nft = nft_path().expect("nft not found; mark the test with `.needs_nft()`");
     // nft writes its listings word by word: each would wake the reader of a pipe, which an emulated machine does slowly.
     let printed = memfd_create(c"nft", MFdFlags::MFD_CLOEXEC).expect("files can be in memory");
     let mut printed = File::from(printed);
-    let mut child = Command::new(nft)
+    let mut child = nft_command()
         .args(arguments)
         // Times of the day are of this time zone.
         .env("TZ", "UTC")
@@ -307,6 +306,16 @@ fn run_nft(arguments: &[&str], stdin: &str) -> Output {
     let mut output = child.wait_with_output().expect("nft can be waited for");
     printed.rewind().and_then(|()| printed.read_to_end(&mut output.stdout)).expect("files in memory can be read");
     output
+}
+
+/// An `nft` to be started.
+///
+/// # Panics
+///
+/// If there is none.
+#[track_caller]
+pub fn nft_command() -> Command {
+    Command::new(nft_path().expect("nft not found; mark the test with `.needs_nft()`"))
 }
 
 fn nft_path() -> Option<&'static Path> {
@@ -340,6 +349,11 @@ fn since(version: (u32, u32), what: &str) -> Result<(), String> {
 /// For two stateful expressions of each element.
 pub fn linux_5_11() -> Result<(), String> {
     since((5, 11), "second expression of each element")
+}
+
+/// For tables that have owners.
+pub fn linux_5_12() -> Result<(), String> {
+    since((5, 12), "owners of tables")
 }
 
 /// For catch-all elements.
@@ -377,9 +391,24 @@ pub fn linux_6_2() -> Result<(), String> {
     since((6, 2), "look into tunnels")
 }
 
+/// For rules that are reset.
+pub fn linux_6_2_resets() -> Result<(), String> {
+    since((6, 2), "reset of rules")
+}
+
+/// For elements that are reset.
+pub fn linux_6_5() -> Result<(), String> {
+    since((6, 5), "reset of elements")
+}
+
 /// For other devices of a chain.
 pub fn linux_6_4() -> Result<(), String> {
     since((6, 4), "other devices of a chain")
+}
+
+/// For tables that outlive their owners.
+pub fn linux_6_9() -> Result<(), String> {
+    since((6, 9), "persistent tables")
 }
 
 /// For two registers that are combined.

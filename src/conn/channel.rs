@@ -1,0 +1,58 @@
+//! What a connection speaks over: the kernel's socket, or a recording.
+
+use std::io::IoSlice;
+
+use super::recording::Tape;
+use super::socket::NetlinkSocket;
+use crate::engine::{Received, TooLarge, Transport};
+use crate::error::Errno;
+
+#[derive(Debug)]
+pub(crate) enum Channel {
+    Kernel(NetlinkSocket),
+    Recording(Box<Tape>),
+}
+
+impl Transport for Channel {
+    fn send(&mut self, parts: &[IoSlice<'_>]) -> Result<(), Errno> {
+        match self {
+            Self::Kernel(socket) => socket.send(parts),
+            Self::Recording(tape) => tape.send(parts),
+        }
+    }
+
+    fn receive(&mut self, buffer: &mut [u8]) -> Result<Received, Errno> {
+        match self {
+            Self::Kernel(socket) => socket.receive(buffer),
+            Self::Recording(tape) => tape.receive(buffer),
+        }
+    }
+
+    fn reserve_send(&mut self, len: usize) -> Result<(), TooLarge> {
+        match self {
+            Self::Kernel(socket) => socket.reserve_send(len),
+            Self::Recording(tape) => tape.reserve_send(len),
+        }
+    }
+
+    fn reserve_receive(&mut self, len: usize) {
+        match self {
+            Self::Kernel(socket) => socket.reserve_receive(len),
+            Self::Recording(tape) => tape.reserve_receive(len),
+        }
+    }
+
+    fn port(&self) -> u32 {
+        match self {
+            Self::Kernel(socket) => socket.port(),
+            Self::Recording(tape) => tape.port(),
+        }
+    }
+    fn another(&self) -> Option<Self> {
+        match self {
+            Self::Kernel(socket) => socket.another().map(Self::Kernel),
+            // It makes no answers by and by.
+            Self::Recording(_) => None,
+        }
+    }
+}
