@@ -278,7 +278,7 @@ pub(crate) fn snapshot_of_what_changes_for_ever_is_given_up() {
 
 pub(crate) fn snapshot_refuses_to_change_anything() {
     let mut conn = conn();
-    commit(&mut conn, |batch| append(batch.add(&fw()).add(&input()).add(&marks()), &["a"]));
+    commit(&mut conn, |batch| append(batch.add(&fw()).add(&input()).add(&quota(7)), &["a"]));
     let mut batch = Batch::new();
     append(&mut batch, &["b"]);
     let generation = conn.generation().unwrap();
@@ -289,7 +289,6 @@ pub(crate) fn snapshot_refuses_to_change_anything() {
             conn.commit_at(generation, &batch).unwrap_err(),
             conn.add_merged(&ranges(), [Ipv4Addr::LOCALHOST]).unwrap_err(),
             conn.reset_rules(..).unwrap_err(),
-            conn.reset_elements(&marks()).unwrap_err(),
             conn.reset_objects(..).unwrap_err(),
             conn.reset_object(quota(0)).unwrap_err(),
         ];
