@@ -201,18 +201,20 @@ pub(crate) fn policies_changed_by_a_long_commit_are_listed_as_they_were_at_one_g
 }
 
 pub(crate) fn concatenated_intervals_changed_by_a_long_commit_are_listed_as_they_were_at_one_generation() {
-    let states = long_commits(|batch, state, late| match late {
-        false => _ = batch.add(&pairs()).flush(&pairs()).add_elements(&pairs(), pairs_of(state, 8)),
-        true => {}
+    let states = long_commits(|batch, state, late| {
+        if !late {
+            batch.add(&pairs()).flush(&pairs()).add_elements(&pairs(), pairs_of(state, 8));
+        }
     });
     snapshots(&states, 1_000, |conn| keys(conn, &pairs()));
 }
 
 pub(crate) fn a_generation_is_told_when_its_commit_is_over() {
     // What is read after it, and committed at it, is of it.
-    let states = long_commits(|batch, state, late| match late {
-        false => {}
-        true => _ = batch.add(&quota(u64::from(state) + 1)),
+    let states = long_commits(|batch, state, late| {
+        if late {
+            batch.add(&quota(u64::from(state) + 1));
+        }
     });
     let nothing = {
         let mut batch = Batch::new();

@@ -120,7 +120,7 @@ pub(crate) fn elements_come_one_by_one_as_a_listing_has_them() {
         assert_eq!((found, consistency), (conn.elements(&ports()).unwrap(), same));
         let (found, consistency) = all(conn.stream_elements(&pairs()).unwrap());
         assert_eq!((found, consistency), (conn.elements(&pairs()).unwrap(), same));
-        let untyped = conn.set(&ranges()).unwrap();
+        let untyped = conn.set(ranges()).unwrap();
         let (found, consistency) = all(conn.stream_elements(&untyped).unwrap());
         assert_eq!((found, consistency), (conn.elements(&untyped).unwrap(), same));
         let found: Vec<_> =
