@@ -59,7 +59,7 @@ pub(super) fn each_change_is_an_event_with_its_name_and_handle() {
             Event::NewSet(told) if told.name() == "marks" => usize::from(told.handle() == set.handle()),
             Event::NewSet(told) => usize::from((told.handle(), told.data_type()) == (map.handle(), map.data_type())),
             Event::NewObject(told) => usize::from((told.at(), told.handle()) == (object.at(), object.handle())),
-            Event::NewRule(told, RulePlace::Added) => usize::from(*told == listed[0]),
+            Event::NewRule(told, _) => usize::from(*told == listed[0]),
             Event::NewElement(_) => 1,
             other => panic!("{other}"),
         };
@@ -200,6 +200,14 @@ pub(super) fn place_of_a_rule_is_told() {
     assert_eq!((replaced, &*comment, at), (RulePlace::Replaced, "f", position));
     let (replaced, ..) = place(&mut conn, &|batch| _ = batch.replace(input(), second, rule("g")));
     assert_eq!(replaced, RulePlace::Replaced);
+}
+
+pub(super) fn place_of_a_rule_is_unknown_before() {
+    let (mut conn, mut monitor) = (conn(), monitor());
+    commit(&mut conn, |batch| batch.add(&fw()).add(&input()).append(input(), rule("a")).insert(input(), rule("b")));
+    let told = next_commit(&mut monitor);
+    let places = told.events().iter().filter(|event| matches!(event, Event::NewRule(_, RulePlace::Unknown)));
+    assert_eq!(places.count(), 2, "{told}");
 }
 
 pub(super) fn elements_come_with_their_set_and_type() {

@@ -53,7 +53,7 @@ impl Told {
         for commit in commits {
             for event in commit.events() {
                 let verb = match event {
-                    Event::NewRule(_, RulePlace::Inserted) => "insert",
+                    Event::NewRule(_, RulePlace::Inserted | RulePlace::Unknown) => "insert",
                     event if event.is_deletion() => "delete",
                     _ => "add",
                 };
