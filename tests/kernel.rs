@@ -64,6 +64,8 @@ mod resets;
 mod ruleset;
 #[path = "kernel/snapshots.rs"]
 mod snapshots;
+#[path = "kernel/streams.rs"]
+mod streams;
 #[path = "kernel/untyped.rs"]
 mod untyped;
 #[path = "kernel/verbs.rs"]
@@ -288,10 +290,37 @@ fn main() -> ExitCode {
         test!(beside::elements_listed_beside_a_writer_are_never_torn),
         test!(beside::intervals_listed_beside_a_writer_are_never_torn),
         test!(beside::rules_listed_beside_batches_that_are_not_applied_are_never_torn),
+        test!(beside::rules_listed_beside_insertions_that_are_not_applied_are_never_torn),
         test!(beside::elements_listed_beside_batches_that_are_not_applied_are_never_torn),
         test!(beside::intervals_listed_beside_batches_that_are_not_applied_are_never_torn),
         test!(beside::eight_connections_read_what_they_asked_for_while_others_write),
         test!(snapshots::snapshots_beside_a_writer_are_each_one_of_its_states),
+        test!(snapshots::policies_changed_by_a_long_commit_are_listed_as_they_were_at_one_generation),
+        test!(snapshots::concatenated_intervals_changed_by_a_long_commit_are_listed_as_they_were_at_one_generation),
+        test!(snapshots::a_generation_is_told_when_its_commit_is_over),
+        test!(snapshots::what_is_in_a_snapshot_is_begun_again_with_it),
+        test!(snapshots::snapshot_of_what_changes_for_ever_is_given_up),
+        test!(snapshots::snapshot_refuses_to_change_anything),
+        test!(snapshots::snapshot_that_fails_or_panics_leaves_the_connection_usable),
+        test!(snapshots::connection_moved_between_threads_gets_its_own_replies),
+        test!(snapshots::few_elements_of_a_hash_are_listed_as_they_were_at_one_generation),
+        test!(snapshots::few_intervals_are_listed_as_they_were_at_one_generation),
+        test!(snapshots::few_concatenated_intervals_are_listed_as_they_were_at_one_generation),
+        test!(snapshots::many_elements_of_a_hash_are_listed_as_they_were_at_one_generation),
+        test!(snapshots::many_intervals_are_listed_as_they_were_at_one_generation),
+        test!(snapshots::many_concatenated_intervals_are_listed_as_they_were_at_one_generation),
+        test!(streams::streams_yield_what_listings_do),
+        test!(streams::elements_come_one_by_one_as_a_listing_has_them),
+        test!(streams::catch_all_elements_come_with_the_others).requires(linux_5_13),
+        test!(streams::streams_of_what_is_absent_or_of_another_type_are_errors),
+        test!(streams::stream_beside_a_commit_is_torn),
+        test!(streams::first_part_of_a_stream_is_of_one_generation_or_torn),
+        test!(streams::snapshot_with_a_torn_stream_is_begun_again),
+        test!(streams::connection_works_after_a_stream_is_left),
+        test!(streams::connection_works_after_a_stream_is_left_in_another_namespace),
+        test!(streams::stream_holds_one_descriptor_more_and_gives_it_back),
+        test!(streams::streams_take_no_more_memory_the_more_there_is),
+        test!(streams::elements_of_many_keys_are_found_at_once),
         test!(connections::namespace_is_entered_by_path_by_descriptor_and_by_name),
         test!(connections::absent_or_bad_namespace_is_told),
         test!(connections::connection_keeps_its_namespace_on_other_threads),

@@ -123,8 +123,7 @@ impl<T> Streamed<'_, T> {
     /// # Errors
     ///
     /// [`Error::Query`] if the kernel refuses to answer.
-    pub fn consistency(&mut self) -> Result<Consistency, Error> {
-        self.ended = true;
+    pub fn consistency(mut self) -> Result<Consistency, Error> {
         let whole = self.dump.is_whole()?;
         Ok(if whole { Consistency::Same(self.generation()) } else { Consistency::Torn })
     }
@@ -303,10 +302,10 @@ impl Conn {
     ///
     /// [`Error::WrongType`] if the set in the kernel has elements of another type than the set
     /// given, and see [Streams](#streams).
-    pub fn stream_elements<S: ElementSource>(&mut self, set: &S) -> Result<Streamed<'_, ElementOf<S>>, Error>
-    where
-        S: 'static,
-    {
+    pub fn stream_elements<S: ElementSource + 'static>(
+        &mut self,
+        set: &S,
+    ) -> Result<Streamed<'_, ElementOf<S>>, Error> {
         let at = set.set_ref();
         let what = || format!("elements of set {at}");
         let of = set_query(at);

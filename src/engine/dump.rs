@@ -136,18 +136,18 @@ impl<'a, T: Transport> Dump<'a, T> {
     /// Returns the next answer; none if there are no more.
     pub(crate) fn next(&mut self) -> Result<Option<Answer>, Error> {
         let answer = self.advance();
-        if self.answers.torn() || answer.is_err() {
+        if self.answers.torn() {
             // A snapshot that it is a part of will have to be read anew.
             self.link.tear();
-        }
-        if !self.open && self.may_have_moved() {
-            self.open = self.link.leave_open();
         }
         if let Ok(Some((_, range))) = &answer {
             let attrs = self.link.buffer.get(range.clone()).unwrap_or_default();
             self.told.note(attrs);
         } else {
             self.done = true;
+        }
+        if !self.open && self.may_have_moved() {
+            self.open = self.link.leave_open();
         }
         answer
     }
@@ -176,11 +176,9 @@ impl<'a, T: Transport> Dump<'a, T> {
                     }
                 }
             }
-            if self.answers.is_idle() {
-                idle += 1;
-                if idle > QUEUE_MAX {
-                    return Err(self.failed(Errno::EBUSY));
-                }
+            idle += 1;
+            if idle > QUEUE_MAX {
+                return Err(self.failed(Errno::EBUSY));
             }
             match receive(self.own.as_mut().unwrap_or(&mut self.link.transport), &mut self.link.buffer) {
                 Ok(received) if received.len > self.link.buffer.len() => {

@@ -6,6 +6,8 @@ pub(crate) mod commit;
 mod dump;
 mod link;
 mod query;
+#[cfg(test)]
+mod reading_tests;
 mod snapshot;
 #[cfg(test)]
 mod tests;

@@ -189,7 +189,9 @@ impl Answers {
             // Within a datagram the kernel walks along the list itself.
             self.torn |= self.last != Some(behind);
         }
-        self.last = linked.map(|linked| linked.number);
+        let number = linked.map(|linked| linked.number);
+        self.torn |= number.is_some() && number == self.last;
+        self.last = number;
     }
 
     /// Reads a datagram, and hands the attributes of each answer to `take`.

@@ -161,6 +161,14 @@ pub(crate) fn rules_listed_beside_batches_that_are_not_applied_are_never_torn() 
     read_beside_a_writer(rule_states(), Writer::Checks, read_rules);
 }
 
+/// What such a batch puts before the rules is counted by the kernel's listings, and then gone.
+pub(crate) fn rules_listed_beside_insertions_that_are_not_applied_are_never_torn() {
+    let [old, _] = rule_states();
+    let mut inserted = Batch::new();
+    (0..700).for_each(|_| _ = inserted.insert(input(), rule("new")));
+    read_beside_a_writer([old, inserted], Writer::Checks, read_rules);
+}
+
 pub(crate) fn elements_listed_beside_batches_that_are_not_applied_are_never_torn() {
     read_beside_a_writer(element_states(), Writer::Checks, read_elements);
 }
