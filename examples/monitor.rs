@@ -109,10 +109,10 @@ fn on_host(filter: EventFilter) -> Result<(), Box<dyn Error>> {
     let mut lines = Lines::new(Conn::open()?);
     let mut conn = Conn::open()?;
     let mut resync = |monitor: &mut Monitor, lines: &mut Lines| -> Result<(), Box<dyn Error>> {
-        let ruleset = monitor.resync(&mut conn, ..)?;
+        let (ruleset, generation) = monitor.resync(&mut conn, |conn| conn.ruleset(..))?;
         lines.learn(&ruleset);
         let rules: usize = ruleset.tables().iter().map(|table| table.rules().len()).sum();
-        let (generation, tables) = (ruleset.generation(), ruleset.tables().len());
+        let tables = ruleset.tables().len();
         Ok(writeln!(stdout(), "# at generation {generation} there are {tables} tables with {rules} rules")?)
     };
     resync(&mut monitor, &mut lines)?;

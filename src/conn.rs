@@ -122,7 +122,8 @@ impl Conn {
     }
 
     /// [`commit`](Self::commit), if the ruleset is still of that generation: what was read at it
-    /// is still true. Any commit of anybody in the namespace makes a new one.
+    /// is still true. Any commit of anybody in the namespace makes a new one, whichever tables it is about: beside
+    /// somebody who commits all the time this may fail again and again.
     ///
     /// # Errors
     ///

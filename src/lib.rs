@@ -89,6 +89,8 @@
 //! | [`object`] | named stateful objects: counters, quotas, limits, conntrack helpers and timeouts, tunnels … |
 //! | [`datum`] | nft's data types: ports, marks, interface names, ICMP types, TCP flags, intervals … |
 //! | [`ruleset`] | the whole ruleset as a value: to be looked at, kept in a file, and written back |
+//! | [`monitor`] | what changes the ruleset: each commit with its events and its author |
+//! | [`trace`] | which rules a packet meets, and what becomes of it |
 //! | [`expr`] | the kernel's own expressions, below the typed language |
 //! | [`trace`] | which rules a packet passes, and what becomes of it |
 //! | [`error`](mod@error) | what can go wrong |

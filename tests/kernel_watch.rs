@@ -33,7 +33,8 @@ fn main() -> ExitCode {
         test!(events::devices_taken_from_a_chain_are_told).requires(support::linux_6_4),
         test!(events::commit_says_its_generation_and_who_did_it),
         test!(events::own_commits_are_told_apart),
-        test!(events::place_of_a_rule_is_told),
+        test!(events::place_of_a_rule_is_told).requires(linux_5_15),
+        test!(events::place_of_a_rule_is_unknown_before).requires(before_linux_5_15),
         test!(events::elements_come_with_their_set_and_type),
         test!(events::flushed_elements_are_told_one_by_one),
         test!(events::filters_of_the_real_thing),
@@ -63,6 +64,15 @@ fn main() -> ExitCode {
         test!(trace::kernel_without_owners_cannot_arm).requires(trace::before_linux_5_12),
         test!(trace::nft_prints_the_same).needs_nft(),
     ])
+}
+
+/// For rules' places among events.
+fn linux_5_15() -> Result<(), String> {
+    if support::linux() >= (5, 15) { Ok(()) } else { Err("no places of rules are told before Linux 5.15".to_owned()) }
+}
+
+fn before_linux_5_15() -> Result<(), String> {
+    if support::linux() < (5, 15) { Ok(()) } else { Err("Linux 5.15 tells rules' places".to_owned()) }
 }
 
 fn conn() -> Conn {

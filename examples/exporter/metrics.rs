@@ -5,16 +5,13 @@ use std::error::Error;
 use std::fmt;
 
 use nftlink::object::{Counter, Object, ObjectInfo, Quota};
-use nftlink::{ChainInfo, ChainRef, Conn, ElementInfo, Generation, RuleInfo, SetFlags, SetInfo, TableRef};
+use nftlink::{ChainInfo, ChainRef, Conn, Generation, RuleInfo, SetFlags, SetInfo, TableRef};
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric, text};
 use prometheus_client::metrics::counter::ConstCounter;
 use prometheus_client::metrics::gauge::ConstGauge;
 use prometheus_client::metrics::{MetricType, TypedMetric};
 use prometheus_client::registry::{Registry, Unit};
-
-/// How often the ruleset may be changed by others while it is read.
-const ATTEMPTS: usize = 10;
 
 /// Reads the ruleset of the namespace that this is called in, and writes its metrics.
 pub(crate) fn scrape() -> Result<String, Box<dyn Error + Send + Sync>> {
@@ -25,7 +22,7 @@ pub(crate) fn scrape() -> Result<String, Box<dyn Error + Send + Sync>> {
     Ok(text)
 }
 
-/// What one scrape tells of, all of one generation.
+/// What one scrape tells of, of one generation but for the number of elements.
 #[derive(Debug)]
 struct Reading {
     generation: Generation,
@@ -37,40 +34,35 @@ struct Reading {
 }
 
 impl Reading {
-    fn new(conn: &mut Conn) -> Result<Self, Box<dyn Error + Send + Sync>> {
-        for _ in 0..ATTEMPTS {
-            let generation = conn.generation()?;
-            let reading = Self::at(generation, conn);
-            // An error may only mean that a set has gone since it was listed: then the generation is another, too.
-            if conn.generation()? == generation {
-                return Ok(reading?);
-            }
-        }
-        Err("others change the ruleset all the time".into())
-    }
-
-    fn at(generation: Generation, conn: &mut Conn) -> Result<Self, nftlink::Error> {
-        let (chains, rules, objects) = (conn.chains(..)?, conn.rules(..)?, conn.objects(..)?);
+    fn new(conn: &mut Conn) -> Result<Self, nftlink::Error> {
+        let ((chains, rules, objects, listed), generation) =
+            conn.snapshot(|conn| Ok((conn.chains(..)?, conn.rules(..)?, conn.objects(..)?, conn.sets(..)?)))?;
         let mut sets = Vec::new();
-        for set in conn.sets(..)? {
-            // A set that a rule has of its own never changes.
-            if !set.flags().contains(SetFlags::ANONYMOUS) {
-                let count = count(conn, &set)?;
-                sets.push((set, count));
+        // A set that a rule has of its own never changes.
+        for set in listed.into_iter().filter(|set| !set.flags().contains(SetFlags::ANONYMOUS)) {
+            match count(conn, &set) {
+                // It went away since it was listed.
+                Err(error) if error.is_not_found() => {}
+                count => sets.push((set, count?)),
             }
         }
         Ok(Self { generation, chains, rules, objects, sets })
     }
 }
 
-/// How many elements a set has, without the catch-all element. Linux tells it since 6.16; before, all of them are read.
+/// How many elements a set has, without the catch-all element. Linux tells it since 6.16; before, they are counted
+/// as they come: packets may add some meanwhile, so that no reading would be of one state.
 fn count(conn: &mut Conn, set: &SetInfo) -> Result<usize, nftlink::Error> {
     if let Some(count) = set.count() {
         return Ok(count as usize);
     }
-    // An interval may be two entries: where it starts, and where it has ended. The catch-all element has no key.
-    let counts = |entry: &&ElementInfo| entry.key().is_some() && !entry.is_interval_end();
-    Ok(conn.elements(set)?.iter().filter(counts).count())
+    let mut count = 0;
+    for entry in conn.stream_elements(set)? {
+        let entry = entry?;
+        // An interval may be two entries: where it starts, and where it has ended. The catch-all element has no key.
+        count += usize::from(entry.key().is_some() && !entry.is_interval_end());
+    }
+    Ok(count)
 }
 
 impl Collector for Reading {

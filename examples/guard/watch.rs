@@ -95,10 +95,11 @@ impl Guard {
         let table = table.as_ref();
         let mut monitor = monitor.filter(EventFilter::new().table(table));
         let at = Instant::now();
-        let ruleset = monitor.resync(&mut conn, table).map_err(|error| match error.is_not_found() {
-            true => format!("there is no table {table}").into(),
-            false => Box::<dyn Error>::from(error),
-        })?;
+        let (ruleset, looked) =
+            monitor.resync(&mut conn, |conn| conn.ruleset(table)).map_err(|error| match error.is_not_found() {
+                true => format!("there is no table {table}").into(),
+                false => Box::<dyn Error>::from(error),
+            })?;
         let contents = ruleset.table(table).ok_or("the kernel has read another table")?.clone();
         if contents.info().owner().is_some() {
             return Err(format!("table {table} belongs to a program that runs: nobody else can change it").into());
@@ -118,7 +119,7 @@ impl Guard {
             is_waiting: false,
             suspects: Vec::new(),
             has_lost: false,
-            looked: ruleset.generation(),
+            looked,
         })
     }
 
@@ -194,7 +195,7 @@ impl Guard {
 
     /// Whether it is the guard's own, or was there at the last look: the kernel tells of it a moment after others see it.
     fn is_known(&self, commit: &Commit) -> bool {
-        commit.port_id() == self.conn.port_id() || !is_after(commit.generation(), self.looked)
+        commit.port_id() == self.conn.port_id() || !commit.generation().is_after(self.looked)
     }
 
     /// Looks whether all is as it should be, and mends what is not.
@@ -242,16 +243,13 @@ impl Guard {
 
     /// Reads the table, if it is there.
     fn read(&mut self) -> Result<(Generation, Option<Reading>), nftlink::Error> {
-        // Of a table that is not there no reading has a generation.
-        let (at, before) = (Instant::now(), self.conn.generation()?);
-        match self.conn.ruleset(self.kept.table()) {
-            Err(error) if error.is_not_found() => Ok((before, None)),
-            Err(error) => Err(error),
-            Ok(ruleset) => {
-                let contents = ruleset.table(self.kept.table()).cloned();
-                Ok((ruleset.generation(), contents.map(|contents| Reading { contents, at })))
-            }
-        }
+        let (at, table) = (Instant::now(), self.kept.table());
+        let (ruleset, generation) = self.conn.snapshot(|conn| match conn.ruleset(table) {
+            Err(error) if error.is_not_found() => Ok(None),
+            read => read.map(Some),
+        })?;
+        let contents = ruleset.and_then(|ruleset| ruleset.table(table).cloned());
+        Ok((generation, contents.map(|contents| Reading { contents, at })))
     }
 
     /// Hears who else has changed what was looked at. The kernel tells in the order of commits: when one is done, or is
@@ -263,7 +261,7 @@ impl Guard {
                 // What came after the look the guard's own commit has undone, too; without one it is to be looked at.
                 Notice::Commit(commit) => {
                     self.suspect(commit);
-                    if !is_put_back && is_after(commit.generation(), self.looked) {
+                    if !is_put_back && commit.generation().is_after(self.looked) {
                         self.next_look = self.next_look.min(self.patience.due(Instant::now()));
                     }
                 }
@@ -273,11 +271,6 @@ impl Guard {
         }
         Ok(())
     }
-}
-
-/// Whether a generation comes after another one: they wrap around.
-fn is_after(one: Generation, other: Generation) -> bool {
-    one.get().wrapping_sub(other.get()) as i32 > 0
 }
 
 /// So that two programs which want a table to be different do not fight as fast as they can.

@@ -86,7 +86,8 @@ impl ConnOptions {
         self
     }
 
-    /// Makes room for that many bytes of answers, as far as the system permits. What does not
+    /// Makes room for that many bytes of answers, as far as the system permits, and never less than the
+    /// system's default. What does not
     /// fit when the kernel refuses very many operations is not told, but never taken for success.
     pub fn receive_buffer(mut self, bytes: usize) -> Self {
         self.receive_buffer = Some(bytes);

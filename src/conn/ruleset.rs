@@ -40,11 +40,11 @@ impl Conn {
             for kind in KINDS {
                 // One table is asked for by its name: an absent one is an error.
                 let named = scope.container().filter(|_| kind.new == NFT_MSG_NEWTABLE);
-                let query = match named {
-                    Some((query, _)) => query,
-                    None => kind.query(scope.family(), |w| scope.write(w)),
+                let (query, asked) = match named {
+                    Some((query, table)) => (query, table),
+                    None => (kind.query(scope.family(), |w| scope.write(w)), scope.describe(kind.what)),
                 };
-                whole &= kind.read(link, &query, &|| scope.describe(kind.what), &mut |family, attrs| {
+                whole &= kind.read(link, &query, &|| asked.clone(), &mut |family, attrs| {
                     if kind.new == NFT_MSG_NEWCHAIN && !scope.has(ChainInfo::decode(family, attrs)?.table()) {
                         return Ok(()); // The kernel lists the chains of all tables, whichever is named.
                     }

@@ -32,9 +32,9 @@ pub enum Notice {
 /// Says that the kernel told more than there was room for in the monitor's
 /// [receive buffer](crate::ConnOptions::receive_buffer).
 ///
-/// What follows may lack commits and events, and the commits that do say so
-/// ([`Commit::is_complete`]); [`Monitor::resync`](super::Monitor::resync) begins anew from what
-/// there is.
+/// The kernel says so at once, before it hands over what is in the buffer still: where in what follows something
+/// is missing cannot be seen. So all commits from here on are in doubt ([`Commit::is_complete`]) until the buffer
+/// was empty; most of them are whole. [`Monitor::resync`](super::Monitor::resync) begins anew from what there is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Overrun {
     last: Option<Generation>,
@@ -71,16 +71,21 @@ impl Commit {
         self.port
     }
 
-    /// Returns the id of the process that did it, as the machine's own first pid namespace
-    /// counts: in a container it is another one than the process has there.
+    /// Returns the id of the thread that did it, which is that of its process if it has no other: as
+    /// the machine's own first pid namespace counts, so in a container it is not what is seen there.
     pub fn pid(&self) -> Option<u32> {
         self.pid
     }
 
     /// Returns the name of the thread that did it, which the kernel cuts off after 15 bytes
-    /// (`comm`). It is what the process says it is, and proves nothing.
+    /// (`comm`). It is what the program says it is, and proves nothing.
     pub fn process_name(&self) -> Option<&Name> {
         self.process.as_ref()
+    }
+
+    /// Writes who did it, as far as the kernel tells: `process 4711 (nft)`.
+    pub fn author(&self) -> impl fmt::Display + '_ {
+        Author(self)
     }
 
     /// Returns what was changed, in the order in which it was sent, as far as the monitor's
@@ -89,7 +94,7 @@ impl Commit {
         &self.events
     }
 
-    /// Whether nothing is missing among the events: false for commits beside an [`Overrun`], and
+    /// Whether nothing can be missing among the events: false for commits after an [`Overrun`], and
     /// for those with more events than the monitor [keeps](super::Monitor::max_events).
     pub fn is_complete(&self) -> bool {
         self.complete
@@ -125,15 +130,23 @@ impl Commit {
     }
 }
 
-/// Writes who did it, and the events in lines of their own.
+/// Writes the events in lines of their own, and then who did it.
 impl fmt::Display for Commit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.events.iter().try_for_each(|event| writeln!(f, "{event}"))?;
-        write!(f, "# generation {}", self.generation)?;
-        if let Some(pid) = self.pid {
-            write!(f, " by process {pid}")?;
+        write!(f, "# generation {} by {}", self.generation, self.author())
+    }
+}
+
+struct Author<'a>(&'a Commit);
+
+impl fmt::Display for Author<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0.pid {
+            Some(pid) => write!(f, "process {pid}")?,
+            None => f.write_str("an unknown process")?,
         }
-        match &self.process {
+        match &self.0.process {
             Some(name) => write!(f, " ({name})"),
             None => Ok(()),
         }
@@ -162,23 +175,13 @@ pub(super) struct Commits {
     /// Whether the commit under way has more.
     cut: bool,
     /// The last generation that was told.
-    last: Option<u32>,
+    last: Option<Generation>,
     /// The last that was told whole.
-    last_complete: Option<u32>,
+    last_complete: Option<Generation>,
     /// Commits up to this generation are known already.
-    known: Option<u32>,
+    known: Option<Generation>,
     loss: Loss,
     ready: VecDeque<Notice>,
-}
-
-/// Whether generation `a` comes after `b`: they wrap around.
-fn is_after(a: u32, b: u32) -> bool {
-    a.wrapping_sub(b) as i32 > 0
-}
-
-/// The generation after another: the kernel leaves out 0.
-fn next(generation: u32) -> u32 {
-    generation.wrapping_add(1).max(1)
 }
 
 impl Commits {
@@ -196,6 +199,11 @@ impl Commits {
         }
     }
 
+    /// The last generation of which is known.
+    pub(super) fn generation(&self) -> Option<Generation> {
+        self.last
+    }
+
     /// Takes out the next notice.
     pub(super) fn pop(&mut self) -> Option<Notice> {
         self.ready.pop_front()
@@ -208,7 +216,7 @@ impl Commits {
 
     /// Begins anew: what is told from now on up to a generation is known already.
     pub(super) fn restart(&mut self, generation: Generation) {
-        let known = Some(generation.get());
+        let known = Some(generation);
         let (filter, max_events) = (std::mem::take(&mut self.filter), self.max_events);
         *self = Self { filter, last: known, last_complete: known, known, ..Self::new(max_events) };
     }
@@ -223,7 +231,7 @@ impl Commits {
     /// Notes that the queue had no room for something, which would have come behind all that is in it.
     pub(super) fn overrun(&mut self) {
         self.loss = Loss::Ahead;
-        self.ready.push_back(Notice::Overrun(Overrun { last: self.last_complete.map(Generation::from_raw) }));
+        self.ready.push_back(Notice::Overrun(Overrun { last: self.last_complete }));
     }
 
     /// Notes that the queue was seen empty: what comes now was sent after it was.
@@ -283,7 +291,7 @@ impl Commits {
         let notes = Notes::default();
         for (number, value) in AttrReader::new(attrs, &notes).map_while(Result::ok) {
             match number {
-                NFTA_GEN_ID => generation = value.u32().ok(),
+                NFTA_GEN_ID => generation = value.u32().ok().map(Generation::from_raw),
                 NFTA_GEN_PROC_PID => pid = value.u32().ok(),
                 NFTA_GEN_PROC_NAME => process = Some(value.name()),
                 _ => {}
@@ -292,10 +300,10 @@ impl Commits {
         let Some(generation) = generation else { return self.overrun() };
         let events = std::mem::take(&mut self.events);
         let cut = std::mem::take(&mut self.cut);
-        if self.known.is_some_and(|known| !is_after(generation, known)) {
+        if self.known.is_some_and(|known| !generation.is_after(known)) {
             return;
         }
-        if self.last.is_some_and(|last| next(last) != generation) && self.loss == Loss::None {
+        if self.last.is_some_and(|last| last.next() != generation) && self.loss == Loss::None {
             self.overrun();
             self.loss = Loss::InThis;
         }
@@ -308,7 +316,7 @@ impl Commits {
             self.last_complete = Some(generation);
         }
         if !events.is_empty() || !complete || self.filter.is_open() {
-            let (generation, port) = (Generation::from_raw(generation), PortId::from_raw(port));
+            let port = PortId::from_raw(port);
             self.ready.push_back(Notice::Commit(Commit { generation, port, pid, process, events, complete }));
         }
     }

@@ -99,6 +99,8 @@ pub enum RulePlace {
     Inserted,
     /// It took the place of another one.
     Replaced,
+    /// The kernel does not tell (before Linux 5.15).
+    Unknown,
 }
 
 /// What was deleted: since Linux 6.4 the kernel tells no more of it than its name and handle.
@@ -279,10 +281,11 @@ impl Event {
             (EventKinds::CHAIN, true) => Self::NewChain(ChainInfo::decode(family, attrs)?),
             (EventKinds::CHAIN, _) => Self::DeletedChain(deleted(ChainInfo::decode(family, attrs)?, complete())),
             (EventKinds::RULE, true) => {
-                let place = match flags & (NLM_F_APPEND | NLM_F_CREATE) {
-                    NLM_F_APPEND => RulePlace::Replaced,
-                    flags if flags & NLM_F_APPEND != 0 => RulePlace::Added,
-                    _ => RulePlace::Inserted,
+                let place = match (flags & NLM_F_APPEND != 0, flags & NLM_F_CREATE != 0) {
+                    (true, true) => RulePlace::Added,
+                    (false, true) => RulePlace::Inserted,
+                    (true, false) => RulePlace::Replaced,
+                    (false, false) => RulePlace::Unknown,
                 };
                 Self::NewRule(RuleInfo::decode(family, attrs, &mut None)?, place)
             }
@@ -375,7 +378,7 @@ impl fmt::Display for Event {
             Self::DeletedChain(chain) => write!(f, "delete chain {}", chain.at()).and(handle(f, chain.handle().get())),
             Self::NewRule(rule, place) => {
                 let verb = match place {
-                    RulePlace::Added => "add",
+                    RulePlace::Added | RulePlace::Unknown => "add",
                     RulePlace::Inserted => "insert",
                     RulePlace::Replaced => "replace",
                 };

@@ -93,6 +93,12 @@ impl Monitor {
         self
     }
 
+    /// Returns how far the monitor has come: the generation of the last commit that it has received, be it that the
+    /// filter left it out, or of its last [resync](Self::resync).
+    pub fn generation(&self) -> Option<Generation> {
+        self.commits.generation()
+    }
+
     /// Waits for the next notice.
     ///
     /// # Errors

@@ -2,9 +2,9 @@ use super::event::kind_of;
 use super::*;
 use crate::Name;
 use crate::ruleset::Generation;
-use crate::set::{NFT_MSG_DELSETELEM, NFT_MSG_NEWSETELEM, SetRef};
+use crate::set::{NFT_MSG_DELSETELEM, NFT_MSG_NEWSETELEM, SetRef, read_element_list, read_set_ref};
 use crate::table::{NFT_MSG_DELTABLE, NFT_MSG_NEWTABLE, Table, TableRef};
-use crate::wire::message::{NFT_MSG_NEWGEN, NFTA_GEN_ID, forge};
+use crate::wire::message::{Content, Messages, NFT_MSG_NEWGEN, NFTA_GEN_ID, forge};
 use crate::wire::{AttrWriter, Family};
 
 const PORT: u32 = 77;
@@ -283,4 +283,60 @@ fn each_message_kind_is_of_one_kind_of_event() {
         kinds |= kind;
     }
     assert_eq!(kinds, EventKinds::all());
+}
+
+/// What the kernel told of commits of nft's: declarations of all kinds, expressions with times, tunnels.
+const RECORDED: [&[u8]; 3] =
+    [include_bytes!("events-e-alldecl.nl"), include_bytes!("events-e-last.nl"), include_bytes!("events-e-tunnel.nl")];
+
+#[test]
+fn recorded_events_are_told_without_loss() {
+    for recorded in RECORDED {
+        let mut commits = commits();
+        commits.datagram(recorded);
+        let told = all(&mut commits);
+        let mut events = told.iter().flat_map(|notice| match notice {
+            Notice::Commit(commit) => commit.events().iter(),
+            other => panic!("{other:?}"),
+        });
+        let mut count = 0;
+        for message in Messages::new(recorded) {
+            let Ok(Content::Nft { kind, family, attrs, .. }) = message.unwrap().content() else { panic!() };
+            if kind == NFT_MSG_NEWGEN {
+                count += 1;
+                continue;
+            }
+            // Each message is an event with all its bytes; of elements they are kept where they say something unknown.
+            let event = events.next().unwrap();
+            assert_eq!(
+                (event.kind(), event.is_deletion(), event.table().family()),
+                (kind_of(kind).0, !kind_of(kind).1, family)
+            );
+            let (raw, unknown) = match event {
+                Event::NewTable(info) => (info.raw(), info.has_unknown()),
+                Event::NewChain(info) => (info.raw(), info.has_unknown()),
+                Event::NewRule(info, _) | Event::DeletedRule(info) => (info.raw(), info.has_unknown()),
+                Event::NewSet(info) => (info.raw(), false),
+                Event::NewObject(info) => (info.raw(), info.has_unknown()),
+                Event::NewFlowtable(info) => (info.raw(), info.has_unknown()),
+                Event::DeletedTable(gone) => (gone.raw(), false),
+                Event::DeletedChain(gone) => (gone.raw(), false),
+                Event::DeletedSet(gone) => (gone.raw(), false),
+                Event::DeletedObject(gone) => (gone.raw(), false),
+                Event::DeletedFlowtable(gone) => (gone.raw(), false),
+                Event::NewElement(element) | Event::DeletedElement(element) => {
+                    // That nothing of it is lost `ruleset::lossless` shows.
+                    let mut elements = Vec::new();
+                    read_element_list(attrs, &mut elements).unwrap();
+                    assert_eq!(elements, [element.element().clone()]);
+                    assert_eq!(*element.set(), read_set_ref(family, attrs).unwrap());
+                    continue;
+                }
+                other => panic!("{other}"),
+            };
+            assert_eq!((raw, unknown), (attrs, false), "{event}");
+        }
+        assert_eq!((events.next(), told.len()), (None, count));
+        assert!(count > 1);
+    }
 }

@@ -39,6 +39,20 @@ impl Generation {
     pub const fn get(self) -> u32 {
         self.0
     }
+
+    /// Returns the generation that the next commit makes: the numbers wrap around, and leave out 0.
+    pub const fn next(self) -> Self {
+        match self.0.wrapping_add(1) {
+            0 => Self(1),
+            next => Self(next),
+        }
+    }
+
+    /// Whether this generation is later than another one of the same ruleset, across a wrap of up to
+    /// half of all numbers.
+    pub const fn is_after(self, other: Self) -> bool {
+        self.0.wrapping_sub(other.0) as i32 > 0
+    }
 }
 
 impl fmt::Display for Generation {

@@ -31,6 +31,14 @@ fn difference(ours: &str, theirs: &str) -> Option<String> {
 }
 
 #[test]
+fn generations_wrap_around_without_zero() {
+    let of = Generation::from_raw;
+    assert_eq!([of(1), of(u32::MAX)].map(Generation::next), [of(2), of(1)]);
+    assert!(of(2).is_after(of(1)) && of(1).is_after(of(u32::MAX)) && of(5).is_after(of(u32::MAX - 5)));
+    assert!(!of(1).is_after(of(1)) && !of(1).is_after(of(2)) && !of(u32::MAX).is_after(of(1)));
+}
+
+#[test]
 fn the_corpus_is_listed_as_nft_listed_it() {
     let Some(dir) = corpus() else { return eprintln!("NFTLINK_CORPUS is not set: nothing was compared") };
     let (mut files, mut wrong) = (0, Vec::new());

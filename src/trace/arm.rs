@@ -6,11 +6,11 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use crate::batch::Batch;
 use crate::chain::{Chain, Device, Hook, Hooked, Priority};
 use crate::conn::{Conn, ConnOptions};
-use crate::error::{Errno, Error};
+use crate::error::Error;
 use crate::expr::Limit;
 use crate::field::{Match, meta};
 use crate::rule::{Rule, RuleBuilder};
-use crate::table::{Table, TableFlags, TableRef};
+use crate::table::{Table, TableRef};
 use crate::wire::Family;
 
 /// How many names are tried, where others have taken some.
@@ -191,24 +191,14 @@ impl ConnOptions {
         loop {
             // A process in another namespace of processes may have the same number.
             let name = format!("nftlink-trace-{}-{}", process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
-            let table = Table::new(arm.family, name).flags(TableFlags::OWNER).comment("traces packets for nftlink");
+            let table = Table::new(arm.family, name).owned().comment("traces packets for nftlink");
             match conn.commit(&arm.batch(&table)) {
                 Ok(()) => return Ok(Armed { table: table.as_ref().clone(), _conn: conn }),
                 Err(error) if tries < NAMES && error.is_exists() => tries += 1,
-                Err(error) if lacks_owners(&error) => {
-                    return Err(Error::Unsupported { feature: "a table that is gone with its program", since: "5.12" });
-                }
                 Err(error) => return Err(error),
             }
         }
     }
-}
-
-/// Whether the table itself was refused, for a flag that the kernel does not know.
-fn lacks_owners(error: &Error) -> bool {
-    error.rejections().next().is_some_and(|refused| {
-        refused.op().index() == 0 && matches!(refused.errno(), Errno::EINVAL | Errno::EOPNOTSUPP)
-    })
 }
 
 #[cfg(test)]
@@ -219,7 +209,7 @@ mod tests {
     use crate::field::{ip, tcp};
 
     fn shown(arm: &Arm) -> String {
-        let table = Table::new(arm.family, "t").flags(TableFlags::OWNER);
+        let table = Table::new(arm.family, "t").owned();
         arm.batch(&table).to_string()
     }
 

@@ -10,8 +10,6 @@ use nftlink::monitor::{Monitor, Notice};
 use nftlink::object::Counter;
 use nftlink::{Batch, Conn, Element, Hook, Interval, Map, Policy, Priority, Rule, Set, Table, TableFlags};
 
-use crate::support::linux;
-
 #[path = "../../examples/monitor/lines.rs"]
 mod lines;
 
@@ -52,8 +50,6 @@ pub(crate) fn writes_what_is_new_as_nft_does() {
     let mut conn = Conn::open().unwrap();
     let handle = conn.rules(..).unwrap()[0].handle();
     let chains: Vec<_> = conn.chains(..).unwrap().iter().map(|chain| chain.handle()).collect();
-    // What it does not tell of a rule's place looks like a rule at the beginning.
-    let verb = if linux() >= (5, 15) { "add" } else { "insert" };
     let expected = format!(
         "add table inet fw {{ flags dormant; }}\n\
          add chain inet fw input {{ type filter hook input priority filter; policy drop; }} # handle {}\n\
@@ -61,7 +57,7 @@ pub(crate) fn writes_what_is_new_as_nft_does() {
          add set inet fw blocked {{ type ipv4_addr; flags interval,timeout; size 50; timeout 1m30s; }}\n\
          add map inet fw marks {{ type ipv4_addr . inet_service : mark; }}\n\
          add counter inet fw web\n\
-         {verb} rule inet fw input handle {handle} [ meta load l4proto => reg 1 ] [ cmp eq reg 1 0x00000006 ] \
+         add rule inet fw input handle {handle} [ meta load l4proto => reg 1 ] [ cmp eq reg 1 0x00000006 ] \
          [ payload load 2b @ transport header + 2 => reg 1 ] [ cmp eq reg 1 0x00001600 ] \
          [ immediate reg 0 accept ] comment \"ssh\"\n",
         chains[0], chains[1]

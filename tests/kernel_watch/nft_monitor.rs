@@ -46,14 +46,15 @@ impl Told {
         told.sorted()
     }
 
-    /// What ours told, of which nft leaves out the new sets that rules have to themselves.
+    /// What ours told, of which nft leaves out the sets that rules have to themselves, where the kernel tells that
+    /// they are such: of what was deleted only before Linux 6.4.
     fn of_ours(commits: &[Commit], sets: &Sets) -> Self {
         let mut told = Self::default();
         let anonymous = |set: &SetRef| set.name().as_str().unwrap().starts_with("__");
         for commit in commits {
             for event in commit.events() {
                 let verb = match event {
-                    Event::NewRule(_, RulePlace::Inserted) => "insert",
+                    Event::NewRule(_, RulePlace::Inserted | RulePlace::Unknown) => "insert",
                     event if event.is_deletion() => "delete",
                     _ => "add",
                 };
@@ -66,6 +67,7 @@ impl Told {
                         (format!("rule {}", rule.chain()), rule.handle().get())
                     }
                     Event::NewSet(set) if anonymous(set.at()) => continue,
+                    Event::DeletedSet(set) if anonymous(set.at()) && set.info().is_some() => continue,
                     Event::NewSet(set) => (format!("set {}", set.at()), set.handle().unwrap().get()),
                     Event::DeletedSet(set) => (format!("set {}", set.at()), set.handle().get()),
                     Event::NewObject(object) => (format!("{} {}", object.kind(), object.at()), object.handle().get()),
