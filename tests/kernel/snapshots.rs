@@ -15,10 +15,11 @@ use nftlink::{
     RuleInfo, Set, Table, object,
 };
 
+use crate::support::times;
 use crate::{append, comments, commit, conn, fw, input};
 
 /// How long it may take until all that was to be read is read.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_secs(300);
 
 /// How many commits there are at least.
 const COMMITS: u64 = 10;
@@ -60,13 +61,13 @@ fn beside_a_writer(states: &[Batch], read: impl FnOnce(&mut Conn, &AtomicU64, &d
     });
 }
 
-/// Takes `count` snapshots, each of which is the state of its generation.
+/// Takes `count` snapshots (fewer in an emulated machine), each of which is the state of its generation.
 fn snapshots<T: PartialEq + Debug>(
     states: &[Batch],
     count: usize,
     mut read: impl FnMut(&mut Conn) -> Result<T, Error>,
 ) {
-    let mut conn = conn();
+    let (count, mut conn) = (times(count), conn());
     let mut expected = Vec::new();
     for state in states {
         conn.commit(state).unwrap();

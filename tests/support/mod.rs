@@ -342,6 +342,14 @@ pub fn linux() -> (u32, u32) {
     numbers.next().zip(numbers.next()).unwrap_or_else(|| panic!("no version: {release}"))
 }
 
+/// How often to do what is to be done `count` times: a part of it in an emulated machine, which is many times slower.
+pub fn times(count: usize) -> usize {
+    const PART: usize = 20;
+    // QEMU's own processor, which is there without virtualization only.
+    let emulated = std::fs::read_to_string("/proc/cpuinfo").is_ok_and(|cpus| cpus.contains("QEMU TCG"));
+    if emulated { count.div_ceil(PART) } else { count }
+}
+
 fn since(version: (u32, u32), what: &str) -> Result<(), String> {
     if linux() >= version { Ok(()) } else { Err(format!("no {what} before Linux {}.{}", version.0, version.1)) }
 }
