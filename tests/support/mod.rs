@@ -329,6 +329,15 @@ fn nft_path() -> Option<&'static Path> {
     PATH.get_or_init(find).as_deref()
 }
 
+/// How many sockets there are for netfilter's messages in the calling thread's namespace.
+///
+/// Of other protocols the kernel has one of its own, which appears when somebody loads the module.
+pub fn netlink_sockets() -> usize {
+    const NETLINK_NETFILTER: &str = "12";
+    let table = std::fs::read_to_string("/proc/thread-self/net/netlink").expect("a list of sockets");
+    table.lines().filter(|line| line.split_whitespace().nth(1) == Some(NETLINK_NETFILTER)).count()
+}
+
 // ---- what kernels can do ----
 
 /// The version of the running kernel.
