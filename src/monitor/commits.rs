@@ -217,8 +217,13 @@ impl Commits {
     /// Begins anew: what is told from now on up to a generation is known already.
     pub(super) fn restart(&mut self, generation: Generation) {
         let known = Some(generation);
+        let loses = self.loss == Loss::Ahead;
         let (filter, max_events) = (std::mem::take(&mut self.filter), self.max_events);
         *self = Self { filter, last: known, last_complete: known, known, ..Self::new(max_events) };
+        if loses {
+            // What the queue still did not take may be of later commits.
+            self.overrun();
+        }
     }
 
     /// Forgets what was told, which counts as lost until all is known again.

@@ -173,7 +173,10 @@ impl Monitor {
         // A queue that has overrun takes nothing until it is empty. What is thrown away here was
         // sent by commits that had their generation by then: a reading that begins now has all they did.
         self.commits.forget();
-        self.socket.drain()
+        if self.socket.drain()? {
+            self.commits.idle();
+        }
+        Ok(())
     }
 
     /// From now on all up to a generation is known.
