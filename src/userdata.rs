@@ -261,6 +261,12 @@ pub(crate) fn comment(userdata: &[u8]) -> Option<&str> {
     text(userdata, NFTNL_UDATA_COMMENT)
 }
 
+/// Whether the userdata of an element says that it is an interval which ends with the highest value.
+pub(crate) fn is_open(userdata: &[u8]) -> bool {
+    let mut entries = entries(userdata).filter(|(number, _)| *number == NFTNL_UDATA_SET_ELEM_FLAGS);
+    entries.any(|(_, value)| value.iter().any(|&byte| byte != 0))
+}
+
 /// Returns who the rule belongs to.
 pub(crate) fn owner(userdata: &[u8]) -> Option<&str> {
     // Its length tells its end: a NUL in it is a part of it.

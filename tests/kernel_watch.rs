@@ -36,6 +36,8 @@ fn main() -> ExitCode {
         test!(events::place_of_a_rule_is_told).requires(linux_5_15),
         test!(events::place_of_a_rule_is_unknown_before).requires(before_linux_5_15),
         test!(events::elements_come_with_their_set_and_type),
+        test!(events::a_copy_follows_what_commits_tell_of_a_set),
+        test!(events::an_interval_whose_end_is_not_told_is_no_other_interval),
         test!(events::flushed_elements_are_told_one_by_one),
         test!(events::filters_of_the_real_thing),
         test!(events::refused_and_checked_batches_are_not_told),

@@ -238,15 +238,14 @@ fn traced_packets_are_a_stream() {
 }
 
 fn dropped_streams_close_what_they_opened() {
-    let sockets = || std::fs::read_to_string("/proc/thread-self/net/netlink").unwrap().lines().count();
-    let before = sockets();
+    let before = support::netlink_sockets();
     runtime().block_on(async {
         for _ in 0..20 {
             let (mut monitor, mut conn) = (monitor(), conn());
             let _ = timeout(Duration::from_millis(1), monitor.receive()).await;
             conn.run(|conn| conn.tables(..)).await.unwrap();
-            assert_eq!(sockets(), before + 2);
+            assert_eq!(support::netlink_sockets(), before + 2);
         }
     });
-    assert_eq!(sockets(), before);
+    assert_eq!(support::netlink_sockets(), before);
 }

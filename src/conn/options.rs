@@ -86,9 +86,12 @@ impl ConnOptions {
         self
     }
 
-    /// Makes room for that many bytes of answers, as far as the system permits, and never less than the
-    /// system's default. What does not
-    /// fit when the kernel refuses very many operations is not told, but never taken for success.
+    /// Makes room for that many bytes of answers, or of events for a [`Monitor`](crate::monitor::Monitor) or a
+    /// [`Tracer`](crate::trace::Tracer), instead of 8 MiB: as far as the system permits (without `CAP_NET_ADMIN` over
+    /// the machine, as in a user namespace, up to `net.core.rmem_max`), and never less than the system's default.
+    ///
+    /// What answers do not fit when the kernel refuses very many operations is not told, but never taken for success.
+    /// What events do not fit is told as an [overrun](crate::monitor::Overrun).
     pub fn receive_buffer(mut self, bytes: usize) -> Self {
         self.receive_buffer = Some(bytes);
         self

@@ -159,6 +159,10 @@ pub trait ElementSource {
     #[doc(hidden)]
     fn check(&self, info: &SetInfo) -> Result<(), Error>;
 
+    /// Whether an element of it is two entries, which make one.
+    #[doc(hidden)]
+    fn has_ends(&self) -> bool;
+
     #[doc(hidden)]
     fn assemble(&self, entries: Vec<ElementInfo>) -> Result<ElementsOf<Self>, DecodeError>;
 
@@ -182,6 +186,10 @@ impl<K: Key, V: Mapped> ElementSource for Set<K, V> {
         Err(Error::WrongType(Box::new(TypeError { what, has, wants: set::describe_type::<K, V>().into() })))
     }
 
+    fn has_ends(&self) -> bool {
+        K::FLAGS.has_ends()
+    }
+
     fn assemble(&self, entries: Vec<ElementInfo>) -> Result<Vec<ElementInfo<K, V>>, DecodeError> {
         set::assemble(entries)
     }
@@ -203,6 +211,10 @@ macro_rules! untyped {
 
             fn check(&self, _info: &SetInfo) -> Result<(), Error> {
                 Ok(())
+            }
+
+            fn has_ends(&self) -> bool {
+                false
             }
 
             fn assemble(&self, entries: Vec<ElementInfo>) -> Result<Vec<ElementInfo>, DecodeError> {

@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::fmt;
 
+use super::elements;
 use super::event::{Event, EventKinds, kind_of, table_name};
 use super::filter::EventFilter;
 use crate::conn::{ElementSource, ElementsOf};
@@ -100,33 +101,29 @@ impl Commit {
         self.complete
     }
 
-    /// Returns the elements that were added to a set or map, or changed.
+    /// Returns the elements of a set or map that were added or changed, and are there after the commit: one that is
+    /// deleted again in the same batch is not among them, one that is made anew is here and not in
+    /// [`removed`](Self::removed). So a copy of the set follows by either in any order; but what was in a set that
+    /// is deleted as a whole is told by its [`Event::DeletedSet`] alone, which comes before what is added to a new
+    /// one of its name.
     ///
     /// # Errors
     ///
-    /// [`DecodeError`] if one of them is of another type than the set.
+    /// [`DecodeError`] if one of them is of another type than the set, and for intervals whose end the kernel
+    /// does not tell: since Linux 6.12 it tells the start alone of one that was there and got another timeout. Then the
+    /// set has to be [read again](super::Monitor::resync).
     pub fn added<S: ElementSource>(&self, set: &S) -> Result<ElementsOf<S>, DecodeError> {
-        self.elements(set, false)
+        elements::after(&self.events, set, false)
     }
 
-    /// Returns the elements that were deleted from a set or map. One that was in a set that was
-    /// deleted as a whole is not told.
+    /// Returns the elements of a set or map that were deleted, and are not there after the commit. One that was in a
+    /// set that was deleted as a whole is not told.
     ///
     /// # Errors
     ///
-    /// [`DecodeError`] if one of them is of another type than the set.
+    /// Those of [`added`](Self::added).
     pub fn removed<S: ElementSource>(&self, set: &S) -> Result<ElementsOf<S>, DecodeError> {
-        self.elements(set, true)
-    }
-
-    fn elements<S: ElementSource>(&self, set: &S, deleted: bool) -> Result<ElementsOf<S>, DecodeError> {
-        let entries = self.events.iter().filter_map(|event| match event {
-            Event::NewElement(element) if !deleted => Some(element),
-            Event::DeletedElement(element) if deleted => Some(element),
-            _ => None,
-        });
-        let entries = entries.filter(|event| event.set() == set.set_ref());
-        set.assemble(entries.map(|event| event.element().clone()).collect())
+        elements::after(&self.events, set, true)
     }
 }
 
@@ -217,8 +214,13 @@ impl Commits {
     /// Begins anew: what is told from now on up to a generation is known already.
     pub(super) fn restart(&mut self, generation: Generation) {
         let known = Some(generation);
+        let loses = self.loss == Loss::Ahead;
         let (filter, max_events) = (std::mem::take(&mut self.filter), self.max_events);
         *self = Self { filter, last: known, last_complete: known, known, ..Self::new(max_events) };
+        if loses {
+            // What the queue still did not take may be of later commits.
+            self.overrun();
+        }
     }
 
     /// Forgets what was told, which counts as lost until all is known again.

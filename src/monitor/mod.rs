@@ -19,6 +19,56 @@
 //! # Ok::<(), nftlink::Error>(())
 //! ```
 //!
+//! # To keep a copy of a set
+//!
+//! ```no_run
+//! use std::collections::BTreeSet;
+//! use std::net::Ipv4Addr;
+//! use nftlink::monitor::{Event, EventFilter, EventKinds, Monitor, Notice};
+//! use nftlink::{Conn, Error, Set, Table};
+//!
+//! fn read(conn: &mut Conn, set: &Set<Ipv4Addr>) -> Result<BTreeSet<Ipv4Addr>, Error> {
+//!     match conn.elements(set) {
+//!         Err(error) if error.is_not_found() => Ok(BTreeSet::new()),
+//!         elements => Ok(elements?.iter().filter_map(|element| element.key().copied()).collect()),
+//!     }
+//! }
+//!
+//! let blocked = Set::<Ipv4Addr>::new(Table::inet("fw"), "blocked");
+//! let kinds = EventKinds::SET | EventKinds::ELEMENT;
+//! let (mut conn, monitor) = (Conn::open()?, Monitor::open()?);
+//! let mut monitor = monitor.filter(EventFilter::new().table(&Table::inet("fw")).kinds(kinds));
+//! let (mut copy, _) = monitor.resync(&mut conn, |conn| read(conn, &blocked))?;
+//! loop {
+//!     let whole = match monitor.receive()? {
+//!         Notice::Commit(commit) => {
+//!             if commit.events().iter().any(|event| matches!(event, Event::DeletedSet(gone) if gone.at() == blocked.at())) {
+//!                 copy.clear();
+//!             }
+//!             match (commit.removed(&blocked), commit.added(&blocked)) {
+//!                 (Ok(removed), Ok(added)) if commit.is_complete() => {
+//!                     removed.iter().filter_map(|element| element.key()).for_each(|key| _ = copy.remove(key));
+//!                     copy.extend(added.iter().filter_map(|element| element.key()));
+//!                     true
+//!                 }
+//!                 _ => false,
+//!             }
+//!         }
+//!         Notice::Overrun(_) => false,
+//!         _ => true,
+//!     };
+//!     if !whole {
+//!         (copy, _) = monitor.resync(&mut conn, |conn| read(conn, &blocked))?;
+//!     }
+//! }
+//! # #[allow(unreachable_code)]
+//! # Ok::<(), nftlink::Error>(())
+//! ```
+//!
+//! The program's own commits come as all others do, in their place among them: a copy follows them, too, and does
+//! not change when `commit` returns. What is only to react to others leaves those out whose
+//! [`port_id`](Commit::port_id) is the connection's. Where elements have timeouts, the program lets them expire.
+//!
 //! # What the kernel does not tell
 //!
 //! - That the time of an element was up, or what rules did to sets, counters and quotas; but for a quota that
@@ -29,6 +79,7 @@
 //! - What was deleted together with its set: its elements.
 
 mod commits;
+mod elements;
 mod event;
 mod filter;
 pub(crate) mod socket;
@@ -86,8 +137,8 @@ impl Monitor {
         self
     }
 
-    /// Keeps that many events of a commit, and then counts it as [incomplete](Commit::is_complete):
-    /// the memory that a commit of anybody's may take. Without this it is 131,072, some tens of megabytes.
+    /// Keeps that many events of a commit, and then counts it as [incomplete](Commit::is_complete), which no
+    /// [`Overrun`] says beside: the memory that a commit of anybody's may take. Without this it is 131,072, some tens of megabytes.
     pub fn max_events(mut self, events: usize) -> Self {
         self.commits.max_events = events;
         self
@@ -131,7 +182,8 @@ impl Monitor {
     }
 
     /// Reads by `read` at one generation, as [`Conn::snapshot`] does, and from then on tells only of commits
-    /// after that: none is missing, none is told twice. It is what to begin with, and what to do after an [`Overrun`].
+    /// after that: none is missing, none is told twice. It is what to begin with, and what to do after an [`Overrun`]
+    /// or a commit that is not [complete](Commit::is_complete).
     ///
     /// The connection has to be one to the monitor's network namespace.
     ///
@@ -144,8 +196,11 @@ impl Monitor {
     /// let (mut rules, mut generation) = monitor.resync(&mut conn, |conn| conn.rules(&fw))?;
     /// loop {
     ///     match monitor.receive()? {
-    ///         Notice::Commit(commit) => println!("{} events since {generation}", commit.events().len()),
-    ///         Notice::Overrun(_) => (rules, generation) = monitor.resync(&mut conn, |conn| conn.rules(&fw))?,
+    ///         Notice::Commit(commit) if commit.is_complete() => {
+    ///             println!("{} events since {generation}", commit.events().len());
+    ///         }
+    ///         // It had more events than the monitor keeps, or some were lost.
+    ///         Notice::Commit(_) | Notice::Overrun(_) => (rules, generation) = monitor.resync(&mut conn, |conn| conn.rules(&fw))?,
     ///         _ => {}
     ///     }
     /// }
@@ -173,7 +228,10 @@ impl Monitor {
         // A queue that has overrun takes nothing until it is empty. What is thrown away here was
         // sent by commits that had their generation by then: a reading that begins now has all they did.
         self.commits.forget();
-        self.socket.drain()
+        if self.socket.drain()? {
+            self.commits.idle();
+        }
+        Ok(())
     }
 
     /// From now on all up to a generation is known.

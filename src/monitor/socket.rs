@@ -11,6 +11,9 @@ use crate::error::{Errno, Error, IoError};
 /// The kernel sends each event in a datagram of its own; few are larger than a page or two.
 const BUFFER: usize = 64 * 1024;
 
+/// What the buffer may grow to for one that is larger.
+const BUFFER_MAX: usize = 4 * 1024 * 1024;
+
 /// Less than a message takes of the receive buffer, as the kernel counts.
 const SMALLEST: usize = 256;
 
@@ -59,7 +62,7 @@ impl EventSocket {
             match self.socket.receive(&mut self.buffer) {
                 // It was cut off; the next of its size is not.
                 Ok(received) if received.len > self.buffer.len() => {
-                    self.buffer.resize(received.len.next_power_of_two(), 0);
+                    self.buffer.resize(received.len.min(BUFFER_MAX).next_power_of_two(), 0);
                     return Ok(Some(Datagram::Overrun));
                 }
                 Ok(received) => return Ok(Some(Datagram::Bytes(&self.buffer[..received.len]))),
@@ -81,15 +84,20 @@ impl EventSocket {
         self.socket.wait(timeout).map_err(|errno| failed("waiting for events", errno))
     }
 
-    /// Throws away what is in the queue now.
-    pub(crate) fn drain(&mut self) -> Result<(), Error> {
+    /// Throws away what is in the queue now. Returns whether the queue takes all that comes from then on: one that
+    /// has overrun takes nothing until it was empty.
+    pub(crate) fn drain(&mut self) -> Result<bool, Error> {
         // What others add meanwhile is not waited for.
-        for _ in 0..self.socket.receive_buffer() / SMALLEST + 1 {
-            if self.receive()?.is_none() {
-                break;
+        let most = self.socket.receive_buffer() / SMALLEST + 1;
+        let mut since_overrun = most;
+        for _ in 0..most {
+            match self.receive()? {
+                Some(Datagram::Bytes(_)) => since_overrun += 1,
+                Some(Datagram::Overrun) => since_overrun = 0,
+                None => return Ok(true),
             }
         }
-        Ok(())
+        Ok(since_overrun >= most)
     }
 }
 

@@ -1,11 +1,15 @@
+use std::net::Ipv4Addr;
+
 use super::event::kind_of;
 use super::*;
-use crate::Name;
+use crate::datum::{Mark, Port};
+use crate::field::{ip, tcp};
 use crate::ruleset::Generation;
 use crate::set::{NFT_MSG_DELSETELEM, NFT_MSG_NEWSETELEM, SetRef, read_element_list, read_set_ref};
 use crate::table::{NFT_MSG_DELTABLE, NFT_MSG_NEWTABLE, Table, TableRef};
 use crate::wire::message::{Content, Messages, NFT_MSG_NEWGEN, NFTA_GEN_ID, forge};
 use crate::wire::{AttrWriter, Family};
+use crate::{Batch, Element, Flowtable, Hook, Interval, Map, Name, Priority, Rule, Set, object};
 
 const PORT: u32 = 77;
 
@@ -133,7 +137,8 @@ fn after_an_overrun_commits_are_in_doubt_until_the_queue_was_empty() {
 fn what_a_resync_has_read_is_not_told_again() {
     let mut commits = commits();
     commits.datagram(&table(NFT_MSG_NEWTABLE, b"half"));
-    commits.overrun();
+    commits.forget();
+    commits.idle();
     commits.restart(Generation::from_raw(9));
     assert_eq!(all(&mut commits), []);
     // The rest of a commit whose beginning was thrown away, one that is known, and two that are new.
@@ -145,6 +150,19 @@ fn what_a_resync_has_read_is_not_told_again() {
     commits.restart(Generation::from_raw(20));
     commits.datagram(&end(22));
     assert_eq!(told(&mut commits), [None, Some((22, 0, false))], "21 is missing");
+}
+
+#[test]
+fn what_the_queue_does_not_take_during_a_resync_is_lost() {
+    let mut commits = commits();
+    commits.forget();
+    // Whoever commits fills the queue as fast as it is emptied.
+    commits.restart(Generation::from_raw(9));
+    [end(9), end(10)].iter().for_each(|datagram| commits.datagram(datagram));
+    assert_eq!(told(&mut commits), [None, Some((10, 0, false))]);
+    commits.idle();
+    [end(11), end(12)].iter().for_each(|datagram| commits.datagram(datagram));
+    assert_eq!(told(&mut commits), [Some((11, 0, false)), Some((12, 0, true))]);
 }
 
 #[test]
@@ -339,4 +357,76 @@ fn recorded_events_are_told_without_loss() {
         assert_eq!((events.next(), told.len()), (None, count));
         assert!(count > 1);
     }
+}
+
+/// A batch of all that an event can be about: its messages differ little from those that tell of it.
+fn of_all_kinds() -> Vec<Vec<u8>> {
+    let fw = Table::inet("fw").comment("all kinds");
+    let input = fw.chain("input").filter(Hook::INPUT, Priority::FILTER);
+    let ports = Set::<Interval<Port>>::new(&fw, "ports");
+    let marks = Map::<Port, Mark>::new(&fw, "marks");
+    let web = object::Counter::named(&fw, "web");
+    let flows = Flowtable::new(&fw, "flows", 0).devices(["eth0"]);
+    let mut batch = Batch::new();
+    batch.add(&fw).add(&input).add(&ports).add(&marks).add(&web).add(&flows);
+    batch.add_elements(&ports, [Interval::range(1..=9)]);
+    batch.add_elements(&marks, (1..50u16).map(|port| Element::new(port).to(u32::from(port)).comment("an element")));
+    let rule = Rule::new().when(ip::saddr().one_of([1, 2].map(|n| Ipv4Addr::new(10, 0, 0, n))));
+    batch.append(&input, rule.when(tcp::dport().in_set(&ports)).counter().comment("a rule").drop());
+    batch.delete_elements(&ports, [Interval::range(1..=9)]);
+    batch.delete(&flows).delete(&web).delete(&input).delete(&ports).delete(&fw);
+    let (bytes, mut found, mut at) = (batch.as_bytes(), Vec::new(), 0);
+    let mut messages = Messages::new(bytes);
+    while messages.next().is_some() {
+        let end = bytes.len() - messages.left();
+        found.push(bytes[at..end].to_vec());
+        at = end;
+    }
+    found
+}
+
+#[test]
+fn any_bytes_are_told_without_panic_and_in_bounded_memory() {
+    let mut seed = 0x2545_f491_4f6c_dd1d_u64;
+    let mut random = move |below: usize| {
+        seed ^= seed << 13;
+        seed ^= seed >> 7;
+        seed ^= seed << 17;
+        (seed >> 32) as usize % below
+    };
+    let messages = of_all_kinds();
+    let (mut known, mut unknown) = (0, 0);
+    let mut commits = commits();
+    for n in 0..20_000 {
+        let mut datagram = messages[n % messages.len()].clone();
+        for _ in 0..random(6) {
+            let at = random(datagram.len());
+            match random(8) {
+                // The headers of messages and attributes are what the rest depends on.
+                0 => datagram[at] = [0, 1, 4, 0x7f, 0x80, 0xff][random(6)],
+                1 => datagram.truncate(at.max(1)),
+                2 => datagram.extend_from_slice(&messages[random(messages.len())]),
+                _ => {
+                    let at = at.max(20).min(datagram.len() - 1);
+                    datagram[at] ^= 1 << random(8);
+                }
+            }
+        }
+        commits.datagram(&datagram);
+        commits.datagram(&end(n as u32 + 1));
+        let mut told = 0;
+        for notice in all(&mut commits) {
+            told += 1;
+            let Notice::Commit(commit) = notice else { continue };
+            assert!(!commit.to_string().is_empty());
+            let is_unknown = |event: &&Event| matches!(event, Event::Unknown(_));
+            unknown += commit.events().iter().filter(is_unknown).count();
+            known += commit.events().iter().filter(|event| !is_unknown(event)).count();
+            told += commit.events().len();
+        }
+        // An element takes four bytes, a message sixteen.
+        assert!(told <= datagram.len() / 4 + 2, "{told} of {} bytes", datagram.len());
+        assert_eq!(commits.events_kept(), 0);
+    }
+    assert!(known > 10_000 && unknown > 500, "{known} {unknown}");
 }

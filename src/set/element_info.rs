@@ -286,7 +286,7 @@ fn assemble_intervals<K: Key, V: Mapped>(mut entries: Vec<ElementInfo>) -> Resul
 }
 
 /// The ascending order of entries, an interval's end before the start of the next at the same place.
-pub(super) fn in_order(a: &ElementInfo, b: &ElementInfo) -> Ordering {
+pub(crate) fn in_order(a: &ElementInfo, b: &ElementInfo) -> Ordering {
     a.key.cmp(&b.key).then(b.is_interval_end().cmp(&a.is_interval_end()))
 }
 

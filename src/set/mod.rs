@@ -24,7 +24,7 @@ pub(crate) use bytecode::show_userdata;
 pub use element::{Element, ElementFlags};
 pub(crate) use element::{LIST_SCHEMA, NFTA_SET_ELEM_LIST_ELEMENTS, WhatOfElement};
 pub use element_info::ElementInfo;
-pub(crate) use element_info::{Lookup, assemble, write_lookup};
+pub(crate) use element_info::{Lookup, assemble, in_order, write_lookup};
 pub use entry::Entry;
 pub(crate) use entry::sort_entries;
 pub use info::SetInfo;

@@ -17,6 +17,10 @@ use crate::ruleset::Generation;
 /// microseconds or, of millions of elements, in seconds. So each call goes to a thread of the runtime that is made
 /// for blocking work (`tokio::task::spawn_blocking`), and the connection with it.
 ///
+/// What [`monitor::Commit::port_id`](crate::monitor::Commit::port_id) of its own commits is, the connection
+/// [tells](conn::Conn::port_id) before it is handed over, or by `conn.run(|conn| Ok(conn.port_id())).await?`.
+/// A [stream](conn::Conn::stream_elements) borrows the connection: it is read inside of [`run`](Self::run).
+///
 /// A call that is given up, by dropping its future, is done nevertheless once it has begun; the next
 /// one comes after it.
 ///

@@ -88,7 +88,8 @@ impl Arm {
         Self { devices, ..Self::new(Family::NETDEV) }
     }
 
-    /// Traces only packets that match, besides what is said already.
+    /// Traces only packets that match, besides what is said already. One that matches on `ct` needs a later
+    /// [priority](Self::priority): where packets first appear none belongs to a connection yet.
     pub fn when(mut self, matching: Match) -> Self {
         // There is one from the beginning.
         if let Some(selection) = self.selections.last_mut() {

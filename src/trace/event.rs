@@ -99,9 +99,13 @@ pub struct Interface {
 /// use nftlink::trace::Traced;
 ///
 /// let mut tracer = Conn::options().tracer()?;
-/// while let Traced::Seen(event) = tracer.receive()? {
-///     println!("{} {}: {:?}", event.id(), event.chain(), event.verdict());
+/// loop {
+///     match tracer.receive()? {
+///         Traced::Seen(event) => println!("{} {}: {:?}", event.id(), event.chain(), event.verdict()),
+///         _ => println!("some events were lost"),
+///     }
 /// }
+/// # #[allow(unreachable_code)]
 /// # Ok::<(), nftlink::Error>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]

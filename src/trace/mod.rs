@@ -14,12 +14,14 @@
 //! let mut tracer = Tracer::open()?.packets();
 //! let suspect = Ipv4Addr::new(192, 0, 2, 1);
 //! let _armed = tracer.arm(&Arm::inet().when(ip::saddr().eq(suspect)).when(tcp::dport().eq(22)))?;
-//! while let Traced::Seen(packet) = tracer.receive()? {
+//! loop {
+//!     let Traced::Seen(packet) = tracer.receive()? else { continue }; // Some were lost.
 //!     if let Some(step) = packet.dropped_at() {
 //!         let rule = step.rule().map(|rule| rule.bytecode().to_string());
 //!         println!("dropped in {}: {}", step.event().chain(), rule.as_deref().unwrap_or("by its policy"));
 //!     }
 //! }
+//! # #[allow(unreachable_code)]
 //! # Ok::<(), nftlink::Error>(())
 //! ```
 //!

@@ -3,7 +3,7 @@
 use std::fmt::Debug;
 use std::net::Ipv4Addr;
 use std::panic::resume_unwind;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::thread::{self, Scope, ScopedJoinHandle};
 use std::time::{Duration, Instant};
 
@@ -39,33 +39,31 @@ enum Writer {
 }
 
 /// Sends one batch after the other until told to stop, at times without a pause, at times with one in which
-/// somebody who reads for the length of `reading` comes through.
+/// somebody who reads for the length of `reading` comes through. Counts them in `sent`.
 fn write<'scope>(
     scope: &'scope Scope<'scope, '_>,
     batches: &'scope [Batch],
     writer: Writer,
     reading: Duration,
     stop: &'scope AtomicBool,
-) -> ScopedJoinHandle<'scope, usize> {
+    sent: &'scope AtomicU32,
+) -> ScopedJoinHandle<'scope, ()> {
     scope.spawn(move || {
         let mut conn = conn();
-        let mut sent = 0;
         while !stop.load(Ordering::Relaxed) {
             for batch in batches {
                 match writer {
                     Writer::Commits => conn.commit(batch).unwrap(),
                     Writer::Checks => conn.check(batch).unwrap(),
                 }
-                thread::sleep(reading * (sent % 5) as u32);
-                sent += 1;
+                thread::sleep(reading * (sent.fetch_add(1, Ordering::Relaxed) % 5));
             }
         }
-        sent
     })
 }
 
 /// Reads while another connection sends two batches in turn, each of which makes a state of its own: what is read is
-/// always one of these states, in the end both if the batches are committed, and only one if not.
+/// always one of these states, in the end both if the batches are committed, and only one if not, however many.
 fn read_beside_a_writer<T: PartialEq + Debug>(states: [Batch; 2], writer: Writer, read: impl Fn(&mut Conn) -> Vec<T>) {
     let mut conn = conn();
     let expected = states.each_ref().map(|state| {
@@ -76,12 +74,13 @@ fn read_beside_a_writer<T: PartialEq + Debug>(states: [Batch; 2], writer: Writer
     let committing = writer == Writer::Commits;
     let begin = Instant::now();
     read(&mut conn);
-    let (reading, stop) = (begin.elapsed(), AtomicBool::new(false));
-    let (seen, sent) = thread::scope(|scope| {
-        let writer = write(scope, &states, writer, reading, &stop);
+    let (reading, stop, sent) = (begin.elapsed(), AtomicBool::new(false), AtomicU32::new(0));
+    let seen = thread::scope(|scope| {
+        let writer = write(scope, &states, writer, reading, &stop, &sent);
         let stop = Stop(&stop);
         let (begin, mut seen) = (Instant::now(), [0; 2]);
-        while begin.elapsed() < LONG || (committing && seen.contains(&0) && begin.elapsed() < PATIENCE) {
+        let is_enough = |seen: &[i32; 2]| sent.load(Ordering::Relaxed) > 2 && (!committing || !seen.contains(&0));
+        while begin.elapsed() < LONG || (!is_enough(&seen) && begin.elapsed() < PATIENCE) {
             let found = read(&mut conn);
             let Some(state) = expected.iter().position(|state| *state == found) else {
                 let of = |state: &[T]| found.iter().filter(|one| state.contains(one)).count();
@@ -91,9 +90,10 @@ fn read_beside_a_writer<T: PartialEq + Debug>(states: [Batch; 2], writer: Writer
             seen[state] += 1;
         }
         drop(stop);
-        (seen, join(writer))
+        join(writer);
+        seen
     });
-    assert!(sent > 2, "{sent}");
+    assert!(sent.into_inner() > 2);
     assert_eq!(committing, !seen.contains(&0), "{seen:?}");
 }
 
@@ -202,10 +202,13 @@ pub(crate) fn eight_connections_read_what_they_asked_for_while_others_write() {
     read(&mut conn, 7);
     // Eight of them share the processors.
     let (reading, stop) = (begin.elapsed() * 8, AtomicBool::new(false));
+    let sent = [AtomicU32::new(0), AtomicU32::new(0)];
     let others =
         [8, 9].map(|n| [own(&Table::ip(format!("writer{n}")), n), own(&Table::ip(format!("writer{n}")), n + 3)]);
     thread::scope(|scope| {
-        let writers = others.each_ref().map(|batches| write(scope, batches, Writer::Commits, reading, &stop));
+        let writers = others.iter().zip(&sent);
+        let writers: Vec<_> =
+            writers.map(|(batches, sent)| write(scope, batches, Writer::Commits, reading, &stop, sent)).collect();
         let stop = Stop(&stop);
         let readers: Vec<_> = (0..8)
             .map(|n| {
@@ -217,9 +220,8 @@ pub(crate) fn eight_connections_read_what_they_asked_for_while_others_write() {
             .collect();
         readers.into_iter().for_each(join);
         drop(stop);
-        for writer in writers {
-            assert!(join(writer) > 1);
-        }
+        writers.into_iter().for_each(join);
     });
+    assert!(sent.into_iter().all(|sent| sent.into_inner() > 1));
     commit(&mut conn, |batch| batch.flush_ruleset());
 }

@@ -15,15 +15,14 @@ use nftlink::{
     RuleInfo, Set, Table, object,
 };
 
+use crate::support::times;
 use crate::{append, comments, commit, conn, fw, input};
 
-/// How long snapshots are taken until there are as many as there should be: an emulated machine takes fewer.
-const LONG: Duration = Duration::from_secs(12);
-/// How long it may take until each state was seen.
-const PATIENCE: Duration = Duration::from_secs(180);
+/// How long it may take until all that was to be read is read.
+const PATIENCE: Duration = Duration::from_secs(300);
 
 /// How many commits there are at least.
-const COMMITS: u64 = 5;
+const COMMITS: u64 = 10;
 
 /// Ends the writer, also when a reader panics.
 struct Stop<'a>(&'a AtomicBool);
@@ -62,13 +61,13 @@ fn beside_a_writer(states: &[Batch], read: impl FnOnce(&mut Conn, &AtomicU64, &d
     });
 }
 
-/// Takes up to `count` snapshots, each of which is the state of its generation.
+/// Takes `count` snapshots (fewer in an emulated machine), each of which is the state of its generation.
 fn snapshots<T: PartialEq + Debug>(
     states: &[Batch],
     count: usize,
     mut read: impl FnMut(&mut Conn) -> Result<T, Error>,
 ) {
-    let mut conn = conn();
+    let (count, mut conn) = (times(count), conn());
     let mut expected = Vec::new();
     for state in states {
         conn.commit(state).unwrap();
@@ -78,8 +77,7 @@ fn snapshots<T: PartialEq + Debug>(
     let (mut taken, mut seen, mut given_up) = (0, vec![0_u64; states.len()], 0);
     let begin = Instant::now();
     beside_a_writer(states, |conn, commits, state_of| {
-        let enough = |taken| taken >= count || begin.elapsed() > LONG;
-        while !enough(taken) || seen.contains(&0) || commits.load(Ordering::Relaxed) < COMMITS {
+        while taken < count || seen.contains(&0) || commits.load(Ordering::Relaxed) < COMMITS {
             assert!(
                 begin.elapsed() < PATIENCE,
                 "{taken} of {count} snapshots, {given_up} given up, {commits:?} commits"
@@ -361,7 +359,7 @@ fn element_states<K: Key, E: IntoElement<K>, I: Iterator<Item = E>>(
     elements: fn(u32, u32) -> I,
     count: u32,
 ) -> Vec<Batch> {
-    (0..2)
+    (0..3)
         .map(|state| {
             let mut batch = Batch::new();
             batch.add(&fw()).add(&other()).add(set).flush(set).add_elements(set, elements(state, count + state));

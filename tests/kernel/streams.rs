@@ -1,6 +1,5 @@
 //! Listings that are read as they come, and left half-way.
 
-use std::fs;
 use std::net::Ipv4Addr;
 use std::ops::RangeInclusive;
 
@@ -14,6 +13,7 @@ use nftlink::{
 };
 
 use crate::support::lab::Namespace;
+use crate::support::netlink_sockets;
 use crate::{append, commit, conn, fw, input};
 
 /// Of that size, the kernel has no reason to rebuild its hash table.
@@ -308,19 +308,18 @@ pub(crate) fn stream_holds_one_descriptor_more_and_gives_it_back() {
     let mut conn = conn();
     fill(&mut conn, 6_000);
     // Others run beside: only what this thread's namespace has counts.
-    let sockets = || fs::read_to_string("/proc/thread-self/net/netlink").unwrap().lines().count();
-    let before = sockets();
+    let before = netlink_sockets();
     for _ in 0..50 {
         let mut stream = conn.stream_elements(&marks()).unwrap();
         assert!(stream.next().is_some());
         drop(stream);
-        assert_eq!(sockets(), before);
+        assert_eq!(netlink_sockets(), before);
     }
     let mut stream = conn.stream_elements(&marks()).unwrap();
     assert!(stream.next().is_some());
-    assert_eq!(sockets(), before + 1);
+    assert_eq!(netlink_sockets(), before + 1);
     assert!(matches!(stream.consistency().unwrap(), Consistency::Same(_)));
-    assert_eq!(sockets(), before);
+    assert_eq!(netlink_sockets(), before);
 }
 
 pub(crate) fn streams_take_no_more_memory_the_more_there_is() {

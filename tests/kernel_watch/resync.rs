@@ -9,6 +9,7 @@ use nftlink::datum::Mark;
 use nftlink::monitor::{Commit, Event, Monitor, Notice};
 use nftlink::{Batch, Conn, Ruleset, Set, Table};
 
+use crate::support::times;
 use crate::{PATIENCE, commit, conn, fw, monitor, next, next_commit};
 
 fn marks() -> Set<Mark> {
@@ -20,7 +21,7 @@ fn marks() -> Set<Mark> {
 const AHEAD: u32 = 100;
 
 pub(super) fn hundred_thousand_commits_are_told_once_and_in_order() {
-    const COMMITS: u32 = 100_000;
+    let commits = times(100_000) as u32;
     let (mut conn, mut monitor) = (conn(), monitor());
     commit(&mut conn, |batch| batch.add(&fw()).add(&marks()));
     let mut last = next_commit(&mut monitor).generation().get();
@@ -29,7 +30,7 @@ pub(super) fn hundred_thousand_commits_are_told_once_and_in_order() {
         let _ends = Stop(&stop);
         scope.spawn(|| {
             let (mut conn, mut batch) = (crate::conn(), Batch::new());
-            for n in 0..COMMITS {
+            for n in 0..commits {
                 batch.clear();
                 match n % 2 {
                     0 => batch.add_elements(&marks(), [n]),
@@ -41,7 +42,7 @@ pub(super) fn hundred_thousand_commits_are_told_once_and_in_order() {
                 }
             }
         });
-        for n in 0..COMMITS {
+        for n in 0..commits {
             let commit = next_commit(&mut monitor);
             assert_eq!(commit.generation().get(), last + 1);
             last += 1;

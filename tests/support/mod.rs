@@ -329,6 +329,15 @@ fn nft_path() -> Option<&'static Path> {
     PATH.get_or_init(find).as_deref()
 }
 
+/// How many sockets there are for netfilter's messages in the calling thread's namespace.
+///
+/// Of other protocols the kernel has one of its own, which appears when somebody loads the module.
+pub fn netlink_sockets() -> usize {
+    const NETLINK_NETFILTER: &str = "12";
+    let table = std::fs::read_to_string("/proc/thread-self/net/netlink").expect("a list of sockets");
+    table.lines().filter(|line| line.split_whitespace().nth(1) == Some(NETLINK_NETFILTER)).count()
+}
+
 // ---- what kernels can do ----
 
 /// The version of the running kernel.
@@ -340,6 +349,14 @@ pub fn linux() -> (u32, u32) {
     let release = std::fs::read_to_string("/proc/sys/kernel/osrelease").expect("/proc/sys/kernel/osrelease");
     let mut numbers = release.split(|c: char| !c.is_ascii_digit()).map_while(|number| number.parse().ok());
     numbers.next().zip(numbers.next()).unwrap_or_else(|| panic!("no version: {release}"))
+}
+
+/// How often to do what is to be done `count` times: a part of it in an emulated machine, which is many times slower.
+pub fn times(count: usize) -> usize {
+    const PART: usize = 20;
+    // QEMU's own processor, which is there without virtualization only.
+    let emulated = std::fs::read_to_string("/proc/cpuinfo").is_ok_and(|cpus| cpus.contains("QEMU TCG"));
+    if emulated { count.div_ceil(PART) } else { count }
 }
 
 fn since(version: (u32, u32), what: &str) -> Result<(), String> {
