@@ -463,15 +463,16 @@ fn dump_left_on_the_links_own_socket_is_read_to_its_end_by_the_next_request() {
 
 #[test]
 fn snapshot_with_what_is_torn_in_it_is_not_whole_whatever_its_reader_says() {
-    let (mut link, kernel) = Kernel { flags: 2 | NLM_F_DUMP_INTR, ..Kernel::new() }.link();
+    let (mut link, kernel) = Kernel::new().link();
     assert_eq!(link.begin_snapshot().unwrap(), Some(7));
+    kernel.borrow_mut().flags = 2 | NLM_F_DUMP_INTR;
     assert!(listed(&mut link, true).is_err(), "and ignored");
     kernel.borrow_mut().flags = 2;
     assert_eq!(listed(&mut link, true).unwrap(), ALL);
     assert!(!link.end_snapshot().unwrap());
     // The same of a stream.
-    kernel.borrow_mut().flags = 2 | NLM_F_DUMP_INTR;
     link.begin_snapshot().unwrap().unwrap();
+    kernel.borrow_mut().flags = 2 | NLM_F_DUMP_INTR;
     let mut dump = Dump::begin(&mut link, query(true), "things", identify, |_| Ok(())).unwrap();
     assert!(dump.next().unwrap().is_some());
     drop(dump);
