@@ -359,6 +359,7 @@ fn main() -> ExitCode {
         test!(resets::one_element_is_reset_by_a_key_that_it_holds_and_no_other).requires(linux_6_5),
         test!(resets::one_rule_is_reset_by_its_handle_and_no_other).requires(linux_6_2),
         test!(resets::rules_of_a_scope_are_read_and_reset).requires(linux_6_2),
+        test!(resets::reset_rules_keep_their_places_and_none_is_reset_in_a_snapshot).requires(linux_6_2),
         test!(resets::reset_of_many_rules_loses_no_count).requires(linux_6_2),
         test!(resets::resets_are_refused_by_kernels_before_linux_6_2).requires(before_linux_6_2),
         test!(resets::resets_of_elements_are_refused_by_kernels_before_linux_6_5).requires(before_linux_6_5),

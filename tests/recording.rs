@@ -301,7 +301,9 @@ fn timeouts_stand_still_and_start_anew() {
 fn resets_set_to_zero_what_is_read_next() {
     let recording = Recording::with(&batch(|batch| {
         let hits = object::Counter::named(fw(), "hits").with(Counter::new(3, 300));
-        batch.add(&fw()).add(&input()).add(&hits);
+        let mut month = object::Quota::new(100);
+        month.consumed = 80;
+        batch.add(&fw()).add(&input()).add(&hits).add(&month.named(fw(), "month"));
         batch.append(input(), Rule::new().expr(Counter::new(7, 70)))
     }));
     let mut conn = recording.unwrap().conn();
@@ -310,6 +312,9 @@ fn resets_set_to_zero_what_is_read_next() {
     let hits = object::Counter::named(fw(), "hits");
     assert_eq!(conn.reset_counter(&hits).unwrap(), Counter::new(3, 300));
     assert_eq!(conn.counter(&hits).unwrap(), Counter::default());
+    let month = object::Quota::new(100).named(fw(), "month");
+    assert_eq!(conn.reset_object_value::<object::Quota>(&month).unwrap().consumed, 80);
+    assert_eq!(conn.object_value::<object::Quota>(&month).unwrap(), object::Quota::new(100));
 }
 
 #[test]

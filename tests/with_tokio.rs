@@ -35,7 +35,7 @@ fn main() -> ExitCode {
         test!(connection_commits_and_reads_for_tasks),
         test!(call_that_is_given_up_is_done_and_the_next_comes_after_it),
         test!(work_that_panics_leaves_the_connection_usable),
-        test!(traced_packets_are_a_stream).requires(owned_tables),
+        test!(traced_packets_are_a_stream).requires(support::linux_5_12),
         test!(dropped_streams_close_what_they_opened),
     ])
 }
@@ -210,11 +210,6 @@ fn work_that_panics_leaves_the_connection_usable() {
         assert_eq!(panic.downcast_ref(), Some(&"on purpose"));
         conn.commit(batch(|batch| batch.add(&fw()))).await.unwrap();
     });
-}
-
-/// For rules that have packets traced, in a table that goes with its program.
-fn owned_tables() -> Result<(), String> {
-    if support::linux() >= (5, 12) { Ok(()) } else { Err("no owners of tables before Linux 5.12".to_owned()) }
 }
 
 fn traced_packets_are_a_stream() {

@@ -277,6 +277,22 @@ pub(crate) fn rules_of_a_scope_are_read_and_reset() {
     assert_eq!(conn.rules(&two).unwrap()[0].exprs().count(), 3);
 }
 
+pub(crate) fn reset_rules_keep_their_places_and_none_is_reset_in_a_snapshot() {
+    let mut conn = conn();
+    commit(&mut conn, |batch| {
+        batch.add(&fw()).add(&input());
+        (0..3).fold(batch, |batch, n| batch.append(&input(), Rule::new().expr(Counter::new(n, 0))))
+    });
+    let listed = conn.rules(&input()).unwrap();
+    let refused = conn.snapshot(|conn| conn.reset_rule(&input(), listed[2].handle()).map(drop)).unwrap_err();
+    assert!(matches!(refused, Error::InSnapshot), "{refused:?}");
+    let reset = conn.reset_rules(&input()).unwrap();
+    let places = |rules: &[RuleInfo]| rules.iter().map(|rule| (rule.handle(), rule.position())).collect::<Vec<_>>();
+    assert_eq!(places(&reset), places(&listed));
+    assert!(places(&reset)[1].1.is_some());
+    assert_eq!(reset[2].counter(), Some(Counter::new(2, 0)));
+}
+
 pub(crate) fn reset_of_many_rules_loses_no_count() {
     let mut conn = conn();
     commit(&mut conn, |batch| {

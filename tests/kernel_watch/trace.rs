@@ -18,6 +18,7 @@ use crate::beside_nft::NftMonitor;
 use crate::process;
 use crate::support::lab::{self, Namespace};
 use crate::support::{linux, nft};
+use crate::{commit, conn};
 
 /// How long something may take that has to come.
 const LONG: Duration = Duration::from_secs(20);
@@ -323,11 +324,6 @@ pub(crate) fn overrun_is_told_where_events_are_lost() {
 
 // ---- arming ----
 
-/// For tables that are gone with their program.
-pub(crate) fn linux_5_12() -> Result<(), String> {
-    if linux() >= (5, 12) { Ok(()) } else { Err("no owners of tables before Linux 5.12".to_owned()) }
-}
-
 /// For the refusal of kernels that have no such tables.
 pub(crate) fn before_linux_5_12() -> Result<(), String> {
     if linux() < (5, 12) { Ok(()) } else { Err("Linux 5.12 has owners of tables".to_owned()) }
@@ -365,6 +361,17 @@ pub(crate) fn armed_packets_are_traced_until_the_guard_is_dropped() {
     assert_eq!(armed(&mut conn), [] as [String; 0]);
     send(&client, CLIENT, SERVER, 9);
     assert_eq!(tracer.receive_timeout(Duration::from_millis(100)).unwrap(), None);
+}
+
+pub(crate) fn names_that_others_have_taken_are_passed_over() {
+    let (mut conn, tracer) = (conn(), Tracer::open().unwrap());
+    let first = tracer.arm(&Arm::inet()).unwrap();
+    let (process, number) = first.table().name().as_str().unwrap().rsplit_once('-').unwrap();
+    let number: u32 = number.parse().unwrap();
+    let taken: Vec<Table> = (0..30).map(|n| Table::inet(format!("{process}-{}", number + n))).collect();
+    commit(&mut conn, |batch| taken[1..].iter().fold(batch, Batch::add));
+    let second = tracer.arm(&Arm::inet()).unwrap();
+    assert!(taken.iter().all(|taken| taken.as_ref() != second.table()), "{}", second.table());
 }
 
 pub(crate) fn packets_of_each_family_are_armed() {
