@@ -353,7 +353,7 @@ pub fn linux() -> (u32, u32) {
 
 /// How often to do what is to be done `count` times: a part of it in an emulated machine, which is many times slower.
 pub fn times(count: usize) -> usize {
-    const PART: usize = 20;
+    const PART: usize = 50;
     // QEMU's own processor, which is there without virtualization only.
     let emulated = std::fs::read_to_string("/proc/cpuinfo").is_ok_and(|cpus| cpus.contains("QEMU TCG"));
     if emulated { count.div_ceil(PART) } else { count }
