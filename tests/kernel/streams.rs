@@ -13,7 +13,7 @@ use nftlink::{
 };
 
 use crate::support::lab::Namespace;
-use crate::support::netlink_sockets;
+use crate::support::{await_netlink_sockets, netlink_sockets};
 use crate::{append, commit, conn, fw, input};
 
 /// Of that size, the kernel has no reason to rebuild its hash table.
@@ -313,13 +313,13 @@ pub(crate) fn stream_holds_one_descriptor_more_and_gives_it_back() {
         let mut stream = conn.stream_elements(&marks()).unwrap();
         assert!(stream.next().is_some());
         drop(stream);
-        assert_eq!(netlink_sockets(), before);
+        await_netlink_sockets(before);
     }
     let mut stream = conn.stream_elements(&marks()).unwrap();
     assert!(stream.next().is_some());
-    assert_eq!(netlink_sockets(), before + 1);
+    await_netlink_sockets(before + 1);
     assert!(matches!(stream.consistency().unwrap(), Consistency::Same(_)));
-    assert_eq!(netlink_sockets(), before);
+    await_netlink_sockets(before);
 }
 
 pub(crate) fn streams_take_no_more_memory_the_more_there_is() {

@@ -17,7 +17,7 @@ use nftlink::{
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
 use crate::support::lab::{Client, Namespace};
-use crate::support::{linux, netlink_sockets};
+use crate::support::{await_netlink_sockets, linux, netlink_sockets};
 use crate::{PATIENCE, assert_silence, commit, conn, fw, input, monitor, next, next_commit};
 
 fn rule(comment: &str) -> RuleBuilder {
@@ -467,7 +467,7 @@ pub(super) fn monitors_and_what_they_open_are_closed() {
     for _ in 0..20 {
         let (mut conn, mut monitor) = (conn(), monitor());
         monitor.resync(&mut conn, |conn| conn.tables(..)).unwrap();
-        assert_eq!(netlink_sockets(), before + 2);
+        await_netlink_sockets(before + 2);
     }
-    assert_eq!(netlink_sockets(), before);
+    await_netlink_sockets(before);
 }

@@ -17,7 +17,7 @@
 #![allow(unreachable_pub, reason = "a module of programs, written as the small library it is")]
 
 use std::backtrace::{Backtrace, BacktraceStatus};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::env;
 use std::fs::File;
 use std::io::{Read as _, Seek as _, Write as _};
@@ -26,6 +26,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, Output, Stdio};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread;
+use std::time::{Duration, Instant};
 
 use libtest_mimic::{Arguments, Failed, Trial};
 use nftlink::expr::{Meta, MetaKey, Reg};
@@ -335,10 +336,21 @@ fn nft_path() -> Option<&'static Path> {
 pub fn netlink_sockets() -> usize {
     const NETLINK_NETFILTER: &str = "12";
     let table = std::fs::read_to_string("/proc/thread-self/net/netlink").expect("a list of sockets");
-    let sockets = table.lines().map(|line| line.split_whitespace().collect::<Vec<_>>());
-    let ours = sockets.filter(|columns| columns[1] == NETLINK_NETFILTER);
-    // One may be there twice, when others come and go meanwhile, in other namespaces even: its inode is there once.
-    ours.map(|columns| columns.last().map(ToString::to_string)).collect::<BTreeSet<_>>().len()
+    table.lines().filter(|line| line.split_whitespace().nth(1) == Some(NETLINK_NETFILTER)).count()
+}
+
+/// Waits until there are so many: the programs that other tests start have them all, until they are executed.
+///
+/// # Panics
+///
+/// If there are more for a minute.
+#[track_caller]
+pub fn await_netlink_sockets(count: usize) {
+    let begin = Instant::now();
+    while netlink_sockets() != count && begin.elapsed() < Duration::from_secs(60) {
+        thread::sleep(Duration::from_millis(1));
+    }
+    assert_eq!(netlink_sockets(), count);
 }
 
 // ---- what kernels can do ----
