@@ -46,11 +46,11 @@ fn runtime() -> Runtime {
 }
 
 fn conn() -> Conn {
-    Conn::new(nftlink::Conn::open().unwrap())
+    Conn::open().unwrap()
 }
 
 fn monitor() -> Monitor {
-    Monitor::new(nftlink::monitor::Monitor::open().unwrap()).unwrap()
+    Monitor::open().unwrap()
 }
 
 fn fw() -> Table {
@@ -91,6 +91,8 @@ fn monitor_is_a_stream_of_what_others_commit() {
         });
         yield_now().await;
         conn.commit(batch(|batch| batch.add(&fw()).add(&marks()))).await.unwrap();
+        let port = conn.port_id();
+        assert_eq!(conn.run(|conn| Ok(conn.port_id())).await.unwrap(), port);
         for n in 1..500 {
             conn.commit(batch(|batch| batch.add_elements(&marks(), [n]))).await.unwrap();
         }

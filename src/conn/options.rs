@@ -157,7 +157,11 @@ impl ConnOptions {
 }
 
 fn socket(groups: &[u32]) -> Result<NetlinkSocket, Error> {
-    NetlinkSocket::open(groups).map_err(|error| io_error("opening a netlink socket", &error))
+    let doing = match groups {
+        [] => "opening a netlink socket",
+        _ => "joining a multicast group, which takes CAP_NET_ADMIN over the network namespace",
+    };
+    NetlinkSocket::open(groups).map_err(|error| io_error(doing, &error))
 }
 
 /// Whether the calling thread is in that namespace.

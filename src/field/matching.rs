@@ -60,6 +60,11 @@ impl Container {
 }
 
 impl Match {
+    /// Whether it asks what the kernel knows about the packet's connection.
+    pub(crate) fn asks_conntrack(&self) -> bool {
+        self.source.asks_conntrack()
+    }
+
     /// Whether packets have to be of several types, for which nft has a set.
     pub(crate) fn implies_set(&self) -> bool {
         self.source.implies_set() || matches!(&self.test, Test::Field { other, .. } if other.implies_set())

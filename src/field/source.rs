@@ -300,6 +300,16 @@ pub(crate) enum BitOp {
 }
 
 impl Source {
+    /// Whether it needs the packet's connection, or is nothing without it.
+    pub(crate) fn asks_conntrack(&self) -> bool {
+        match &self.load {
+            Load::Ct(..) => true,
+            Load::Concatenation(fields) => fields.iter().any(Self::asks_conntrack),
+            Load::Hash(hash) => hash.1.asks_conntrack(),
+            Load::Payload { .. } | Load::Meta(_) | Load::Expr(_) => false,
+        }
+    }
+
     /// Makes it a field of what a tunnel carries.
     pub(super) fn enter(&mut self, tunnel: Tunnel) {
         match &mut self.load {

@@ -10,6 +10,7 @@ use crate::conn;
 use crate::engine::Applied;
 use crate::error::{Errno, Error, IoError};
 use crate::ruleset::Generation;
+use crate::wire::PortId;
 
 /// A connection for tasks.
 ///
@@ -29,7 +30,7 @@ use crate::ruleset::Generation;
 /// use nftlink::{Batch, Table};
 ///
 /// # async fn replace() -> Result<(), nftlink::Error> {
-/// let mut conn = Conn::new(nftlink::Conn::open()?);
+/// let mut conn = Conn::open()?;
 /// let fw = Table::inet("fw");
 /// let mut batch = Batch::new();
 /// batch.reset(&fw);
@@ -42,12 +43,28 @@ use crate::ruleset::Generation;
 #[derive(Debug)]
 pub struct Conn {
     conn: Arc<Mutex<conn::Conn>>,
+    port: PortId,
 }
 
 impl Conn {
     /// Makes a connection one for tasks.
     pub fn new(conn: conn::Conn) -> Self {
-        Self { conn: Arc::new(Mutex::new(conn)) }
+        Self { port: conn.port_id(), conn: Arc::new(Mutex::new(conn)) }
+    }
+
+    /// Opens a connection in the calling thread's network namespace.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Conn::open`](conn::Conn::open).
+    pub fn open() -> Result<Self, Error> {
+        conn::Conn::open().map(Self::new)
+    }
+
+    /// Returns the connection's address, by which the kernel knows it: of [commits](crate::monitor::Commit::port_id)
+    /// that are its own.
+    pub fn port_id(&self) -> PortId {
+        self.port
     }
 
     /// Has the connection do anything, as a reading or several.

@@ -13,7 +13,7 @@
 //! use nftlink::tokio::Monitor;
 //!
 //! # async fn watch() -> Result<(), nftlink::Error> {
-//! let mut monitor = Monitor::new(nftlink::monitor::Monitor::open()?)?;
+//! let mut monitor = Monitor::open()?;
 //! // Or by any crate's `StreamExt`: `while let Some(notice) = monitor.next().await`.
 //! while let Some(notice) = poll_fn(|cx| pin!(&mut monitor).poll_next(cx)).await {
 //!     if let Notice::Commit(commit) = notice? {

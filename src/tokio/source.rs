@@ -124,7 +124,7 @@ fn failed(error: std::io::Error) -> Error {
 }
 
 macro_rules! streams {
-    ($($(#[$meta:meta])* $name:ident($inner:ty) of $item:ty, $what:literal;)*) => {$(
+    ($($(#[$meta:meta])* $name:ident($inner:ty) of $item:ty, $what:literal, $of:ty => $open:expr;)*) => {$(
         $(#[$meta])*
         ///
         /// An error is not its end: what is polled after it goes on.
@@ -132,6 +132,19 @@ macro_rules! streams {
         pub struct $name(Waiting<$inner>);
 
         impl $name {
+            #[doc = concat!("Opens a ", $what, " in the calling thread's network namespace.")]
+            ///
+            /// # Errors
+            ///
+            #[doc = concat!("Those of [`open`](", stringify!($of), "::open) and of [`new`](Self::new).")]
+            ///
+            /// # Panics
+            ///
+            /// See [`new`](Self::new).
+            pub fn open() -> Result<Self, Error> {
+                $open.and_then(Self::new)
+            }
+
             #[doc = concat!("Hands a ", $what, " to the runtime.")]
             ///
             /// # Errors
@@ -177,11 +190,11 @@ macro_rules! streams {
 
 streams! {
     /// A [`monitor::Monitor`] that waits in the runtime: a stream of [`Notice`]s that never ends.
-    Monitor(monitor::Monitor) of Notice, "monitor";
+    Monitor(monitor::Monitor) of Notice, "monitor", monitor::Monitor => monitor::Monitor::open();
     /// A [`trace::Tracer`] that waits in the runtime: a stream of events that never ends.
-    Tracer(trace::Tracer) of Traced, "tracer";
+    Tracer(trace::Tracer) of Traced, "tracer", trace::Tracer => trace::Tracer::open();
     /// A [`trace::PacketTracer`] that waits in the runtime: a stream of packets that never ends.
-    PacketTracer(trace::PacketTracer) of Traced<PacketTrace>, "tracer";
+    PacketTracer(trace::PacketTracer) of Traced<PacketTrace>, "tracer", trace::Tracer => trace::Tracer::open().map(trace::Tracer::packets);
 }
 
 impl Monitor {

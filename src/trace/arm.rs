@@ -19,8 +19,9 @@ const NAMES: u32 = 64;
 /// Says which packets are to be traced.
 ///
 /// They are selected where they first appear: in families ip, ip6, inet and bridge at prerouting and output, in family
-/// arp at input and output, in family netdev at the ingress of its devices; and there before all other chains, unless a
-/// [priority](Self::priority) says otherwise. Without a match all packets are traced.
+/// arp at input and output, in family netdev at the ingress of its devices; and there before all other chains or, where a
+/// match asks for the packet's connection, right behind conntrack, unless a [priority](Self::priority) says otherwise.
+/// Without a match all packets are traced.
 ///
 /// ```
 /// use std::net::Ipv4Addr;
@@ -46,15 +47,13 @@ pub struct Arm {
     selections: Vec<Vec<Match>>,
     limit: Option<Limit>,
     devices: Vec<Device>,
-    priority: Priority,
+    priority: Option<Priority>,
 }
 
 impl Arm {
     /// Packets of any family.
     pub fn new(family: Family) -> Self {
-        // Among the chains of a priority the one that came last would be the last.
-        let priority = Priority::from(i32::MIN);
-        Self { family, selections: vec![Vec::new()], limit: None, devices: Vec::new(), priority }
+        Self { family, selections: vec![Vec::new()], limit: None, devices: Vec::new(), priority: None }
     }
 
     /// Packets of IPv4 and IPv6.
@@ -82,14 +81,13 @@ impl Arm {
         Self::new(Family::BRIDGE)
     }
 
-    /// Frames that devices receive.
+    /// Frames that devices receive. Newer kernels (as Linux 6.18) take devices that are not there, and trace nothing.
     pub fn netdev(devices: impl IntoIterator<Item = impl Into<Device>>) -> Self {
         let devices = devices.into_iter().map(Into::into).collect();
         Self { devices, ..Self::new(Family::NETDEV) }
     }
 
-    /// Traces only packets that match, besides what is said already. One that matches on `ct` needs a later
-    /// [priority](Self::priority): where packets first appear none belongs to a connection yet.
+    /// Traces only packets that match, besides what is said already.
     pub fn when(mut self, matching: Match) -> Self {
         // There is one from the beginning.
         if let Some(selection) = self.selections.last_mut() {
@@ -117,10 +115,19 @@ impl Arm {
     }
 
     /// Selects packets behind the chains of lower priorities, which are then not in the trace. What matches on
-    /// `ct` has to be behind -200: before that the kernel does not know connections.
+    /// `ct` has to be behind -200: before that no packet belongs to a connection.
     pub fn priority(mut self, priority: impl Into<Priority>) -> Self {
-        self.priority = priority.into();
+        self.priority = Some(priority.into());
         self
+    }
+
+    /// The priority that is asked for, or else the first at which all that is asked of packets is known.
+    fn effective_priority(&self) -> Priority {
+        /// Right behind the kernel's own look at connections (`NF_IP_PRI_CONNTRACK`).
+        const BEHIND_CONNTRACK: i32 = -199;
+        let asks_conntrack = self.selections.iter().flatten().any(Match::asks_conntrack);
+        // Among the chains of a priority the one that came last is the last.
+        self.priority.unwrap_or_else(|| Priority::from(if asks_conntrack { BEHIND_CONNTRACK } else { i32::MIN }))
     }
 
     fn hooks(&self) -> &'static [Hook] {
@@ -146,7 +153,7 @@ impl Arm {
         let mut batch = Batch::new();
         batch.create(table);
         for hook in self.hooks() {
-            let chain: Chain<Hooked> = table.chain(hook.to_string()).filter(*hook, self.priority);
+            let chain: Chain<Hooked> = table.chain(hook.to_string()).filter(*hook, self.effective_priority());
             let chain = chain.devices(self.devices.iter().cloned());
             batch.add(&chain);
             for rule in self.rules() {
@@ -207,7 +214,8 @@ mod tests {
     use std::net::Ipv4Addr;
 
     use super::*;
-    use crate::field::{ip, tcp};
+    use crate::datum::CtState;
+    use crate::field::{concat, ct, ip, tcp};
 
     fn shown(arm: &Arm) -> String {
         let table = Table::new(arm.family, "t").owned();
@@ -229,6 +237,17 @@ mod tests {
             assert_eq!(chains.len(), hooks.len(), "{batch}");
             assert!(chains.iter().zip(hooks).all(|(chain, hook)| chain.contains(hook)), "{batch}");
         }
+    }
+
+    #[test]
+    fn what_asks_for_connections_comes_behind_conntrack() {
+        let priority = |arm: &Arm| arm.effective_priority();
+        let invalid = || Arm::inet().when(tcp::dport().eq(80)).or().when(ct::state().has_any(CtState::INVALID));
+        assert_eq!(priority(&Arm::inet().when(tcp::dport().eq(80))), Priority::from(i32::MIN));
+        assert_eq!(priority(&invalid()), Priority::from(-199));
+        assert_eq!(priority(&invalid().priority(Priority::RAW)), Priority::RAW);
+        let pair = concat((ip::saddr(), ct::mark())).one_of([(Ipv4Addr::LOCALHOST, 1)]);
+        assert_eq!(priority(&Arm::inet().when(pair)), Priority::from(-199));
     }
 
     #[test]

@@ -15,7 +15,7 @@ use nftlink::{
     RuleInfo, Set, Table, object,
 };
 
-use crate::support::times;
+use crate::support::{is_emulated, times};
 use crate::{append, comments, commit, conn, fw, input};
 
 /// How long it may take until all that was to be read is read.
@@ -33,9 +33,13 @@ impl Drop for Stop<'_> {
     }
 }
 
-/// Commits `states` in turn, without a pause, while `read` is called with the state that belongs to
+/// Commits `states` in turn, without a pause (with some for an emulated machine, of up to four times `pause`), while `read` is called with the state that belongs to
 /// a generation, and how many commits there were.
-fn beside_a_writer(states: &[Batch], read: impl FnOnce(&mut Conn, &AtomicU64, &dyn Fn(Generation) -> usize)) {
+fn beside_a_writer(
+    states: &[Batch],
+    pause: Duration,
+    read: impl FnOnce(&mut Conn, &AtomicU64, &dyn Fn(Generation) -> usize),
+) {
     let mut conn = conn();
     for state in states {
         conn.commit(state).unwrap();
@@ -45,14 +49,17 @@ fn beside_a_writer(states: &[Batch], read: impl FnOnce(&mut Conn, &AtomicU64, &d
     let state_of = |generation: Generation| {
         (generation.get().wrapping_sub(first.get()) as usize + states.len() - 1) % states.len()
     };
-    let (stop, commits) = (AtomicBool::new(false), AtomicU64::new(0));
+    let (stop, commits, emulated) = (AtomicBool::new(false), AtomicU64::new(0), is_emulated());
     thread::scope(|scope| {
         scope.spawn(|| {
             let mut conn = self::conn();
             while !stop.load(Ordering::Relaxed) {
                 for state in states {
                     conn.commit(state).unwrap();
-                    commits.fetch_add(1, Ordering::Relaxed);
+                    let number = commits.fetch_add(1, Ordering::Relaxed);
+                    if emulated {
+                        thread::sleep(pause * (number % 5) as u32);
+                    }
                 }
             }
         });
@@ -76,7 +83,9 @@ fn snapshots<T: PartialEq + Debug>(
     assert!(expected.windows(2).all(|pair| pair[0] != pair[1]));
     let (mut taken, mut seen, mut given_up) = (0, vec![0_u64; states.len()], 0);
     let begin = Instant::now();
-    beside_a_writer(states, |conn, commits, state_of| {
+    read(&mut conn).unwrap();
+    let pause = begin.elapsed();
+    beside_a_writer(states, pause, |conn, commits, state_of| {
         while taken < count || seen.contains(&0) || commits.load(Ordering::Relaxed) < COMMITS {
             assert!(
                 begin.elapsed() < PATIENCE,
@@ -222,7 +231,7 @@ pub(crate) fn a_generation_is_told_when_its_commit_is_over() {
         batch.add(&fw());
         batch
     };
-    beside_a_writer(&states, |conn, commits, state_of| {
+    beside_a_writer(&states, Duration::ZERO, |conn, commits, state_of| {
         let (mut counted, begin) = (0, Instant::now());
         while counted < 20 || commits.load(Ordering::Relaxed) < COMMITS {
             assert!(begin.elapsed() < PATIENCE, "{counted}");
