@@ -4,21 +4,17 @@ use std::ffi::OsStr;
 use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use nix::sched::{CloneFlags, setns};
 
 use super::Conn;
-use super::socket::NetlinkSocket;
+use super::socket::{HERE, NamespaceId, NetlinkSocket};
 use crate::engine::Transport;
 use crate::error::{Errno, Error, IoError};
 
 /// Where `ip netns` keeps the namespaces that have names.
 const NAMED: &str = "/run/netns";
-
-/// The calling thread's namespace.
-const HERE: &str = "/proc/thread-self/ns/net";
 
 /// The receive buffer asked for where nothing else is: room for the refusals of thousands of
 /// operations. The kernel takes memory only for what is queued.
@@ -166,9 +162,8 @@ fn socket(groups: &[u32]) -> Result<NetlinkSocket, Error> {
 
 /// Whether the calling thread is in that namespace.
 fn is_here(namespace: BorrowedFd<'_>) -> bool {
-    let identity = |file: File| file.metadata().map(|found| (found.dev(), found.ino())).ok();
-    let there = namespace.try_clone_to_owned().ok().and_then(|fd| identity(fd.into()));
-    there.is_some() && there == File::open(HERE).ok().and_then(identity)
+    let there = namespace.try_clone_to_owned().and_then(|fd| File::from(fd).metadata()).ok();
+    there.is_some_and(|there| NamespaceId::current() == Some(NamespaceId::of(&there)))
 }
 
 fn in_namespace(namespace: Namespace, groups: &'static [u32]) -> Result<NetlinkSocket, Error> {

@@ -1,5 +1,6 @@
 //! The netlink socket: what netlink-sys has, and by nix what it lacks.
 
+use std::fs::Metadata;
 use std::io::{IoSlice, IoSliceMut};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 use std::os::unix::fs::MetadataExt;
@@ -24,21 +25,28 @@ pub(crate) struct NetlinkSocket {
     send_buffer: usize,
     receive_buffer: usize,
     /// The network namespace that it is in, if the system tells.
-    namespace: Option<Namespace>,
+    namespace: Option<NamespaceId>,
 }
 
-/// A network namespace, by its place in the file system of namespaces.
+/// The calling thread's network namespace.
+pub(super) const HERE: &str = "/proc/thread-self/ns/net";
+
+/// Tells one network namespace from another, by its place in the file system of namespaces.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Namespace {
+pub(super) struct NamespaceId {
     device: u64,
     inode: u64,
 }
 
-impl Namespace {
+impl NamespaceId {
     /// The calling thread's.
-    fn current() -> Option<Self> {
-        let file = std::fs::metadata("/proc/thread-self/ns/net").ok()?;
-        Some(Self { device: file.dev(), inode: file.ino() })
+    pub(super) fn current() -> Option<Self> {
+        std::fs::metadata(HERE).ok().map(|found| Self::of(&found))
+    }
+
+    /// That of a file that refers to one.
+    pub(super) fn of(file: &Metadata) -> Self {
+        Self { device: file.dev(), inode: file.ino() }
     }
 }
 
@@ -58,7 +66,7 @@ impl NetlinkSocket {
         }
         let send_buffer = getsockopt(&socket, sockopt::SndBuf)?;
         let receive_buffer = getsockopt(&socket, sockopt::RcvBuf)?;
-        Ok(Self { socket, port, send_buffer, receive_buffer, namespace: Namespace::current() })
+        Ok(Self { socket, port, send_buffer, receive_buffer, namespace: NamespaceId::current() })
     }
 
     /// Bytes that the queue may have, as the kernel counts them.
@@ -137,7 +145,7 @@ impl Transport for NetlinkSocket {
     /// The socket holds its namespace, so that no other can have its place; but the thread may be
     /// in another by now.
     fn another(&self) -> Option<Self> {
-        self.namespace.filter(|namespace| Namespace::current() == Some(*namespace))?;
+        self.namespace.filter(|namespace| NamespaceId::current() == Some(*namespace))?;
         Self::open(&[]).ok()
     }
 }

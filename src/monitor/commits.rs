@@ -18,6 +18,9 @@ use crate::wire::{AttrReader, Family, Name, PortId};
 const NFTA_GEN_PROC_PID: u16 = 2;
 const NFTA_GEN_PROC_NAME: u16 = 3;
 
+/// How many bytes of messages a commit's events may come from, however few they are.
+const MAX_BYTES: usize = 64 << 20;
+
 /// What a [`Monitor`](super::Monitor) tells.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
@@ -169,6 +172,8 @@ pub(super) struct Commits {
     pub(super) max_events: usize,
     /// The events of the commit under way.
     events: Vec<Event>,
+    /// Bytes of the messages that they were read from.
+    bytes: usize,
     /// Whether the commit under way has more.
     cut: bool,
     /// The last generation that was told.
@@ -187,6 +192,7 @@ impl Commits {
             filter: EventFilter::new(),
             max_events,
             events: Vec::new(),
+            bytes: 0,
             cut: false,
             last: None,
             last_complete: None,
@@ -226,6 +232,7 @@ impl Commits {
     /// Forgets what was told, which counts as lost until all is known again.
     pub(super) fn forget(&mut self) {
         self.events.clear();
+        self.bytes = 0;
         self.ready.clear();
         self.overrun();
     }
@@ -280,10 +287,12 @@ impl Commits {
         if !self.filter.passes(kind, is_new, family, || TableRef::new(family, table_name(attrs))) {
             return;
         }
-        if self.events.len() >= self.max_events {
+        let bytes = self.bytes.saturating_add(attrs.len());
+        if self.events.len() >= self.max_events || bytes > MAX_BYTES {
             self.cut = true;
             return;
         }
+        self.bytes = bytes;
         Event::decode(message, flags, family, attrs, &mut self.events);
     }
 
@@ -301,6 +310,7 @@ impl Commits {
         }
         let Some(generation) = generation else { return self.overrun() };
         let events = std::mem::take(&mut self.events);
+        self.bytes = 0;
         let cut = std::mem::take(&mut self.cut);
         if self.known.is_some_and(|known| !generation.is_after(known)) {
             return;

@@ -138,7 +138,8 @@ impl Monitor {
     }
 
     /// Keeps that many events of a commit, and then counts it as [incomplete](Commit::is_complete), which no
-    /// [`Overrun`] says beside: the memory that a commit of anybody's may take. Without this it is 131,072, some tens of megabytes.
+    /// [`Overrun`] says beside: the memory that a commit of anybody's may take. Without this it is 131,072, some tens
+    /// of megabytes. More than comes from 64 MiB of messages is never kept.
     pub fn max_events(mut self, events: usize) -> Self {
         self.commits.max_events = events;
         self

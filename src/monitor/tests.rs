@@ -4,6 +4,7 @@ use super::event::kind_of;
 use super::*;
 use crate::datum::{Mark, Port};
 use crate::field::{ip, tcp};
+use crate::rule::NFT_MSG_NEWRULE;
 use crate::ruleset::Generation;
 use crate::set::{NFT_MSG_DELSETELEM, NFT_MSG_NEWSETELEM, SetRef, read_element_list, read_set_ref};
 use crate::table::{NFT_MSG_DELTABLE, NFT_MSG_NEWTABLE, Table, TableRef};
@@ -186,6 +187,19 @@ fn more_events_than_are_kept_make_a_commit_incomplete() {
     commits.datagram(&table(NFT_MSG_NEWTABLE, b"one"));
     commits.datagram(&end(2));
     assert_eq!(told(&mut commits), [Some((1, 3, false)), Some((2, 1, true))]);
+}
+
+#[test]
+fn large_events_are_kept_up_to_a_bound_of_bytes() {
+    let mut commits = Commits::new(1 << 20);
+    // Rules of a megabyte: none is so large, but the kernel's bytes are not ours.
+    let rule = forge::nft(NFT_MSG_NEWRULE, 0, 1, PORT, 0, |w| (0..17).for_each(|_| w.bytes(99, &[0; 60_000])));
+    (0..100).for_each(|_| commits.datagram(&rule));
+    assert!((60..70).contains(&commits.events_kept()), "{}", commits.events_kept());
+    commits.datagram(&end(1));
+    commits.datagram(&rule);
+    commits.datagram(&end(2));
+    let [Some((1, _, false)), Some((2, 1, true))] = told(&mut commits)[..] else { panic!() };
 }
 
 #[test]

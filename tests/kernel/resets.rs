@@ -281,7 +281,7 @@ pub(crate) fn reset_rules_keep_their_places_and_none_is_reset_in_a_snapshot() {
     let mut conn = conn();
     commit(&mut conn, |batch| {
         batch.add(&fw()).add(&input());
-        (0..3).fold(batch, |batch, n| batch.append(&input(), Rule::new().expr(Counter::new(n, 0))))
+        (0..3).fold(batch, |batch, n| batch.append(input(), Rule::new().expr(Counter::new(n, 0))))
     });
     let listed = conn.rules(&input()).unwrap();
     let refused = conn.snapshot(|conn| conn.reset_rule(input(), listed[2].handle()).map(drop)).unwrap_err();
