@@ -22,7 +22,7 @@ const SOON: Duration = Duration::from_secs(1);
 /// How many of those who did something are named.
 const MOST: usize = 1000;
 
-/// How long the guard waits where others do not let it read.
+/// How long the guard waits where others do not let it read, and listens where they do not stop.
 const MOMENT: Duration = Duration::from_millis(100);
 
 /// Keeps a table as it was when the guard began.
@@ -132,8 +132,11 @@ impl Guard {
     /// Guards until there is something to tell, or until then.
     pub(crate) fn next(&mut self, until: Option<Instant>) -> Result<Option<Report>, Box<dyn Error>> {
         loop {
-            // All that is told already may be mended in one step.
-            while let Some(notice) = self.monitor.try_receive()? {
+            // All that is told already may be mended in one step. Others may do more all the time, though, and faster
+            // than it can be heard.
+            let enough = Instant::now() + MOMENT;
+            while Instant::now() < enough {
+                let Some(notice) = self.monitor.try_receive()? else { break };
                 if let Some(report) = self.hear(&notice) {
                     return Ok(Some(report));
                 }
@@ -253,8 +256,9 @@ impl Guard {
     }
 
     /// Hears who else has changed what was looked at. The kernel tells in the order of commits: when one is done, or is
-    /// refused, all before it are told.
+    /// refused, all before it are told. What comes after it is heard later.
     fn hear_culprits(&mut self, is_put_back: bool) -> Result<(), nftlink::Error> {
+        let last = self.conn.generation()?;
         while let Some(notice) = self.monitor.try_receive()? {
             match &notice {
                 Notice::Commit(commit) if commit.port_id() == self.conn.port_id() => return Ok(()),
@@ -263,6 +267,9 @@ impl Guard {
                     self.suspect(commit);
                     if !is_put_back && commit.generation().is_after(self.looked) {
                         self.next_look = self.next_look.min(self.patience.due(Instant::now()));
+                    }
+                    if !last.is_after(commit.generation()) {
+                        return Ok(());
                     }
                 }
                 Notice::Overrun(_) => self.has_lost = true,

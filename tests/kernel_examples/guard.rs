@@ -403,6 +403,15 @@ pub(crate) fn looks_when_events_are_lost() {
     assert_eq!(report.by.iter().map(|by| by.generation.get()).collect::<Vec<_>>(), [last.get() + 1], "{report}");
 }
 
+/// Ends those who never stop, also when the guard fails.
+struct Stop<'a>(&'a AtomicBool);
+
+impl Drop for Stop<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
 pub(crate) fn puts_back_beside_others_who_never_stop() {
     let mut conn = set_up();
     let mut guard = guard();
@@ -410,6 +419,7 @@ pub(crate) fn puts_back_beside_others_who_never_stop() {
     let (other, numbers) = (Table::inet("other"), Set::<Port>::new(Table::inet("other"), "numbers"));
     let (stop, begun) = (AtomicBool::new(false), AtomicBool::new(false));
     thread::scope(|scope| {
+        let _ends = Stop(&stop);
         scope.spawn(|| {
             let mut conn = Conn::open().unwrap();
             conn.commit(Batch::new().add(&other).add(&numbers)).unwrap();
@@ -423,15 +433,15 @@ pub(crate) fn puts_back_beside_others_who_never_stop() {
             thread::yield_now();
         }
         commit(Batch::new().insert(input(), Rule::new().accept()));
+        let begin = Instant::now();
         let report = loop {
             let report = guard.next(Some(Instant::now() + PATIENCE)).unwrap();
-            // It is stopped before anything fails.
+            assert!(begin.elapsed() < 5 * PATIENCE, "{report:?}");
             match report {
                 Some(Report { outcome: Outcome::Busy, .. }) => {}
                 report => break report,
             }
         };
-        stop.store(true, Ordering::Relaxed);
         let report = report.expect("something is noticed");
         assert!(matches!(report.outcome, Outcome::PutBack), "{report}");
         assert_eq!(report.by.len(), 1, "{report}");
