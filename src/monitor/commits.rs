@@ -28,6 +28,7 @@ pub enum Notice {
     /// Somebody committed changes.
     Commit(Commit),
     /// A quota is used up: a packet did it, no commit. The family is that of the packet, not of the quota's table.
+    /// Older kernels (Linux 5.10) keep it until somebody commits.
     Depleted(ObjectInfo),
     /// Something was lost: see [`Overrun`].
     Overrun(Overrun),

@@ -167,6 +167,7 @@ impl Arm {
 /// Has packets traced as long as it lives.
 ///
 /// Its table belongs to its connection: when it is dropped, or the program ends in any way, the kernel removes the table.
+/// A program that this one starts has a copy of the connection until it is executed: as long the table stays.
 /// What the table's own rules do is in the traces, too: [`table`](Self::table) tells which to leave out.
 #[derive(Debug)]
 #[must_use = "packets are traced only as long as it lives"]
