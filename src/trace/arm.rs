@@ -166,14 +166,23 @@ impl Arm {
 
 /// Has packets traced as long as it lives.
 ///
-/// Its table belongs to its connection: when it is dropped, or the program ends in any way, the kernel removes the table.
-/// A program that this one starts has a copy of the connection until it is executed: as long the table stays.
+/// Its table belongs to its connection: it is deleted when this is dropped, and where the program ends in any other way the
+/// kernel removes it.
 /// What the table's own rules do is in the traces, too: [`table`](Self::table) tells which to leave out.
 #[derive(Debug)]
 #[must_use = "packets are traced only as long as it lives"]
 pub struct Armed {
     table: TableRef,
-    _conn: Conn,
+    conn: Conn,
+}
+
+impl Drop for Armed {
+    fn drop(&mut self) {
+        // The kernel removes it with the connection. But a program that is being started has a copy of that for a moment.
+        let mut batch = Batch::new();
+        batch.delete(&Table::new(self.table.family(), self.table.name()));
+        let _ = self.conn.commit(&batch);
+    }
 }
 
 impl Armed {
@@ -202,7 +211,7 @@ impl ConnOptions {
             let name = format!("nftlink-trace-{}-{}", process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
             let table = Table::new(arm.family, name).owned().comment("traces packets for nftlink");
             match conn.commit(&arm.batch(&table)) {
-                Ok(()) => return Ok(Armed { table: table.as_ref().clone(), _conn: conn }),
+                Ok(()) => return Ok(Armed { table: table.as_ref().clone(), conn }),
                 Err(error) if tries < NAMES && error.is_exists() => tries += 1,
                 Err(error) => return Err(error),
             }
