@@ -173,6 +173,7 @@ fn main() -> ExitCode {
         test!(commits::what_fails_only_at_the_commit_is_never_success),
         test!(queries::listings_are_of_a_scope),
         test!(queries::rules_are_listed_in_their_order),
+        test!(queries::rules_of_tables_that_number_them_alike_are_listed),
         test!(queries::one_of_each_kind_is_read_by_name),
         test!(queries::elements_of_any_set_can_be_read_untyped),
         test!(queries::elements_of_another_type_are_refused),

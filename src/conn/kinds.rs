@@ -1,7 +1,7 @@
 //! The kinds of things that are listed: how they are asked for, and known again.
 
 use crate::chain::{NFT_MSG_GETCHAIN, NFT_MSG_NEWCHAIN, NFTA_CHAIN_HANDLE, NFTA_CHAIN_TABLE};
-use crate::engine::{Identify, Link, Linked, Query, Told, Transport};
+use crate::engine::{Identify, Link, Linked, NumberOf, Query, Told, Transport};
 use crate::error::Error;
 use crate::flowtable::{NFT_MSG_GETFLOWTABLE, NFT_MSG_NEWFLOWTABLE, NFTA_FLOWTABLE_HANDLE, NFTA_FLOWTABLE_TABLE};
 use crate::object::{NFT_MSG_GETOBJ, NFT_MSG_NEWOBJ, NFTA_OBJ_HANDLE, NFTA_OBJ_TABLE};
@@ -9,7 +9,7 @@ use crate::rule::{NFT_MSG_GETRULE, NFT_MSG_NEWRULE, NFTA_RULE_HANDLE, NFTA_RULE_
 use crate::set::{NFT_MSG_GETSET, NFT_MSG_NEWSET, NFTA_SET_HANDLE, NFTA_SET_TABLE};
 use crate::table::{NFT_MSG_GETTABLE, NFT_MSG_NEWTABLE, NFTA_TABLE_HANDLE, NFTA_TABLE_NAME};
 use crate::wire::reader::Notes;
-use crate::wire::{Attr, AttrReader, AttrWriter, Family};
+use crate::wire::{Attr, AttrReader, AttrWriter, Family, NLA_HDRLEN};
 
 /// A kind of things that are listed.
 #[derive(Clone, Copy)]
@@ -23,7 +23,7 @@ pub(super) struct Kind {
     /// What tells one from another.
     pub(super) identify: Identify,
     /// What each stands behind.
-    link: fn(&[u8]) -> Option<Linked>,
+    link: NumberOf,
 }
 
 pub(super) const TABLES: Kind = Kind::new("tables", NFT_MSG_GETTABLE, NFT_MSG_NEWTABLE, |attrs, take| {
@@ -34,13 +34,20 @@ pub(super) const CHAINS: Kind = Kind::new("chains", NFT_MSG_GETCHAIN, NFT_MSG_NE
 });
 pub(super) const RULES: Kind = Kind {
     link: |attrs| {
-        let [mut number, mut behind] = [None; 2];
-        each(attrs, |of, value| match of {
-            NFTA_RULE_HANDLE => number = value.u64().ok(),
-            NFTA_RULE_POSITION => behind = value.u64().ok(),
-            _ => {}
-        });
-        Some(Linked { number: number?, behind })
+        let (mut table, mut number, mut behind) = (0..0, None, None);
+        let notes = Notes::default();
+        let mut reader = AttrReader::new(attrs, &notes);
+        loop {
+            let start = attrs.len() - reader.left() + NLA_HDRLEN;
+            match reader.next() {
+                Some(Ok((NFTA_RULE_TABLE, value))) => table = start..start + value.bytes().len(),
+                Some(Ok((NFTA_RULE_HANDLE, value))) => number = value.u64().ok(),
+                Some(Ok((NFTA_RULE_POSITION, value))) => behind = value.u64().ok(),
+                Some(Ok(_)) => {}
+                Some(Err(_)) | None => break,
+            }
+        }
+        Some(Linked { table: attrs.get(table)?, number: number?, behind })
     },
     ..Kind::new("rules", NFT_MSG_GETRULE, NFT_MSG_NEWRULE, |attrs, take| {
         parts(attrs, [NFTA_RULE_TABLE, NFTA_RULE_HANDLE], take);

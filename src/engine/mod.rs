@@ -17,7 +17,7 @@ use std::io::IoSlice;
 pub use commit::{Applied, Handle};
 pub(crate) use dump::{Dump, Identify, Told};
 pub(crate) use link::{ATTEMPTS, GENERATION, Link};
-pub(crate) use query::{Linked, Query};
+pub(crate) use query::{Linked, NumberOf, Query};
 
 use crate::error::Errno;
 

@@ -19,16 +19,20 @@ pub(crate) struct Query {
     /// Whether an answer tells of nothing: only that there is no more.
     pub(crate) is_empty: fn(&[u8]) -> bool,
     /// What an answer is, and what it says that it comes behind, where it says so.
-    pub(crate) link: fn(&[u8]) -> Option<Linked>,
+    pub(crate) link: NumberOf,
 }
+
+/// Tells what an answer is, and what it says that it comes behind.
+pub(crate) type NumberOf = for<'a> fn(&'a [u8]) -> Option<Linked<'a>>;
 
 /// A datagram of fewer bytes is not full: the kernel had told all there was. It makes them of
 /// 32 KiB, once something was received on the socket, and few messages have more than one.
 const FULL: usize = 28 * 1024;
 
-/// The number of something, and of what stands before it.
+/// The number of something, and of what stands before it: both are numbers of a table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Linked {
+pub(crate) struct Linked<'a> {
+    pub(crate) table: &'a [u8],
     pub(crate) number: u64,
     pub(crate) behind: Option<u64>,
 }
@@ -67,7 +71,7 @@ pub(crate) struct Answers {
     answer: u16,
     dump: bool,
     is_empty: fn(&[u8]) -> bool,
-    link: fn(&[u8]) -> Option<Linked>,
+    link: NumberOf,
     /// The low bits of the generation that the answers are of.
     generation: Option<u16>,
     torn: bool,
@@ -77,8 +81,10 @@ pub(crate) struct Answers {
     len: usize,
     /// Whether this datagram had answers in it.
     counted: bool,
-    /// The number of the last answer.
+    /// The number of the last answer, and its table.
     last: Option<u64>,
+    family: Family,
+    table: Vec<u8>,
     /// Whether a datagram began with what is not known to stand behind the last answer before it.
     seam: bool,
 }
@@ -110,6 +116,8 @@ impl Answers {
             len: 0,
             counted: false,
             last: None,
+            family: Family::UNSPEC,
+            table: Vec::new(),
             seam: false,
         }
     }
@@ -154,7 +162,7 @@ impl Answers {
             Ok(Content::Nft { kind, family, res_id, attrs }) if kind == self.answer => {
                 // It never marks the elements of a set; their generation tells.
                 self.torn |= *self.generation.get_or_insert(res_id) != res_id;
-                self.count(attrs, len);
+                self.count(family, attrs, len);
                 Step::Answer(family, attrs)
             }
             Ok(Content::Ack { errno: Some(errno), .. } | Content::Done { errno: Some(errno) }) => {
@@ -173,25 +181,32 @@ impl Answers {
         }
     }
 
-    fn count(&mut self, attrs: &[u8], len: usize) {
+    fn count(&mut self, family: Family, attrs: &[u8], len: usize) {
         let linked = (self.link)(attrs);
+        let behind = linked.and_then(|linked| linked.behind);
+        // Other tables have the same numbers.
+        let same_table = linked.is_some_and(|linked| self.family == family && self.table == linked.table);
+        let last = self.last.filter(|_| same_table);
         let ends = self.parts > 0 && self.len < FULL && (self.is_empty)(attrs);
         if !self.counted && !ends {
             self.parts += 1;
             self.counted = true;
             self.len = len;
-            let behind = linked.and_then(|linked| linked.behind);
             if self.parts > 1 {
                 self.seam |= behind.is_none();
-                self.torn |= behind.is_some() && behind != self.last;
+                self.torn |= behind.is_some() && behind != last;
             }
-        } else if let Some(behind) = linked.and_then(|linked| linked.behind) {
+        } else {
             // Within a datagram the kernel walks along the list itself.
-            self.torn |= self.last != Some(behind);
+            self.torn |= behind.is_some() && behind != last;
         }
-        let number = linked.map(|linked| linked.number);
-        self.torn |= number.is_some() && number == self.last;
-        self.last = number;
+        self.torn |= last.is_some() && last == linked.map(|linked| linked.number);
+        self.last = linked.map(|linked| linked.number);
+        if let Some(Linked { table, .. }) = linked.filter(|_| !same_table) {
+            self.family = family;
+            self.table.clear();
+            self.table.extend_from_slice(table);
+        }
     }
 
     /// Reads a datagram, and hands the attributes of each answer to `take`.

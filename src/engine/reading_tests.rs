@@ -154,7 +154,8 @@ impl Transport for Socket {
 fn query(linked: bool) -> Query {
     let mut query = Query::new(NFT_MSG_GETTABLE, NFT_MSG_NEWTABLE, Family::INET, true, |_| {});
     if linked {
-        query.link = |attrs| Some(Linked { number: number(attrs, NUMBER)?, behind: number(attrs, BEHIND) });
+        query.link =
+            |attrs| Some(Linked { table: b"t", number: number(attrs, NUMBER)?, behind: number(attrs, BEHIND) });
     }
     query
 }

@@ -1,11 +1,13 @@
 //! What each query returns, and that what is absent is an error.
 
+use std::collections::HashSet;
 use std::net::Ipv4Addr;
 
 use nftlink::datum::{Mark, Port};
 use nftlink::object::{Counter, ObjectKind, ObjectRef};
 use nftlink::{
-    ChainKind, ChainRef, Error, Family, Hook, Interval, Name, Policy, Priority, Rule, Set, SetRef, Table, object,
+    ChainKind, ChainRef, Consistency, Error, Family, Hook, Interval, Name, Policy, Priority, Rule, Set, SetRef, Table,
+    object,
 };
 
 use crate::{Ruleset, append, comments, commit, conn, fw, input, interval};
@@ -233,4 +235,27 @@ pub(crate) fn names_that_are_not_utf8_are_listed_and_deleted() {
         batch.delete(&now.tables[0])
     });
     assert_eq!(conn.tables(..).unwrap(), []);
+}
+
+pub(super) fn rules_of_tables_that_number_them_alike_are_listed() {
+    let mut conn = conn();
+    // Each table begins anew to count its handles, and families may have tables of one name.
+    let tables = [Table::inet("a"), Table::ip("a"), Table::inet("b"), Table::ip6("a")];
+    commit(&mut conn, |batch| {
+        for table in &tables {
+            let chain = table.chain("c");
+            batch.add(table).add(&chain).append(&chain, Rule::new().counter());
+        }
+        batch
+    });
+    let rules = conn.rules(..).unwrap();
+    assert!(rules.iter().all(|rule| rule.handle() == rules[0].handle()), "so that this tests something");
+    let listed: HashSet<_> = rules.iter().map(|rule| rule.chain().table().clone()).collect();
+    assert_eq!(listed, tables.iter().map(|table| table.at().clone()).collect());
+    assert_eq!(conn.rule_heads(..).unwrap().len(), tables.len());
+    let mut stream = conn.stream_rules(..).unwrap();
+    assert_eq!(stream.by_ref().map(Result::unwrap).collect::<Vec<_>>(), rules);
+    assert!(matches!(stream.consistency().unwrap(), Consistency::Same(_)));
+    let read = conn.ruleset(..).unwrap();
+    assert!(read.tables().iter().all(|table| table.rules().len() == 1) && read.tables().len() == tables.len());
 }
