@@ -14,7 +14,7 @@ const MACROS: &[(&str, &[&str])] = &[("direction", &["ct::original", "ct::reply"
 const STATEMENTS: &[&str] = &["connlimit", "limit", "log", "queue", "quota", "synproxy"];
 
 /// Types in `rule` that are none of the language: what was read, what is compared.
-const NOT_WRITTEN: &[&str] = &["Compat", "NormalizedRule", "Rule", "RuleInfo"];
+const NOT_WRITTEN: &[&str] = &["Compat", "NormalizedRule", "Rule", "RuleHead", "RuleInfo"];
 
 /// What is there, and has no pair.
 const WITHOUT_PAIR: &[(&str, &str)] = &[
