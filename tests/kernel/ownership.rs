@@ -20,6 +20,7 @@ use nix::sys::socket::{
 use crate::beside::{PATIENCE, Stop};
 use crate::connections::descriptors;
 use crate::process::{ERRAND, send, start};
+use crate::support::{await_netlink_sockets, netlink_sockets};
 use crate::{comments, commit, conn, fw, input, linux, refused, rule};
 
 const OTHERS: &str = "(the table belongs to another connection, which alone may change it)";
@@ -44,6 +45,14 @@ fn tables(conn: &mut Conn) -> Vec<(String, TableFlags, bool)> {
 
 // ---- whose a table is ----
 
+/// Closes a connection, and waits until it is: the programs that other tests start have copies of it, until they are
+/// executed.
+fn close(owner: Conn) {
+    let sockets = netlink_sockets();
+    drop(owner);
+    await_netlink_sockets(sockets - 1);
+}
+
 pub(crate) fn owned_table_is_changed_by_its_owner_alone_and_dies_with_it() {
     let (mut owner, mut other) = (conn(), conn());
     assert_ne!(owner.port_id(), other.port_id());
@@ -61,7 +70,7 @@ pub(crate) fn owned_table_is_changed_by_its_owner_alone_and_dies_with_it() {
     commit(&mut owner, |batch| batch.append(input(), Rule::new().accept()));
     // As it is, it may be added again.
     commit(&mut owner, |batch| batch.add(&owned()));
-    drop(owner);
+    close(owner);
     assert!(other.table(fw()).unwrap_err().is_not_found());
 }
 
@@ -216,7 +225,7 @@ pub(crate) fn persistent_table_outlives_its_owner_and_is_adopted() {
     commit(&mut owner, |batch| batch.add(&persistent()).add(&input()));
     let error = refused(&mut heir, |batch| batch.add(&persistent()));
     assert!(error.is_not_owner() && error.to_string().ends_with(OTHERS), "{error}");
-    drop(owner);
+    close(owner);
     let orphan = other.table(fw()).unwrap();
     assert_eq!((orphan.flags(), orphan.owner(), orphan.is_orphan()), (TableFlags::PERSIST, None, true));
     assert_eq!(other.chains(&fw()).unwrap().len(), 1);
@@ -240,7 +249,7 @@ pub(crate) fn table_is_created_or_adopted_and_filled_by_one_batch() {
     let mut owner = conn();
     owner.commit(&fill("first")).unwrap();
     commit(&mut owner, |batch| batch.add_elements(&ports(), [80]));
-    drop(owner);
+    close(owner);
 
     // Neither a check nor a batch that is refused adopts.
     let mut heir = conn();
@@ -266,7 +275,7 @@ pub(crate) fn table_is_created_or_adopted_and_filled_by_one_batch() {
 pub(crate) fn orphan_is_adopted_by_a_reset_with_nothing_in_it() {
     let (mut owner, mut heir) = (conn(), conn());
     commit(&mut owner, |batch| batch.add(&persistent()).add(&input()).append(input(), rule("old")));
-    drop(owner);
+    close(owner);
     commit(&mut heir, |batch| batch.reset(&persistent()).add(&input()).append(input(), rule("new")));
     let adopted = heir.table(fw()).unwrap();
     assert!(heir.owns(&adopted) && adopted.flags() == TableFlags::OWNER | TableFlags::PERSIST, "{adopted:?}");
@@ -280,7 +289,7 @@ pub(crate) fn destroy_makes_way_for_an_owned_table_whatever_was_there() {
     for before in [None, Some(fw()), Some(fw().persistent()), Some(persistent())] {
         let mut owner = conn();
         commit(&mut owner, |batch| before.iter().fold(batch, |batch, table| batch.add(table)));
-        drop(owner);
+        close(owner);
         heir.commit(&take).unwrap();
         let read = heir.table(fw()).unwrap();
         assert!(heir.owns(&read) && read.flags() == TableFlags::OWNER | TableFlags::PERSIST, "{before:?}: {read:?}");
@@ -300,7 +309,7 @@ pub(crate) fn persistent_table_needs_no_owner() {
     assert!(adopted.handle() == read.handle() && other.owns(&adopted));
     assert!(refused(&mut conn, |batch| batch.delete(&fw())).is_not_owner());
     // An orphan goes with the ruleset.
-    drop(other);
+    close(other);
     commit(&mut conn, |batch| batch.flush_ruleset());
     assert_eq!(conn.tables(..).unwrap(), []);
 }
@@ -433,7 +442,7 @@ pub(crate) fn death_of_an_owner_is_neither_told_nor_counted() {
     commit(&mut owner, |batch| batch.add(&owned()).add(&input()));
     assert_eq!(heard.kinds(), [NEWTABLE, NEWCHAIN, NEWGEN]);
     let generation = other.generation().unwrap();
-    drop(owner);
+    close(owner);
     assert_eq!(other.tables(..).unwrap(), []);
     assert_eq!((heard.kinds(), other.generation().unwrap()), (vec![], generation));
     // A commit that counts on what was read before is made.
@@ -447,7 +456,7 @@ pub(crate) fn orphaning_is_neither_told_nor_counted_and_adoption_is() {
     commit(&mut owner, |batch| batch.add(&persistent()));
     assert_eq!(heard.kinds(), [NEWTABLE, NEWGEN]);
     let generation = heir.generation().unwrap();
-    drop(owner);
+    close(owner);
     assert!(heir.table(fw()).unwrap().is_orphan());
     assert_eq!((heard.kinds(), heir.generation().unwrap()), (vec![], generation));
     commit(&mut heir, |batch| batch.add(&persistent()));
@@ -464,7 +473,7 @@ fn read_beside_an_owner(goes: &Batch, enough: usize, mut read: impl FnMut(&mut C
     let begin = Instant::now();
     assert!(read(&mut reader));
     let (reading, stop) = (begin.elapsed(), AtomicBool::new(false));
-    drop(owner);
+    close(owner);
     assert!(!read(&mut reader));
     thread::scope(|scope| {
         scope.spawn(|| {
@@ -473,7 +482,7 @@ fn read_beside_an_owner(goes: &Batch, enough: usize, mut read: impl FnMut(&mut C
                 owner.commit(goes).unwrap();
                 // At times in the midst of a reading, at times beside.
                 thread::sleep(reading * (count % 5) + reading * (count % 7) / 7);
-                drop(owner);
+                close(owner);
                 thread::sleep(reading * (count % 3));
                 if stop.load(Ordering::Relaxed) {
                     break;
