@@ -71,6 +71,20 @@ impl Data {
         }
     }
 
+    /// Both, one after the other.
+    pub(crate) fn followed_by(&self, other: &Self) -> Self {
+        let (len, whole) = (self.len(), self.len() + other.len());
+        let mut bytes = [0; Self::INLINE];
+        match bytes.get_mut(..whole) {
+            Some(both) => {
+                both[..len].copy_from_slice(self.as_bytes());
+                both[len..].copy_from_slice(other.as_bytes());
+                Self(Repr::Inline { len: whole as u8, bytes })
+            }
+            None => Self(Repr::Heap([self.as_bytes(), other.as_bytes()].concat().into())),
+        }
+    }
+
     #[inline]
     pub(crate) fn as_bytes_mut(&mut self) -> &mut [u8] {
         match &mut self.0 {

@@ -179,8 +179,9 @@ impl<'a> Context<'a> {
                 }
                 self.note(source, *op, told, sink);
             }
-            Test::Range { from, to, not, swap } => {
-                let (from, to) = match (source.place(from), source.place(to)) {
+            Test::Range { bounds, not, swap } => {
+                let (from, to) = bounds.get();
+                let (from, to) = match (source.place(&from), source.place(&to)) {
                     (Ok(from), Ok(to)) => (from, to),
                     (Err(mistake), _) | (_, Err(mistake)) => return sink.fail(mistake),
                 };

@@ -30,7 +30,7 @@ impl Compared {
     }
 
     fn join(&mut self, next: &Self) {
-        self.data = Data::new(&[self.data.as_bytes(), next.data.as_bytes()].concat());
+        self.data = self.data.followed_by(&next.data);
     }
 }
 

@@ -1,15 +1,18 @@
 //! Where a field's value comes from, and what is computed from it.
 
+use std::hash::{Hash, Hasher};
+use std::ops::{Deref, DerefMut};
+
 use super::matching::Container;
 use crate::datum::{DataType, L4Proto};
 use crate::error::BuildErrorKind;
-use crate::expr::{Base, CtDirection, CtKey, Data, Expr, Hash, Inner, MetaKey, NumgenKind, Reg};
+use crate::expr::{self, Base, CtDirection, CtKey, Data, Expr, Inner, MetaKey, NumgenKind, Reg};
 use crate::userdata::{FieldOf, Typeof};
 use crate::wire::{Family, order};
 
 /// Where a field's value comes from.
-#[derive(Debug, PartialEq, Eq, Hash)]
-pub(crate) struct Source {
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) struct Origin {
     /// nft's name for the field.
     pub(crate) name: &'static str,
     pub(crate) load: Load,
@@ -30,7 +33,7 @@ pub(crate) struct Source {
     pub(crate) ops: Ops,
 }
 
-#[derive(Debug, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) enum Load {
     /// Bytes of the packet.
     Payload {
@@ -47,7 +50,7 @@ pub(crate) enum Load {
     /// What another expression loads.
     Expr(Box<Loaded>),
     /// A hash of fields.
-    Hash(Box<(Hash, Source)>),
+    Hash(Box<(expr::Hash, Source)>),
     /// Several fields, one after another.
     Concatenation(Box<Fields>),
 }
@@ -369,27 +372,48 @@ pub(crate) enum BitOp {
     Mistake(Box<BuildErrorKind>),
 }
 
-impl Clone for Source {
-    // By hand, and so inlined where a field is compared: that is what a typed rule costs.
+/// Where a field's value comes from: mostly what is known when the program is compiled, which costs nothing to copy.
+#[derive(Debug, Clone)]
+pub(crate) enum Source {
+    Fixed(&'static Origin),
+    Own(Box<Origin>),
+}
+
+impl Deref for Source {
+    type Target = Origin;
+
     #[inline]
-    fn clone(&self) -> Self {
-        let &Self { name, tunnel, needs, tells, kind, len, bits, swaps, .. } = self;
-        let (load, ops) = (self.load.clone(), self.ops.clone());
-        Self { name, load, tunnel, needs, tells, kind, len, bits, swaps, ops }
+    fn deref(&self) -> &Origin {
+        match self {
+            Self::Fixed(source) => source,
+            Self::Own(source) => source,
+        }
     }
 }
 
-impl Clone for Load {
-    #[inline]
-    fn clone(&self) -> Self {
-        match self {
-            &Self::Payload { base, offset, header, field } => Self::Payload { base, offset, header, field },
-            &Self::Meta(key) => Self::Meta(key),
-            &Self::Ct(key, direction) => Self::Ct(key, direction),
-            Self::Expr(loaded) => Self::Expr(loaded.clone()),
-            Self::Hash(hash) => Self::Hash(hash.clone()),
-            Self::Concatenation(fields) => Self::Concatenation(fields.clone()),
+impl DerefMut for Source {
+    fn deref_mut(&mut self) -> &mut Origin {
+        if let Self::Fixed(source) = self {
+            *self = Self::Own(Box::new((*source).clone()));
         }
+        match self {
+            Self::Own(source) => source,
+            Self::Fixed(_) => unreachable!("it was made its own"),
+        }
+    }
+}
+
+impl PartialEq for Source {
+    fn eq(&self, other: &Self) -> bool {
+        **self == **other
+    }
+}
+
+impl Eq for Source {}
+
+impl Hash for Source {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        (**self).hash(state);
     }
 }
 
@@ -406,17 +430,17 @@ impl Source {
 
     /// Makes it a field of what a tunnel carries.
     pub(super) fn enter(&mut self, tunnel: Tunnel) {
-        match &mut self.load {
+        let Origin { name, load, tunnel: within, ops, .. } = &mut **self;
+        match load {
             Load::Concatenation(parts) => return parts.0.iter_mut().for_each(|part| part.enter(tunnel)),
             Load::Payload { base: Base::LINK, .. } if !tunnel.has_frames() => {}
-            Load::Payload { .. } | Load::Meta(MetaKey::PROTOCOL | MetaKey::L4PROTO) if self.tunnel.is_none() => {
-                self.tunnel = Some(tunnel);
+            Load::Payload { .. } | Load::Meta(MetaKey::PROTOCOL | MetaKey::L4PROTO) if within.is_none() => {
+                *within = Some(tunnel);
                 return;
             }
             _ => {}
         }
-        let mistake = BuildErrorKind::NotInTunnel(self.name, tunnel.word());
-        self.ops.push(BitOp::Mistake(Box::new(mistake)));
+        ops.push(BitOp::Mistake(Box::new(BuildErrorKind::NotInTunnel(name, tunnel.word()))));
     }
 
     /// Adds `(value & mask) ^ xor`, as one step with the one before if that is of the same kind.
@@ -539,7 +563,7 @@ impl Source {
                 None => return FieldOf { of: None, order: None },
             },
             Load::Hash(hash) => {
-                let Hash { kind, modulus, seed, offset, .. } = hash.0;
+                let expr::Hash { kind, modulus, seed, offset, .. } = hash.0;
                 let (seed, seed_set) = (seed.unwrap_or_default(), seed.is_some().into());
                 Typeof::Hash { kind: kind.get(), offset, modulus, seed, seed_set }
             }
