@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::data::DATA_SCHEMA;
-use super::{Data, Reg, Wire};
+use super::{Data, NUMBER, Reg, Wire};
 use crate::error::DecodeError;
 use crate::wire::newtype::open_number;
 use crate::wire::path::{AttrName, Schema};
@@ -60,6 +60,11 @@ impl Wire for Cmp {
         AttrName::value(NFTA_CMP_OP, "op"),
         AttrName::nest(NFTA_CMP_DATA, "data", &DATA_SCHEMA),
     ]);
+
+    #[inline]
+    fn encoded_len(&self) -> Option<usize> {
+        self.data.nested_len().map(|len| 2 * NUMBER + len)
+    }
 
     #[inline]
     fn encode(&self, w: &mut AttrWriter) {

@@ -44,6 +44,11 @@ impl Wire for Counter {
         Schema(&[AttrName::value(NFTA_COUNTER_BYTES, "bytes"), AttrName::value(NFTA_COUNTER_PACKETS, "packets")]);
 
     #[inline]
+    fn encoded_len(&self) -> Option<usize> {
+        (*self == Self::default()).then_some(0)
+    }
+
+    #[inline]
     fn encode(&self, w: &mut AttrWriter) {
         // nft sends none of a counter that starts at zero.
         if *self != Self::default() {

@@ -2,10 +2,11 @@
 
 use std::fmt;
 
+use super::NUMBER;
 use crate::error::DecodeError;
 use crate::wire::newtype::open_number;
 use crate::wire::path::{AttrName, Schema};
-use crate::wire::{Attr, AttrReader, AttrWriter, Name};
+use crate::wire::{Attr, AttrReader, AttrWriter, NLA_HDRLEN, Name, align};
 
 const NFTA_DATA_VALUE: u16 = 1;
 const NFTA_DATA_VERDICT: u16 = 2;
@@ -104,10 +105,24 @@ impl Data {
         self.as_bytes().is_empty()
     }
 
+    /// How many bytes [`write`](Self::write) writes, unless they are many.
+    #[inline]
+    pub(super) fn nested_len(&self) -> Option<usize> {
+        match &self.0 {
+            Repr::Inline { len, .. } => Some(2 * NLA_HDRLEN + align(usize::from(*len))),
+            Repr::Heap(_) => None,
+        }
+    }
+
     /// Writes the data as a nest.
     #[inline]
     pub(crate) fn write(&self, w: &mut AttrWriter, attr: u16) {
         w.in_range("the length of data", self.len() as u64, 1..=LEN_MAX);
+        self.write_unchecked(w, attr);
+    }
+
+    #[inline]
+    fn write_unchecked(&self, w: &mut AttrWriter, attr: u16) {
         match &self.0 {
             Repr::Inline { len, bytes } => w.nested_short(attr, NFTA_DATA_VALUE, bytes, *len),
             Repr::Heap(bytes) => w.nested_bytes(attr, NFTA_DATA_VALUE, bytes),
@@ -134,7 +149,7 @@ impl Data {
     #[inline]
     pub(super) fn write_operand(&self, w: &mut AttrWriter, attr: u16) {
         w.in_range("the length of an expression's data", self.len() as u64, 1..=OPERAND_MAX);
-        self.write(w, attr);
+        self.write_unchecked(w, attr);
     }
 
     /// Reads a nest that has to hold bytes.
@@ -292,12 +307,22 @@ impl Verdict {
         Self { chain: Some(chain.into()), ..Self::plain(VerdictCode::GOTO) }
     }
 
+    /// How many bytes [`write`](Self::write) writes, unless there is a chain.
+    #[inline]
+    pub(super) fn nested_len(&self) -> Option<usize> {
+        (self.chain.is_none() && self.chain_id.is_none()).then_some(2 * NLA_HDRLEN + NUMBER)
+    }
+
     /// Writes the verdict as a nest.
     #[inline]
     pub(crate) fn write(&self, w: &mut AttrWriter, attr: u16) {
+        let code = self.code.get() as u32;
+        if self.nested_len().is_some() {
+            return w.nested_u32(attr, NFTA_DATA_VERDICT, NFTA_VERDICT_CODE, code);
+        }
         w.nest(attr, |w| {
             w.nest(NFTA_DATA_VERDICT, |w| {
-                w.u32(NFTA_VERDICT_CODE, self.code.get() as u32);
+                w.u32(NFTA_VERDICT_CODE, code);
                 self.write_chain(w);
             });
         });

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{Reg, Wire};
+use super::{NUMBER, Reg, Wire};
 use crate::error::DecodeError;
 use crate::wire::newtype::open_number;
 use crate::wire::path::{AttrName, Schema};
@@ -131,12 +131,21 @@ impl Wire for Meta {
     ]);
 
     #[inline]
+    fn encoded_len(&self) -> Option<usize> {
+        (self.dreg.is_some() != self.sreg.is_some()).then_some(2 * NUMBER)
+    }
+
+    #[inline]
     fn encode(&self, w: &mut AttrWriter) {
         // Kernels before 6.6 keep the lowest byte.
         w.in_range("a meta key", self.key.get(), 0..=255);
-        w.u32(NFTA_META_KEY, self.key.get());
-        if let Some(dreg) = self.dreg {
-            dreg.write(w, NFTA_META_DREG);
+        let key = (NFTA_META_KEY, self.key.get());
+        match self.dreg {
+            Some(dreg) => {
+                dreg.check(w);
+                w.u32s([key, (NFTA_META_DREG, dreg.get())]);
+            }
+            None => w.u32s([key]),
         }
         if let Some(sreg) = self.sreg {
             sreg.write(w, NFTA_META_SREG);

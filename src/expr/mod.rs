@@ -111,6 +111,9 @@ const NFTA_LIST_ELEM: u16 = 1;
 const NFTA_EXPR_NAME: u16 = 1;
 const NFTA_EXPR_DATA: u16 = 2;
 
+/// Bytes of an attribute that is a number of 32 bits.
+const NUMBER: usize = NLA_HDRLEN + 4;
+
 /// The most expressions that a rule may have (`NFT_RULE_MAXEXPRS`).
 pub(crate) const EXPRS_MAX: usize = 128;
 
@@ -128,6 +131,13 @@ pub(crate) trait Wire: Sized + fmt::Display {
 
     /// Writes its attributes, in nft's order.
     fn encode(&self, w: &mut AttrWriter);
+
+    /// How many bytes [`encode`](Self::encode) writes, where that is quickly told: what is known beforehand need not
+    /// be mended afterwards.
+    #[inline]
+    fn encoded_len(&self) -> Option<usize> {
+        None
+    }
 
     /// Reads its attributes in any order.
     fn decode(attrs: &mut AttrReader<'_>) -> Result<Self, DecodeError>;
@@ -406,19 +416,29 @@ impl Expr {
 /// Writes an expression as an entry of a list.
 #[inline]
 pub(crate) fn write<E: Wire>(w: &mut AttrWriter, expr: &E) {
-    write_as::<E>(w, |w| expr.encode(w));
+    write_as::<E>(w, expr.encoded_len(), |w| expr.encode(w));
 }
 
-/// Writes an expression of a kind as an entry of a list.
+/// Writes an expression of a kind as an entry of a list; `content` writes so many bytes, if that is known.
 #[inline]
-fn write_as<E: Wire>(w: &mut AttrWriter, content: impl FnOnce(&mut AttrWriter)) {
+fn write_as<E: Wire>(w: &mut AttrWriter, len: Option<usize>, content: impl FnOnce(&mut AttrWriter)) {
+    let prelude = const { Prelude::new(E::NAME, E::NAME_ONLY) };
     let entry = w.len();
-    w.prelude(const { Prelude::new(E::NAME, E::NAME_ONLY) }.as_bytes());
-    if !E::NAME_ONLY {
-        let data = w.len() - NLA_HDRLEN;
-        content(w);
-        w.close_at(data);
+    if E::NAME_ONLY {
+        w.prelude(prelude.as_bytes());
+        return w.close_at(entry);
     }
+    if let Some(len) = len {
+        let prelude = prelude.of_content(len);
+        w.prelude(prelude.as_bytes());
+        content(w);
+        debug_assert_eq!(w.len() - entry, prelude.len + len, "{} has another length", E::NAME);
+        return;
+    }
+    w.prelude(prelude.as_bytes());
+    let data = w.len() - NLA_HDRLEN;
+    content(w);
+    w.close_at(data);
     w.close_at(entry);
 }
 
@@ -457,12 +477,22 @@ impl Prelude {
         Self { bytes, len: if name_only { data } else { data + NLA_HDRLEN } }
     }
 
+    /// With the lengths of an expression whose data have so many bytes.
+    #[inline]
+    fn of_content(mut self, len: usize) -> Self {
+        let data = self.len - NLA_HDRLEN;
+        put_header(&mut self.bytes, 0, NFTA_LIST_ELEM | NLA_F_NESTED, self.len + len);
+        put_header(&mut self.bytes, data, NFTA_EXPR_DATA | NLA_F_NESTED, NLA_HDRLEN + len);
+        self
+    }
+
     #[inline]
     const fn as_bytes(&self) -> &[u8] {
         self.bytes.split_at(self.len).0
     }
 }
 
+#[inline]
 const fn put_header(bytes: &mut [u8], at: usize, attr: u16, len: usize) {
     let (len, attr) = ((len as u16).to_ne_bytes(), attr.to_ne_bytes());
     [bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]] = [len[0], len[1], attr[0], attr[1]];

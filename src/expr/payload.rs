@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::data::LEN_MAX;
-use super::{Reg, Wire};
+use super::{NUMBER, Reg, Wire};
 use crate::error::DecodeError;
 use crate::wire::newtype::open_number;
 use crate::wire::path::{AttrName, Schema};
@@ -98,6 +98,12 @@ impl Wire for Payload {
     ]);
 
     #[inline]
+    fn encoded_len(&self) -> Option<usize> {
+        let is_load = self.dreg.is_some() && self.sreg.is_none();
+        (is_load && self.checksum_type == 0 && self.checksum_flags == 0).then_some(4 * NUMBER)
+    }
+
+    #[inline]
     fn encode(&self, w: &mut AttrWriter) {
         w.in_range("the offset of a payload", self.offset, 0..=OFFSET_MAX);
         w.in_range("the length of a payload", self.len, 1..=LEN_MAX);
@@ -105,14 +111,16 @@ impl Wire for Payload {
         if let Some(sreg) = self.sreg {
             sreg.write(w, NFTA_PAYLOAD_SREG);
         }
-        if let Some(dreg) = self.dreg {
-            dreg.write(w, NFTA_PAYLOAD_DREG);
+        let place =
+            [(NFTA_PAYLOAD_BASE, self.base.get()), (NFTA_PAYLOAD_OFFSET, self.offset), (NFTA_PAYLOAD_LEN, self.len)];
+        match self.dreg {
+            Some(dreg) => {
+                dreg.check(w);
+                let [base, offset, len] = place;
+                w.u32s([(NFTA_PAYLOAD_DREG, dreg.get()), base, offset, len]);
+            }
+            None => w.u32s(place),
         }
-        w.u32s([
-            (NFTA_PAYLOAD_BASE, self.base.get()),
-            (NFTA_PAYLOAD_OFFSET, self.offset),
-            (NFTA_PAYLOAD_LEN, self.len),
-        ]);
         if self.checksum_type != 0 {
             w.u32s([(NFTA_PAYLOAD_CSUM_TYPE, self.checksum_type), (NFTA_PAYLOAD_CSUM_OFFSET, self.checksum_offset)]);
         }

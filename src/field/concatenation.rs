@@ -54,7 +54,9 @@ impl<V: Datum> ConcatPart for V {
     fn into_field(self) -> Field<V> {
         match self.to_data() {
             Ok(data) => Field::loaded("a value", Immediate::data(Reg::R1, data), None),
-            Err(mistake) => Field::from(Spec::new("a value", Load::Meta(MetaKey::LEN), Needs::Nothing)).mistaken(mistake),
+            Err(mistake) => {
+                Field::from(Spec::new("a value", Load::Meta(MetaKey::LEN), Needs::Nothing)).mistaken(mistake)
+            }
         }
     }
 }

@@ -12,8 +12,8 @@
 //!     Rule::new().when(udp::dport().eq(6081)).when(geneve::inner(tcp::dport()).eq(22)).drop();
 //! ```
 
-use super::{Field, Spec};
 use super::source::Tunnel;
+use super::{Field, Spec};
 use crate::datum::{EtherType, Integer24};
 
 /// `geneve vni`: the number of the virtual network.

@@ -10,8 +10,8 @@
 //! let ping = gre::inner(icmp::icmp_type()).eq(IcmpType::ECHO_REQUEST);
 //! ```
 
-use super::{Field, Spec};
 use super::source::{Header, Needs, Tunnel};
+use super::{Field, Spec};
 use crate::datum::{Datum, EtherType, Integer8, L4Proto};
 
 const fn field<V: Datum>(name: &'static str, number: u8, offset: u16, len: u8) -> Spec<V> {

@@ -82,6 +82,11 @@ impl<'a> Context<'a> {
         }
     }
 
+    /// Whether something may be merged of what matches compare.
+    pub(crate) fn may_merge<'m>(matches: impl Iterator<Item = &'m Match> + Clone) -> bool {
+        Plan::is_worthwhile(matches)
+    }
+
     /// Looks at the matches of a run, and with `rest` at what comes behind them and needs something, too, to merge
     /// what they compare.
     pub(crate) fn plan<'m>(
@@ -104,15 +109,21 @@ impl<'a> Context<'a> {
 
     /// Compares bytes of the packet with constants.
     pub(super) fn compare(&mut self, base: Base, offset: u32, data: Data, sink: &mut impl Sink) {
-        let compared = Compared { tunnel: self.tunnel, base, offset, data };
-        let compared = match &mut self.merging {
+        if let Merging::No = self.merging {
+            return sink.put_compared(Compared { tunnel: self.tunnel, base, offset, data });
+        }
+        self.compare_planned(Compared { tunnel: self.tunnel, base, offset, data }, sink);
+    }
+
+    #[cold]
+    fn compare_planned(&mut self, compared: Compared, sink: &mut impl Sink) {
+        let left = match &mut self.merging {
             Merging::No => Some(compared),
             Merging::Planned(plan) => return plan.record(compared),
             Merging::Done(plan) => plan.next(compared),
         };
-        if let Some(Compared { tunnel, base, offset, data }) = compared {
-            sink.put_of(tunnel, Payload::load(base, offset, data.len() as u32, REG));
-            sink.put(Cmp::new(CmpOp::EQ, REG, data));
+        if let Some(compared) = left {
+            sink.put_compared(compared);
         }
     }
 
@@ -618,6 +629,13 @@ pub(super) trait SinkExt: Sink + Sized {
             None => self.put(expr),
             Some(tunnel) => self.put(tunnel.look(expr)),
         }
+    }
+
+    /// Takes what loads bytes of the packet, and compares them with a constant.
+    #[inline]
+    fn put_compared(&mut self, Compared { tunnel, base, offset, data }: Compared) {
+        self.put_of(tunnel, Payload::load(base, offset, data.len() as u32, REG));
+        self.put(Cmp::new(CmpOp::EQ, REG, data));
     }
 
     /// Looks up what is in the registers from `reg` on.

@@ -52,14 +52,13 @@ pub(super) struct Plan {
 impl Plan {
     /// Whether there may be something to merge: what a rule says, or what is implied about its frames.
     pub(super) fn is_worthwhile<'a>(matches: impl Iterator<Item = &'a Match> + Clone) -> bool {
-        let before = matches.clone();
-        matches.enumerate().any(|(n, matching)| {
+        matches.clone().enumerate().any(|(n, matching)| {
             let Some((base, start, end)) = matching.compared() else { return matching.source.implies_comparison() };
             let beside = |other: &Match| match other.compared() {
                 Some((of, from, to)) => of == base && (from == end || to == start),
                 None => false,
             };
-            base == Base::LINK || matching.source.implies_comparison() || before.clone().take(n).any(beside)
+            base == Base::LINK || matching.source.implies_comparison() || matches.clone().take(n).any(beside)
         })
     }
 

@@ -16,8 +16,8 @@
 //!     .drop();
 //! ```
 
-use super::{Field, Spec};
 use super::source::Tunnel;
+use super::{Field, Spec};
 use crate::datum::{Integer8, Integer24};
 
 /// `vxlan vni`: the number of the virtual network.

@@ -402,7 +402,8 @@ impl RuleBuilder {
     fn lower<S: Sink + Raw>(&self, chain: &ChainRef, sink: &mut S, mut stepped: impl FnMut(&mut S)) {
         let mut context = Context::new(chain);
         self.lower_early(&mut context, sink);
-        let mut planned = 0;
+        let merges = Context::may_merge(self.steps.iter().filter_map(Step::as_match));
+        let mut planned = if merges { 0 } else { usize::MAX };
         for (n, step) in self.steps.iter().enumerate() {
             if n == planned {
                 planned += self.plan(n, &mut context);

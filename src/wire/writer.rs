@@ -182,6 +182,16 @@ impl AttrWriter {
         self.buf.truncate(end);
     }
 
+    /// A number as all that is in a nest, which is all that is in another.
+    #[inline]
+    pub(crate) fn nested_u32(&mut self, outer: u16, inner: u16, attr: u16, value: u32) {
+        let mut bytes = [0; 2 * NLA_HDRLEN + 8];
+        bytes[..4].copy_from_slice(&header(outer | NLA_F_NESTED, 16));
+        bytes[4..8].copy_from_slice(&header(inner | NLA_F_NESTED, 12));
+        bytes[8..].copy_from_slice(&u32_attr(attr, value));
+        self.buf.extend_from_slice(&bytes);
+    }
+
     /// Bytes that are known when the program is compiled, of attributes that are not closed yet.
     #[inline]
     pub(crate) fn prelude(&mut self, bytes: &[u8]) {
