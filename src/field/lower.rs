@@ -83,7 +83,7 @@ impl<'a> Context<'a> {
     }
 
     /// Whether something may be merged of what matches compare.
-    pub(crate) fn may_merge<'m>(matches: impl Iterator<Item = &'m Match> + Clone) -> bool {
+    pub(crate) fn may_merge<'m>(matches: impl Iterator<Item = &'m Match>) -> bool {
         Plan::is_worthwhile(matches)
     }
 

@@ -51,15 +51,22 @@ pub(super) struct Plan {
 
 impl Plan {
     /// Whether there may be something to merge: what a rule says, or what is implied about its frames.
-    pub(super) fn is_worthwhile<'a>(matches: impl Iterator<Item = &'a Match> + Clone) -> bool {
-        matches.clone().enumerate().any(|(n, matching)| {
-            let Some((base, start, end)) = matching.compared() else { return matching.source.implies_comparison() };
-            let beside = |other: &Match| match other.compared() {
-                Some((of, from, to)) => of == base && (from == end || to == start),
-                None => false,
-            };
-            base == Base::LINK || matching.source.implies_comparison() || matches.clone().take(n).any(beside)
-        })
+    pub(super) fn is_worthwhile<'a>(matches: impl Iterator<Item = &'a Match>) -> bool {
+        let mut seen = [(Base::LINK, 0, 0); SEEN];
+        let mut count = 0;
+        for matching in matches {
+            if matching.source.implies_comparison() {
+                return true;
+            }
+            let Some((base, start, end)) = matching.compared() else { continue };
+            let beside = |&(of, from, to): &(Base, u32, u32)| of == base && (from == end || to == start);
+            if base == Base::LINK || count == SEEN || seen[..count].iter().any(beside) {
+                return true;
+            }
+            seen[count] = (base, start, end);
+            count += 1;
+        }
+        false
     }
 
     /// Takes note of a comparison.

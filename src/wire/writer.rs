@@ -147,14 +147,23 @@ impl AttrWriter {
     /// A nest of a single attribute of the first `len` of a few bytes; the others are zero.
     #[inline]
     pub(crate) fn nested_short<const N: usize>(&mut self, attr: u16, inner: u16, value: &[u8; N], len: u8) {
-        const { assert!(N <= Short::VALUE) };
+        const { assert!(8 <= N && N <= Short::VALUE) };
         let len = usize::from(len).min(N);
-        let mut bytes = [0; 2 * NLA_HDRLEN + Short::VALUE];
         let whole = 2 * NLA_HDRLEN + align(len);
+        let end = self.buf.len() + whole;
+        if len <= 8 {
+            // Most are: numbers and IPv4 addresses.
+            let mut bytes = [0; 2 * NLA_HDRLEN + 8];
+            bytes[..4].copy_from_slice(&header(attr | NLA_F_NESTED, whole as u16));
+            bytes[4..8].copy_from_slice(&header(inner, (NLA_HDRLEN + len) as u16));
+            bytes[8..].copy_from_slice(&value[..8]);
+            self.buf.extend_from_slice(&bytes);
+            return self.buf.truncate(end);
+        }
+        let mut bytes = [0; 2 * NLA_HDRLEN + Short::VALUE];
         bytes[..4].copy_from_slice(&header(attr | NLA_F_NESTED, whole as u16));
         bytes[4..8].copy_from_slice(&header(inner, (NLA_HDRLEN + len) as u16));
         bytes[8..8 + N].copy_from_slice(value);
-        let end = self.buf.len() + whole;
         self.buf.extend_from_slice(&bytes);
         self.buf.truncate(end);
     }
