@@ -18,7 +18,7 @@ use crate::object::{
 use crate::rule::{NFT_MSG_GETRULE, NFT_MSG_NEWRULE, NFTA_RULE_HANDLE, RuleHandle, RuleInfo};
 use crate::set::{
     self, ElementInfo, Key, Mapped, NFT_MSG_GETSET, NFT_MSG_GETSETELEM, NFT_MSG_NEWSET, NFT_MSG_NEWSETELEM, Pairing,
-    Set, SetInfo, SetRef, agree, first_entries, has_repeated, read_element_list, write_lookup,
+    Set, SetInfo, SetRef, Tally, agree, has_entries, has_repeated, visit_element_list, write_lookup,
 };
 use crate::table::{NFT_MSG_GETTABLE, NFT_MSG_NEWTABLE, Table, TableInfo, TableRef};
 use crate::wire::{AttrWriter, Family};
@@ -390,8 +390,11 @@ impl Conn {
                 Ok(())
             })?;
             info.as_ref().map_or(Ok(()), |info| set.check(info))?;
-            let (entries, unmoved) = read_entries(link, at)?;
-            whole &= unmoved;
+            let mut entries = Vec::new();
+            // Of another generation they would be read in vain.
+            if let Some(info) = info.as_ref().filter(|_| whole) {
+                (entries, whole) = read_entries(link, info, set.has_ends())?;
+            }
             Ok(((info, entries), whole))
         });
         let ((info, entries), generation) = reading.map_err(|error| about(error, &what))?;
@@ -545,34 +548,67 @@ impl Conn {
     }
 }
 
-/// Reads the entries of a set, and tells whether none was moved meanwhile.
-pub(super) fn read_entries<T: Transport>(link: &mut Link<T>, at: &SetRef) -> Result<(Vec<ElementInfo>, bool), Error> {
+/// Reads the entries of a set, and tells whether they are all, and none is there twice. `pairs` tells whether they
+/// become intervals.
+pub(super) fn read_entries<T: Transport>(
+    link: &mut Link<T>,
+    info: &SetInfo,
+    pairs: bool,
+) -> Result<(Vec<ElementInfo>, bool), Error> {
+    let at = info.at();
     let what = || format!("elements of set {at}");
     let query = entries_query(at);
     let begin = Instant::now();
-    let mut read = || {
-        let mut entries = Vec::new();
-        let whole = link.query(&query, &what, &mut |_, attrs| Ok(read_element_list(attrs, &mut entries)?))?;
-        Ok::<_, Error>((entries, whole, link.may_have_moved()))
-    };
-    let (mut entries, mut whole, moved) = read()?;
-    if whole && moved {
+    let (mut entries, mut tally) = (Vec::new(), Tally::new(Some(info)));
+    let mut whole = link.query(&query, &what, &mut |_, attrs| {
+        visit_element_list(attrs, |entry| {
+            tally.note(&entry);
+            entries.push(entry);
+        })
+        .map_err(Error::from)
+    })?;
+    let moved = link.may_have_moved();
+    let repeats =
+        |tally: &Tally, entries: &[ElementInfo]| tally.has_repeated().unwrap_or_else(|| has_repeated(entries));
+    whole = whole && !repeats(&tally, &entries);
+    if whole && moved && !are_all(link, &tally, info, pairs)? {
         // Between two datagrams the kernel may rebuild its hash table, remove what has
         // expired, or take back a batch that it refused: each moves entries, and none
         // makes a generation. What two readings agree on was not moved.
-        let (again, unbroken, _) = read()?;
-        whole &= unbroken && agree(&entries, &again, begin.elapsed());
+        let mut again = Vec::with_capacity(entries.len());
+        whole = link.query(&query, &what, &mut |_, attrs| {
+            visit_element_list(attrs, |entry| again.push(entry)).map_err(Error::from)
+        })?;
+        whole = whole && agree(&entries, &again, begin.elapsed()) && !has_repeated(&again);
         entries = again;
     }
-    whole = whole && !has_repeated(&entries);
     Ok((entries, whole))
+}
+
+/// Whether what was told is all that the kernel counts in a set.
+pub(super) fn are_all<T: Transport>(
+    link: &mut Link<T>,
+    tally: &Tally,
+    info: &SetInfo,
+    pairs: bool,
+) -> Result<bool, Error> {
+    if info.count().is_none() {
+        return Ok(false);
+    }
+    let mut count = None;
+    let at = info.at();
+    let whole = link.query(&set_query(at), &|| format!("set {at}"), &mut |family, attrs| {
+        count = SetInfo::decode(family, attrs)?.count();
+        Ok(())
+    })?;
+    Ok(whole && tally.is_all(info, count, pairs))
 }
 
 /// Asks for all entries of a set.
 pub(super) fn entries_query(at: &SetRef) -> Query {
     let mut query = Query::new(NFT_MSG_GETSETELEM, NFT_MSG_NEWSETELEM, at.table.family, true, |w| at.write(w));
     // The kernel ends the elements with an answer that has none, in a datagram of its own.
-    query.is_empty = |attrs| first_entries(attrs, 1).is_empty();
+    query.is_empty = |attrs| !has_entries(attrs);
     query
 }
 

@@ -6,16 +6,18 @@ use std::marker::PhantomData;
 use std::ops::Range;
 
 use super::kinds::{self, Kind};
-use super::queries::{ElementOf, ElementSource, RuleScope, Scope, TableScope, about, entries_query, set_query};
+use super::queries::{
+    ElementOf, ElementSource, RuleScope, Scope, TableScope, about, are_all, entries_query, set_query,
+};
 use super::{Channel, Conn};
 use crate::chain::ChainInfo;
-use crate::engine::Dump;
+use crate::engine::{Dump, Link};
 use crate::error::{DecodeError, Error};
 use crate::flowtable::FlowtableInfo;
 use crate::object::ObjectInfo;
 use crate::rule::{RuleHead, RuleInfo};
 use crate::ruleset::Generation;
-use crate::set::{EntryList, Pairing, SetFlags, SetInfo, identify_entries};
+use crate::set::{EntryList, Pairing, SetFlags, SetInfo, Tally, identify_entries};
 use crate::table::TableInfo;
 use crate::wire::{AttrWriter, Family};
 
@@ -41,6 +43,11 @@ trait Unpack<T> {
     fn end(&mut self) -> Result<Option<T>, Error> {
         Ok(None)
     }
+
+    /// Whether all values there are can be told to have come.
+    fn are_all(&self, _link: &mut Link<Channel>) -> Result<bool, Error> {
+        Ok(false)
+    }
 }
 
 /// One value of each message.
@@ -64,6 +71,10 @@ impl<T, F: FnMut(Family, &[u8]) -> Result<Option<T>, DecodeError>> Unpack<T> for
 struct Elements<S> {
     list: EntryList,
     pairing: Pairing,
+    /// The set, if its elements come in an order, and what that tells of them.
+    ordered: Option<(SetInfo, Tally)>,
+    /// Whether two entries make one element.
+    pairs: bool,
     of: PhantomData<fn() -> S>,
 }
 
@@ -76,6 +87,9 @@ impl<S: ElementSource> Unpack<ElementOf<S>> for Elements<S> {
 
     fn next(&mut self, attrs: &[u8]) -> Result<Option<ElementOf<S>>, Error> {
         while let Some(entry) = self.list.next(attrs)? {
+            if let Some((_, tally)) = &mut self.ordered {
+                tally.note(&entry);
+            }
             if let Some(element) = S::pair(&mut self.pairing, Some(entry))? {
                 return Ok(Some(element));
             }
@@ -85,6 +99,10 @@ impl<S: ElementSource> Unpack<ElementOf<S>> for Elements<S> {
 
     fn end(&mut self) -> Result<Option<ElementOf<S>>, Error> {
         S::pair(&mut self.pairing, None)
+    }
+
+    fn are_all(&self, link: &mut Link<Channel>) -> Result<bool, Error> {
+        self.ordered.as_ref().map_or(Ok(false), |(info, tally)| are_all(link, tally, info, self.pairs))
     }
 }
 
@@ -124,7 +142,7 @@ impl<T> Streamed<'_, T> {
     ///
     /// [`Error::Query`] if the kernel refuses to answer.
     pub fn consistency(mut self) -> Result<Consistency, Error> {
-        let whole = self.dump.is_whole()?;
+        let whole = self.dump.is_whole(|link| self.unpack.are_all(link))?;
         Ok(if whole { Consistency::Same(self.generation()) } else { Consistency::Torn })
     }
 
@@ -309,6 +327,7 @@ impl Conn {
         let at = set.set_ref();
         let what = || format!("elements of set {at}");
         let of = set_query(at);
+        let mut ordered = None;
         let mut hashed = false;
         let dump = Dump::begin(&mut self.link, entries_query(at), what(), identify_entries, |link| {
             let mut right = Ok(());
@@ -316,12 +335,14 @@ impl Conn {
                 let info = SetInfo::decode(family, attrs)?;
                 hashed = !info.flags().contains(SetFlags::INTERVAL);
                 right = set.check(&info);
+                ordered = info.flags().has_ends().then(|| (info, Tally::in_order()));
                 Ok(())
             })?;
             right
         });
-        let unpack = Elements::<S> { list: EntryList::default(), pairing: Pairing::default(), of: PhantomData };
+        let (list, pairing, pairs) = (EntryList::default(), Pairing::default(), set.has_ends());
         let dump = dump.map_err(|error| about(error, &what))?.restless(hashed);
+        let unpack = Elements::<S> { list, pairing, ordered, pairs, of: PhantomData };
         Ok(Streamed { dump, unpack: Box::new(unpack), attrs: 0..0, ended: false })
     }
 

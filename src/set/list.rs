@@ -1,7 +1,6 @@
 //! Lists of elements, as messages have them.
 
 use std::cmp::Ordering;
-use std::collections::HashSet;
 use std::fmt::Write;
 use std::ops::Range;
 use std::time::Duration;
@@ -16,6 +15,7 @@ use crate::datum::{DataType, predecessor, show_interval, unsorted};
 use crate::error::DecodeError;
 use crate::expr::{Data, Value};
 use crate::table::TableRef;
+use crate::wire::keyed::{Distinct, KeyedHash};
 use crate::wire::reader::Notes;
 use crate::wire::writer::Open;
 use crate::wire::{AttrReader, AttrWriter, Family, NLA_HDRLEN};
@@ -86,15 +86,29 @@ pub(crate) fn read_set_ref(family: Family, attrs: &[u8]) -> Result<SetRef, Decod
 
 /// Reads the element list of a message: all entries go to `out`.
 pub(crate) fn read_element_list(attrs: &[u8], out: &mut Vec<ElementInfo>) -> Result<(), DecodeError> {
+    visit_element_list(attrs, |entry| out.push(entry))
+}
+
+/// Reads the element list of a message, one entry after the other.
+pub(crate) fn visit_element_list(attrs: &[u8], mut take: impl FnMut(ElementInfo)) -> Result<(), DecodeError> {
     let notes = Notes::default();
     for attr in AttrReader::new(attrs, &notes) {
         if let (NFTA_SET_ELEM_LIST_ELEMENTS, list) = attr? {
             for entry in list.nested()? {
-                out.push(ElementInfo::decode(entry?.1)?);
+                take(ElementInfo::decode(entry?.1)?);
             }
         }
     }
     Ok(())
+}
+
+/// Whether a message's element list has entries.
+pub(crate) fn has_entries(attrs: &[u8]) -> bool {
+    let notes = Notes::default();
+    AttrReader::new(attrs, &notes)
+        .map_while(Result::ok)
+        .filter(|(number, _)| *number == NFTA_SET_ELEM_LIST_ELEMENTS)
+        .any(|(_, list)| !list.bytes().is_empty())
 }
 
 /// The entries of a message that are not read yet: where they are in its attributes.
@@ -209,8 +223,11 @@ pub(crate) fn has_repeated(entries: &[ElementInfo]) -> bool {
     if all_in(Ordering::Greater) || all_in(Ordering::Less) {
         return false;
     }
-    let mut seen = HashSet::with_capacity(entries.len());
-    !entries.iter().all(|entry| seen.insert((entry.key.as_ref().map(Data::as_bytes), entry.flags.bits())))
+    let (hash, mut seen) = (KeyedHash::new(), Distinct::with_capacity(entries.len()));
+    // One without a key is another than one with an empty key.
+    let identity = |entry: &ElementInfo| (u64::from(entry.flags.bits()) << 1) | u64::from(entry.key.is_some());
+    let of = |entry: &ElementInfo| hash.hash(identity(entry), entry.key.as_ref().map_or(&[], Data::as_bytes));
+    !entries.iter().all(|entry| seen.insert(of(entry)))
 }
 
 /// The elements that the entries of a list stand for, each as nft would write it, with how many

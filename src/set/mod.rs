@@ -12,6 +12,7 @@ mod merge;
 mod own_dynamic;
 mod pairing;
 mod shown;
+mod tally;
 mod untyped;
 mod value;
 
@@ -33,13 +34,14 @@ use key::KEY_MAX;
 pub(crate) use key::Part;
 pub use key::{IntoElement, IntoPair, Key, KeyFor, KeyPart};
 pub(crate) use list::{
-    EntryList, SplitEntries, agree, first_entries, has_repeated, identify_entries, open_end_overlaps,
-    read_element_list, read_set_ref, show_entries, write_set_id,
+    EntryList, SplitEntries, agree, first_entries, has_entries, has_repeated, identify_entries, open_end_overlaps,
+    read_element_list, read_set_ref, show_entries, visit_element_list, write_set_id,
 };
 pub(crate) use merge::{Changes, cut_out, merge, merge_into};
 pub(crate) use own_dynamic::OwnDynamic;
 pub(crate) use pairing::Pairing;
 pub use shown::UntypedElement;
+pub(crate) use tally::Tally;
 pub use untyped::UntypedSet;
 use value::Shape;
 pub use value::{MapValue, Mapped, ValueFor};
