@@ -18,9 +18,11 @@ use crate::object::{
 use crate::rule::{NFT_MSG_GETRULE, NFT_MSG_NEWRULE, NFTA_RULE_HANDLE, RuleHandle, RuleInfo};
 use crate::set::{
     self, ElementInfo, Key, Mapped, NFT_MSG_GETSET, NFT_MSG_GETSETELEM, NFT_MSG_NEWSET, NFT_MSG_NEWSETELEM, Pairing,
-    Set, SetInfo, SetRef, Tally, agree, has_entries, has_repeated, visit_element_list, write_lookup,
+    PlainEntry, Set, SetInfo, SetRef, Tally, agree, has_entries, has_repeated, read_count, visit_element_list,
+    visit_entries, write_lookup,
 };
 use crate::table::{NFT_MSG_GETTABLE, NFT_MSG_NEWTABLE, Table, TableInfo, TableRef};
+use crate::wire::reader::Notes;
 use crate::wire::{AttrWriter, Family};
 
 /// Which tables a query looks into: `..` for all, a [`Family`], or a table.
@@ -166,6 +168,10 @@ pub trait ElementSource {
     #[doc(hidden)]
     fn assemble(&self, entries: Vec<ElementInfo>) -> Result<ElementsOf<Self>, DecodeError>;
 
+    /// Reads an entry that is a whole element, and has nothing that takes memory of its own.
+    #[doc(hidden)]
+    fn read(entry: &PlainEntry<'_>) -> Option<ElementOf<Self>>;
+
     #[doc(hidden)]
     fn pair(pairing: &mut Pairing, entry: Option<ElementInfo>) -> Result<Option<ElementOf<Self>>, Error>;
 }
@@ -194,6 +200,11 @@ impl<K: Key, V: Mapped> ElementSource for Set<K, V> {
         set::assemble(entries)
     }
 
+    #[inline]
+    fn read(entry: &PlainEntry<'_>) -> Option<ElementInfo<K, V>> {
+        entry.element()
+    }
+
     fn pair(pairing: &mut Pairing, entry: Option<ElementInfo>) -> Result<Option<ElementInfo<K, V>>, Error> {
         pairing.next(entry)
     }
@@ -219,6 +230,10 @@ macro_rules! untyped {
 
             fn assemble(&self, entries: Vec<ElementInfo>) -> Result<Vec<ElementInfo>, DecodeError> {
                 Ok(entries)
+            }
+
+            fn read(_entry: &PlainEntry<'_>) -> Option<ElementInfo> {
+                None
             }
 
             fn pair(_pairing: &mut Pairing, entry: Option<ElementInfo>) -> Result<Option<ElementInfo>, Error> {
@@ -390,17 +405,17 @@ impl Conn {
                 Ok(())
             })?;
             info.as_ref().map_or(Ok(()), |info| set.check(info))?;
-            let mut entries = Vec::new();
+            let mut elements = Vec::new();
             // Of another generation they would be read in vain.
             if let Some(info) = info.as_ref().filter(|_| whole) {
-                (entries, whole) = read_entries(link, info, set.has_ends())?;
+                (elements, whole) = read_elements(link, info, set)?;
             }
-            Ok(((info, entries), whole))
+            Ok(((info, elements), whole))
         });
-        let ((info, entries), generation) = reading.map_err(|error| about(error, &what))?;
+        let ((info, elements), generation) = reading.map_err(|error| about(error, &what))?;
         // The kernel answers with what was asked for, or with an error.
         let info = info.ok_or_else(|| no_answer(&what))?;
-        Ok((info, set.assemble(entries)?, generation))
+        Ok((info, elements, generation))
     }
 
     /// Lists the stateful objects: all (`..`), those of a family, or of a table.
@@ -548,6 +563,45 @@ impl Conn {
     }
 }
 
+/// Reads the elements of a set, and tells whether they are all, and none is there twice.
+fn read_elements<S: ElementSource, T: Transport>(
+    link: &mut Link<T>,
+    info: &SetInfo,
+    set: &S,
+) -> Result<(ElementsOf<S>, bool), Error> {
+    if !info.flags().has_ends() && Tally::can_tell(info) {
+        let at = info.at();
+        let (mut elements, mut tally, mut pairing) = (Vec::new(), Tally::new(Some(info)), Pairing::default());
+        let whole = link.query(&entries_query(at), &|| format!("elements of set {at}"), &mut |_, attrs| {
+            let mut failed = None;
+            visit_entries(attrs, |bytes| {
+                let notes = Notes::default();
+                let plain = PlainEntry::read(bytes, &notes);
+                if let Some((plain, element)) = plain.and_then(|plain| S::read(&plain).map(|element| (plain, element)))
+                {
+                    tally.note(plain.key, plain.flags);
+                    elements.push(element);
+                    return Ok(());
+                }
+                let entry = ElementInfo::decode(bytes)?;
+                tally.note(entry.key().map(Data::as_bytes), entry.flags());
+                match S::pair(&mut pairing, Some(entry)) {
+                    Ok(element) => elements.extend(element),
+                    Err(error) => failed = failed.take().or(Some(error)),
+                }
+                Ok(())
+            })?;
+            failed.map_or(Ok(()), Err)
+        })?;
+        let whole = whole && tally.has_repeated() == Some(false);
+        if !whole || !link.may_have_moved() || are_all(link, &tally, info, false)? {
+            return Ok((elements, whole));
+        }
+    }
+    let (entries, whole) = read_entries(link, info, set.has_ends())?;
+    Ok((if whole { set.assemble(entries)? } else { Vec::new() }, whole))
+}
+
 /// Reads the entries of a set, and tells whether they are all, and none is there twice. `pairs` tells whether they
 /// become intervals.
 pub(super) fn read_entries<T: Transport>(
@@ -562,7 +616,7 @@ pub(super) fn read_entries<T: Transport>(
     let (mut entries, mut tally) = (Vec::new(), Tally::new(Some(info)));
     let mut whole = link.query(&query, &what, &mut |_, attrs| {
         visit_element_list(attrs, |entry| {
-            tally.note(&entry);
+            tally.note(entry.key().map(Data::as_bytes), entry.flags());
             entries.push(entry);
         })
         .map_err(Error::from)
@@ -592,13 +646,13 @@ pub(super) fn are_all<T: Transport>(
     info: &SetInfo,
     pairs: bool,
 ) -> Result<bool, Error> {
-    if info.count().is_none() {
+    if !Tally::can_tell(info) {
         return Ok(false);
     }
     let mut count = None;
     let at = info.at();
-    let whole = link.query(&set_query(at), &|| format!("set {at}"), &mut |family, attrs| {
-        count = SetInfo::decode(family, attrs)?.count();
+    let whole = link.query(&set_query(at), &|| format!("set {at}"), &mut |_, attrs| {
+        count = read_count(attrs)?;
         Ok(())
     })?;
     Ok(whole && tally.is_all(info, count, pairs))

@@ -13,12 +13,14 @@ use super::{Channel, Conn};
 use crate::chain::ChainInfo;
 use crate::engine::{Dump, Link};
 use crate::error::{DecodeError, Error};
+use crate::expr::Data;
 use crate::flowtable::FlowtableInfo;
 use crate::object::ObjectInfo;
 use crate::rule::{RuleHead, RuleInfo};
 use crate::ruleset::Generation;
-use crate::set::{EntryList, Pairing, SetFlags, SetInfo, Tally, identify_entries};
+use crate::set::{ElementInfo, EntryList, Pairing, PlainEntry, SetFlags, SetInfo, Tally, identify_entries};
 use crate::table::TableInfo;
+use crate::wire::reader::Notes;
 use crate::wire::{AttrWriter, Family};
 
 /// What a stream has yielded: one state of the ruleset, or parts of several.
@@ -86,9 +88,14 @@ impl<S: ElementSource> Unpack<ElementOf<S>> for Elements<S> {
     }
 
     fn next(&mut self, attrs: &[u8]) -> Result<Option<ElementOf<S>>, Error> {
-        while let Some(entry) = self.list.next(attrs)? {
+        while let Some(bytes) = self.list.next(attrs)? {
+            let notes = Notes::default();
+            if let Some(element) = PlainEntry::read(bytes, &notes).and_then(|plain| S::read(&plain)) {
+                return Ok(Some(element));
+            }
+            let entry = ElementInfo::decode(bytes)?;
             if let Some((_, tally)) = &mut self.ordered {
-                tally.note(&entry);
+                tally.note(entry.key().map(Data::as_bytes), entry.flags());
             }
             if let Some(element) = S::pair(&mut self.pairing, Some(entry))? {
                 return Ok(Some(element));

@@ -25,7 +25,7 @@ pub(crate) use bytecode::show_userdata;
 pub use element::{Element, ElementFlags};
 pub(crate) use element::{LIST_SCHEMA, NFTA_SET_ELEM_LIST_ELEMENTS, WhatOfElement};
 pub use element_info::ElementInfo;
-pub(crate) use element_info::{Lookup, assemble, in_order, write_lookup};
+pub(crate) use element_info::{Lookup, PlainEntry, assemble, in_order, write_lookup};
 pub use entry::Entry;
 pub(crate) use entry::sort_entries;
 pub use info::SetInfo;
@@ -35,7 +35,7 @@ pub(crate) use key::Part;
 pub use key::{IntoElement, IntoPair, Key, KeyFor, KeyPart};
 pub(crate) use list::{
     EntryList, SplitEntries, agree, first_entries, has_entries, has_repeated, identify_entries, open_end_overlaps,
-    read_element_list, read_set_ref, show_entries, visit_element_list, write_set_id,
+    read_count, read_element_list, read_set_ref, show_entries, visit_element_list, visit_entries, write_set_id,
 };
 pub(crate) use merge::{Changes, cut_out, merge, merge_into};
 pub(crate) use own_dynamic::OwnDynamic;

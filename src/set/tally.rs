@@ -2,8 +2,8 @@
 
 use std::cmp::Ordering;
 
-use super::element_info::in_order;
-use super::{ElementInfo, SetFlags, SetInfo, SetPolicy};
+use super::{ElementFlags, SetFlags, SetInfo, SetPolicy};
+use crate::expr::Data;
 use crate::wire::keyed::{Distinct, KeyedHash};
 
 /// How many entries there is room for at first, whatever the kernel says that there are.
@@ -34,8 +34,8 @@ pub(crate) struct Tally {
     repeated: bool,
     /// What tells entries apart that come in no order.
     seen: Option<(KeyedHash, Distinct)>,
-    /// Of entries that come in an order, the last and what its order is to those before.
-    last: Option<ElementInfo>,
+    /// Of entries that come in an order, the last (its key, and whether it ends an interval) and their order.
+    last: Option<(Data, bool)>,
     order: Option<Ordering>,
     ordered: bool,
     /// Whether ends and starts have come in turn.
@@ -64,30 +64,36 @@ impl Tally {
         }
     }
 
-    /// Notes an entry.
+    /// Notes an entry by its key and flags.
     #[inline]
-    pub(crate) fn note(&mut self, entry: &ElementInfo) {
-        let Some(key) = entry.key() else {
+    pub(crate) fn note(&mut self, key: Option<&[u8]>, flags: ElementFlags) {
+        let Some(key) = key else {
             self.repeated |= std::mem::replace(&mut self.has_catch_all, true);
             return;
         };
         self.told += 1;
         match &mut self.seen {
-            Some((hash, seen)) => {
-                self.repeated |= !seen.insert(hash.hash(entry.flags().bits().into(), key.as_bytes()));
-            }
-            None => {
-                let bare = ElementInfo { more: None, ..ElementInfo::end_at(key.clone()) };
-                let bare = ElementInfo { flags: entry.flags(), ..bare };
-                if let Some(last) = &self.last {
-                    let order = in_order(last, &bare);
-                    self.ordered &= order != Ordering::Equal && self.order.is_none_or(|known| known == order);
-                    self.order = Some(order);
-                    self.alternates &= last.is_interval_end() != bare.is_interval_end();
-                }
-                self.last = Some(bare);
-            }
+            Some((hash, seen)) => self.repeated |= !seen.insert(hash.hash(flags.bits().into(), key)),
+            None => self.note_in_order(key, flags.contains(ElementFlags::INTERVAL_END)),
         }
+    }
+
+    fn note_in_order(&mut self, key: &[u8], is_end: bool) {
+        if let Some((last, was_end)) = &self.last {
+            // The end of an interval stands before the start of the next at the same place.
+            let order = last.as_bytes().cmp(key).then(is_end.cmp(was_end));
+            self.ordered &= order != Ordering::Equal && self.order.is_none_or(|known| known == order);
+            self.order = Some(order);
+            self.alternates &= *was_end != is_end;
+        }
+        self.last = Some((Data::new(key), is_end));
+    }
+
+    /// Whether a listing of a set can be shown to be all of it, on a kernel that counts.
+    pub(crate) fn can_tell(info: &SetInfo) -> bool {
+        // Optimized for memory, a set may be a tree whatever its flags say.
+        let moves = info.flags().intersects(SetFlags::TIMEOUT | SetFlags::EVAL);
+        !moves && info.policy() == SetPolicy::PERFORMANCE && info.count().is_some()
     }
 
     /// Whether an entry came twice; unknown where entries of a set that has an order came out of it.
@@ -98,13 +104,11 @@ impl Tally {
     /// Whether the entries are all that the set has, if nobody has committed anything since before `info` was read,
     /// and after the entries the kernel counts `count`. `pairs` tells whether the entries become intervals.
     pub(crate) fn is_all(&self, info: &SetInfo, count: Option<u32>, pairs: bool) -> bool {
-        let (Some(count), flags) = (count.filter(|_| count == info.count()), info.flags()) else { return false };
-        // Optimized for memory, a set may be a tree whatever its flags say.
-        let known = !flags.intersects(SetFlags::TIMEOUT | SetFlags::EVAL) && info.policy() == SetPolicy::PERFORMANCE;
-        if !known || self.has_repeated() != Some(false) {
+        let Some(count) = count.filter(|_| count == info.count()).map(u64::from) else { return false };
+        if !Self::can_tell(info) || self.has_repeated() != Some(false) {
             return false;
         }
-        let count = u64::from(count);
+        let flags = info.flags();
         if !flags.has_ends() {
             let is_tree = flags.contains(SetFlags::INTERVAL) && info.fields().len() < 2;
             return self.seen.is_some() && !is_tree && self.told == count;
@@ -119,9 +123,8 @@ impl Tally {
     /// last. Between two it would have broken the turn of starts and ends. Behind the last, in descending order, there
     /// may be an end that ends nothing: nft writes one at zero.
     fn lacks_no_single_entry(&self, pairs: bool) -> bool {
-        let Some(last) = &self.last else { return true };
-        let at_zero = last.key().is_some_and(|key| key.as_bytes().iter().all(|&byte| byte == 0));
-        let is_lowest = if last.is_interval_end() { at_zero } else { pairs };
+        let Some((last, is_end)) = &self.last else { return true };
+        let is_lowest = if *is_end { last.as_bytes().iter().all(|&byte| byte == 0) } else { pairs };
         self.alternates && self.order == Some(Ordering::Greater) && is_lowest
     }
 }
