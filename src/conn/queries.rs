@@ -382,7 +382,9 @@ impl Conn {
     }
 
     /// Lists the elements of a set. One that is larger than a datagram (some 32 KiB) is read
-    /// twice, until two readings agree: the kernel moves elements without telling.
+    /// twice, until two readings agree, where one does not prove itself: on kernels before Linux 6.16, which do not
+    /// tell [how many there are](SetInfo::count), in sets with timeouts, and in those that packets fill. The kernel
+    /// moves elements without telling.
     /// [`stream_elements`](Self::stream_elements) lists them without holding them all.
     ///
     /// # Errors
@@ -397,21 +399,7 @@ impl Conn {
     pub(super) fn elements_at<S: ElementSource>(&mut self, set: &S) -> Result<(SetInfo, ElementsOf<S>, u32), Error> {
         let at = set.set_ref();
         let what = || format!("elements of set {at}");
-        let of = set_query(at);
-        let reading = self.link.consistent(|link| {
-            let mut info = None;
-            let mut whole = link.query(&of, &|| format!("set {at}"), &mut |family, attrs| {
-                info = Some(SetInfo::decode(family, attrs)?);
-                Ok(())
-            })?;
-            info.as_ref().map_or(Ok(()), |info| set.check(info))?;
-            let mut elements = Vec::new();
-            // Of another generation they would be read in vain.
-            if let Some(info) = info.as_ref().filter(|_| whole) {
-                (elements, whole) = read_elements(link, info, set)?;
-            }
-            Ok(((info, elements), whole))
-        });
+        let reading = self.link.consistent(|link| read_set(link, set));
         let ((info, elements), generation) = reading.map_err(|error| about(error, &what))?;
         // The kernel answers with what was asked for, or with an error.
         let info = info.ok_or_else(|| no_answer(&what))?;
@@ -563,6 +551,26 @@ impl Conn {
     }
 }
 
+/// Reads a set with its elements, and tells whether they are all.
+pub(super) fn read_set<S: ElementSource, T: Transport>(
+    link: &mut Link<T>,
+    set: &S,
+) -> Result<((Option<SetInfo>, ElementsOf<S>), bool), Error> {
+    let at = set.set_ref();
+    let mut info = None;
+    let mut whole = link.query(&set_query(at), &|| format!("set {at}"), &mut |family, attrs| {
+        info = Some(SetInfo::decode(family, attrs)?);
+        Ok(())
+    })?;
+    info.as_ref().map_or(Ok(()), |info| set.check(info))?;
+    let mut elements = Vec::new();
+    // Of another generation they would be read in vain.
+    if let Some(info) = info.as_ref().filter(|_| whole) {
+        (elements, whole) = read_elements(link, info, set)?;
+    }
+    Ok(((info, elements), whole))
+}
+
 /// Reads the elements of a set, and tells whether they are all, and none is there twice.
 fn read_elements<S: ElementSource, T: Transport>(
     link: &mut Link<T>,
@@ -571,7 +579,8 @@ fn read_elements<S: ElementSource, T: Transport>(
 ) -> Result<(ElementsOf<S>, bool), Error> {
     if !info.flags().has_ends() && Tally::can_tell(info) {
         let at = info.at();
-        let (mut elements, mut tally, mut pairing) = (Vec::new(), Tally::new(Some(info)), Pairing::default());
+        let (mut tally, mut pairing) = (Tally::new(info), Pairing::default());
+        let mut elements = Vec::with_capacity(Tally::room(info));
         let whole = link.query(&entries_query(at), &|| format!("elements of set {at}"), &mut |_, attrs| {
             let mut failed = None;
             visit_entries(attrs, |bytes| {
@@ -613,7 +622,7 @@ pub(super) fn read_entries<T: Transport>(
     let what = || format!("elements of set {at}");
     let query = entries_query(at);
     let begin = Instant::now();
-    let (mut entries, mut tally) = (Vec::new(), Tally::new(Some(info)));
+    let (mut entries, mut tally) = (Vec::with_capacity(Tally::room(info)), Tally::new(info));
     let mut whole = link.query(&query, &what, &mut |_, attrs| {
         visit_element_list(attrs, |entry| {
             tally.note(entry.key().map(Data::as_bytes), entry.flags());
@@ -622,9 +631,7 @@ pub(super) fn read_entries<T: Transport>(
         .map_err(Error::from)
     })?;
     let moved = link.may_have_moved();
-    let repeats =
-        |tally: &Tally, entries: &[ElementInfo]| tally.has_repeated().unwrap_or_else(|| has_repeated(entries));
-    whole = whole && !repeats(&tally, &entries);
+    whole = whole && !tally.has_repeated().unwrap_or_else(|| has_repeated(&entries));
     if whole && moved && !are_all(link, &tally, info, pairs)? {
         // Between two datagrams the kernel may rebuild its hash table, remove what has
         // expired, or take back a batch that it refused: each moves entries, and none

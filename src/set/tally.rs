@@ -7,7 +7,7 @@ use crate::expr::Data;
 use crate::wire::keyed::{Distinct, KeyedHash};
 
 /// How many entries there is room for at first, whatever the kernel says that there are.
-const ROOM_MAX: u32 = 1 << 16;
+const ROOM_MAX: u32 = 1 << 17;
 
 /// What is known of the entries of a listing, one after the other.
 ///
@@ -32,8 +32,9 @@ pub(crate) struct Tally {
     told: u64,
     has_catch_all: bool,
     repeated: bool,
-    /// What tells entries apart that come in no order.
-    seen: Option<(KeyedHash, Distinct)>,
+    /// The hashes of entries that come in no order. They are compared when the listing is over: a table that is
+    /// used meanwhile would drive the kernel's own, through which it walks for each datagram, out of the cache.
+    hashes: Option<(KeyedHash, Vec<u64>)>,
     /// Of entries that come in an order, the last (its key, and whether it ends an interval) and their order.
     last: Option<(Data, bool)>,
     order: Option<Ordering>,
@@ -44,10 +45,15 @@ pub(crate) struct Tally {
 
 impl Tally {
     /// Nothing yet of a set.
-    pub(crate) fn new(info: Option<&SetInfo>) -> Self {
-        let room = info.and_then(SetInfo::count).unwrap_or(0).min(ROOM_MAX) as usize;
-        let hashed = !info.is_some_and(|info| info.flags().has_ends());
-        Self { seen: hashed.then(|| (KeyedHash::new(), Distinct::with_capacity(room))), ..Self::in_order() }
+    pub(crate) fn new(info: &SetInfo) -> Self {
+        let hashed = !info.flags().has_ends();
+        let hashes = hashed.then(|| (KeyedHash::new(), Vec::with_capacity(Self::room(info))));
+        Self { hashes, ..Self::in_order() }
+    }
+
+    /// How many entries to make room for before they are told.
+    pub(crate) fn room(info: &SetInfo) -> usize {
+        info.count().unwrap_or(0).min(ROOM_MAX) as usize
     }
 
     /// Nothing yet of entries that come in an order, which takes no memory for each.
@@ -56,7 +62,7 @@ impl Tally {
             told: 0,
             has_catch_all: false,
             repeated: false,
-            seen: None,
+            hashes: None,
             last: None,
             order: None,
             ordered: true,
@@ -72,8 +78,8 @@ impl Tally {
             return;
         };
         self.told += 1;
-        match &mut self.seen {
-            Some((hash, seen)) => self.repeated |= !seen.insert(hash.hash(flags.bits().into(), key)),
+        match &mut self.hashes {
+            Some((hash, hashes)) => hashes.push(hash.hash(flags.bits().into(), key)),
             None => self.note_in_order(key, flags.contains(ElementFlags::INTERVAL_END)),
         }
     }
@@ -97,21 +103,25 @@ impl Tally {
     }
 
     /// Whether an entry came twice; unknown where entries of a set that has an order came out of it.
-    pub(crate) fn has_repeated(&self) -> Option<bool> {
+    pub(crate) fn has_repeated(&mut self) -> Option<bool> {
+        if let Some((_, hashes)) = &mut self.hashes {
+            let mut seen = Distinct::with_capacity(hashes.len());
+            self.repeated |= !std::mem::take(hashes).into_iter().all(|hash| seen.insert(hash));
+        }
         (self.repeated || self.ordered).then_some(self.repeated)
     }
 
     /// Whether the entries are all that the set has, if nobody has committed anything since before `info` was read,
-    /// and after the entries the kernel counts `count`. `pairs` tells whether the entries become intervals.
+    /// after the entries the kernel counts `count`, and none has come twice. `pairs` tells whether the entries become intervals.
     pub(crate) fn is_all(&self, info: &SetInfo, count: Option<u32>, pairs: bool) -> bool {
         let Some(count) = count.filter(|_| count == info.count()).map(u64::from) else { return false };
-        if !Self::can_tell(info) || self.has_repeated() != Some(false) {
+        if !Self::can_tell(info) || self.repeated || !self.ordered {
             return false;
         }
         let flags = info.flags();
         if !flags.has_ends() {
             let is_tree = flags.contains(SetFlags::INTERVAL) && info.fields().len() < 2;
-            return self.seen.is_some() && !is_tree && self.told == count;
+            return self.hashes.is_some() && !is_tree && self.told == count;
         }
         // Of a tree the kernel says half the number (`nft_rbtree_usize`).
         self.told == 2 * count + 1 || (self.told == 2 * count && self.lacks_no_single_entry(pairs))
