@@ -551,11 +551,14 @@ impl Conn {
     }
 }
 
+/// A set, if the kernel answered with one, and its elements.
+type SetReading<S> = (Option<SetInfo>, ElementsOf<S>);
+
 /// Reads a set with its elements, and tells whether they are all.
 pub(super) fn read_set<S: ElementSource, T: Transport>(
     link: &mut Link<T>,
     set: &S,
-) -> Result<((Option<SetInfo>, ElementsOf<S>), bool), Error> {
+) -> Result<(SetReading<S>, bool), Error> {
     let at = set.set_ref();
     let mut info = None;
     let mut whole = link.query(&set_query(at), &|| format!("set {at}"), &mut |family, attrs| {
