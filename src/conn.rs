@@ -6,6 +6,8 @@ mod kinds;
 mod merged;
 mod options;
 mod queries;
+#[cfg(test)]
+mod reading_tests;
 mod recording;
 mod resets;
 mod ruleset;

@@ -18,9 +18,11 @@ use crate::object::{
 use crate::rule::{NFT_MSG_GETRULE, NFT_MSG_NEWRULE, NFTA_RULE_HANDLE, RuleHandle, RuleInfo};
 use crate::set::{
     self, ElementInfo, Key, Mapped, NFT_MSG_GETSET, NFT_MSG_GETSETELEM, NFT_MSG_NEWSET, NFT_MSG_NEWSETELEM, Pairing,
-    Set, SetInfo, SetRef, agree, first_entries, has_repeated, read_element_list, write_lookup,
+    PlainEntry, Set, SetInfo, SetRef, Tally, agree, has_entries, has_repeated, read_count, visit_element_list,
+    visit_entries, write_lookup,
 };
 use crate::table::{NFT_MSG_GETTABLE, NFT_MSG_NEWTABLE, Table, TableInfo, TableRef};
+use crate::wire::reader::Notes;
 use crate::wire::{AttrWriter, Family};
 
 /// Which tables a query looks into: `..` for all, a [`Family`], or a table.
@@ -166,6 +168,10 @@ pub trait ElementSource {
     #[doc(hidden)]
     fn assemble(&self, entries: Vec<ElementInfo>) -> Result<ElementsOf<Self>, DecodeError>;
 
+    /// Reads an entry that is a whole element, and has nothing that takes memory of its own.
+    #[doc(hidden)]
+    fn read(entry: &PlainEntry<'_>) -> Option<ElementOf<Self>>;
+
     #[doc(hidden)]
     fn pair(pairing: &mut Pairing, entry: Option<ElementInfo>) -> Result<Option<ElementOf<Self>>, Error>;
 }
@@ -194,6 +200,11 @@ impl<K: Key, V: Mapped> ElementSource for Set<K, V> {
         set::assemble(entries)
     }
 
+    #[inline]
+    fn read(entry: &PlainEntry<'_>) -> Option<ElementInfo<K, V>> {
+        entry.element()
+    }
+
     fn pair(pairing: &mut Pairing, entry: Option<ElementInfo>) -> Result<Option<ElementInfo<K, V>>, Error> {
         pairing.next(entry)
     }
@@ -219,6 +230,10 @@ macro_rules! untyped {
 
             fn assemble(&self, entries: Vec<ElementInfo>) -> Result<Vec<ElementInfo>, DecodeError> {
                 Ok(entries)
+            }
+
+            fn read(_entry: &PlainEntry<'_>) -> Option<ElementInfo> {
+                None
             }
 
             fn pair(_pairing: &mut Pairing, entry: Option<ElementInfo>) -> Result<Option<ElementInfo>, Error> {
@@ -367,7 +382,9 @@ impl Conn {
     }
 
     /// Lists the elements of a set. One that is larger than a datagram (some 32 KiB) is read
-    /// twice, until two readings agree: the kernel moves elements without telling.
+    /// twice, until two readings agree, where one does not prove itself: on kernels before Linux 6.16, which do not
+    /// tell [how many there are](SetInfo::count), in sets with timeouts, and in those that packets fill. The kernel
+    /// moves elements without telling.
     /// [`stream_elements`](Self::stream_elements) lists them without holding them all.
     ///
     /// # Errors
@@ -382,22 +399,11 @@ impl Conn {
     pub(super) fn elements_at<S: ElementSource>(&mut self, set: &S) -> Result<(SetInfo, ElementsOf<S>, u32), Error> {
         let at = set.set_ref();
         let what = || format!("elements of set {at}");
-        let of = set_query(at);
-        let reading = self.link.consistent(|link| {
-            let mut info = None;
-            let mut whole = link.query(&of, &|| format!("set {at}"), &mut |family, attrs| {
-                info = Some(SetInfo::decode(family, attrs)?);
-                Ok(())
-            })?;
-            info.as_ref().map_or(Ok(()), |info| set.check(info))?;
-            let (entries, unmoved) = read_entries(link, at)?;
-            whole &= unmoved;
-            Ok(((info, entries), whole))
-        });
-        let ((info, entries), generation) = reading.map_err(|error| about(error, &what))?;
+        let reading = self.link.consistent(|link| read_set(link, set));
+        let ((info, elements), generation) = reading.map_err(|error| about(error, &what))?;
         // The kernel answers with what was asked for, or with an error.
         let info = info.ok_or_else(|| no_answer(&what))?;
-        Ok((info, set.assemble(entries)?, generation))
+        Ok((info, elements, generation))
     }
 
     /// Lists the stateful objects: all (`..`), those of a family, or of a table.
@@ -545,34 +551,128 @@ impl Conn {
     }
 }
 
-/// Reads the entries of a set, and tells whether none was moved meanwhile.
-pub(super) fn read_entries<T: Transport>(link: &mut Link<T>, at: &SetRef) -> Result<(Vec<ElementInfo>, bool), Error> {
+/// A set, if the kernel answered with one, and its elements.
+type SetReading<S> = (Option<SetInfo>, ElementsOf<S>);
+
+/// Reads a set with its elements, and tells whether they are all.
+pub(super) fn read_set<S: ElementSource, T: Transport>(
+    link: &mut Link<T>,
+    set: &S,
+) -> Result<(SetReading<S>, bool), Error> {
+    let at = set.set_ref();
+    let mut info = None;
+    let mut whole = link.query(&set_query(at), &|| format!("set {at}"), &mut |family, attrs| {
+        info = Some(SetInfo::decode(family, attrs)?);
+        Ok(())
+    })?;
+    info.as_ref().map_or(Ok(()), |info| set.check(info))?;
+    let mut elements = Vec::new();
+    // Of another generation they would be read in vain.
+    if let Some(info) = info.as_ref().filter(|_| whole) {
+        (elements, whole) = read_elements(link, info, set)?;
+    }
+    Ok(((info, elements), whole))
+}
+
+/// Reads the elements of a set, and tells whether they are all, and none is there twice.
+fn read_elements<S: ElementSource, T: Transport>(
+    link: &mut Link<T>,
+    info: &SetInfo,
+    set: &S,
+) -> Result<(ElementsOf<S>, bool), Error> {
+    if !info.flags().has_ends() && Tally::can_tell(info) {
+        let at = info.at();
+        let (mut tally, mut pairing) = (Tally::new(info), Pairing::default());
+        let mut elements = Vec::with_capacity(Tally::room(info));
+        let whole = link.query(&entries_query(at), &|| format!("elements of set {at}"), &mut |_, attrs| {
+            let mut failed = None;
+            visit_entries(attrs, |bytes| {
+                let notes = Notes::default();
+                let plain = PlainEntry::read(bytes, &notes);
+                if let Some((plain, element)) = plain.and_then(|plain| S::read(&plain).map(|element| (plain, element)))
+                {
+                    tally.note(plain.key, plain.flags);
+                    elements.push(element);
+                    return Ok(());
+                }
+                let entry = ElementInfo::decode(bytes)?;
+                tally.note(entry.key().map(Data::as_bytes), entry.flags());
+                match S::pair(&mut pairing, Some(entry)) {
+                    Ok(element) => elements.extend(element),
+                    Err(error) => failed = failed.take().or(Some(error)),
+                }
+                Ok(())
+            })?;
+            failed.map_or(Ok(()), Err)
+        })?;
+        let whole = whole && tally.has_repeated() == Some(false);
+        if !whole || !link.may_have_moved() || are_all(link, &tally, info, false)? {
+            return Ok((elements, whole));
+        }
+    }
+    let (entries, whole) = read_entries(link, info, set.has_ends())?;
+    Ok((if whole { set.assemble(entries)? } else { Vec::new() }, whole))
+}
+
+/// Reads the entries of a set, and tells whether they are all, and none is there twice. `pairs` tells whether they
+/// become intervals.
+pub(super) fn read_entries<T: Transport>(
+    link: &mut Link<T>,
+    info: &SetInfo,
+    pairs: bool,
+) -> Result<(Vec<ElementInfo>, bool), Error> {
+    let at = info.at();
     let what = || format!("elements of set {at}");
     let query = entries_query(at);
     let begin = Instant::now();
-    let mut read = || {
-        let mut entries = Vec::new();
-        let whole = link.query(&query, &what, &mut |_, attrs| Ok(read_element_list(attrs, &mut entries)?))?;
-        Ok::<_, Error>((entries, whole, link.may_have_moved()))
-    };
-    let (mut entries, mut whole, moved) = read()?;
-    if whole && moved {
+    let (mut entries, mut tally) = (Vec::with_capacity(Tally::room(info)), Tally::new(info));
+    let mut whole = link.query(&query, &what, &mut |_, attrs| {
+        visit_element_list(attrs, |entry| {
+            tally.note(entry.key().map(Data::as_bytes), entry.flags());
+            entries.push(entry);
+        })
+        .map_err(Error::from)
+    })?;
+    let moved = link.may_have_moved();
+    whole = whole && !tally.has_repeated().unwrap_or_else(|| has_repeated(&entries));
+    if whole && moved && !are_all(link, &tally, info, pairs)? {
         // Between two datagrams the kernel may rebuild its hash table, remove what has
         // expired, or take back a batch that it refused: each moves entries, and none
         // makes a generation. What two readings agree on was not moved.
-        let (again, unbroken, _) = read()?;
-        whole &= unbroken && agree(&entries, &again, begin.elapsed());
+        let mut again = Vec::with_capacity(entries.len());
+        whole = link.query(&query, &what, &mut |_, attrs| {
+            visit_element_list(attrs, |entry| again.push(entry)).map_err(Error::from)
+        })?;
+        whole = whole && agree(&entries, &again, begin.elapsed()) && !has_repeated(&again);
         entries = again;
     }
-    whole = whole && !has_repeated(&entries);
     Ok((entries, whole))
+}
+
+/// Whether what was told is all that the kernel counts in a set.
+pub(super) fn are_all<T: Transport>(
+    link: &mut Link<T>,
+    tally: &Tally,
+    info: &SetInfo,
+    pairs: bool,
+) -> Result<bool, Error> {
+    if !Tally::can_tell(info) {
+        return Ok(false);
+    }
+    let mut count = None;
+    let at = info.at();
+    let whole = link.query(&set_query(at), &|| format!("set {at}"), &mut |_, attrs| {
+        count = read_count(attrs)?;
+        Ok(())
+    })?;
+    Ok(whole && tally.is_all(info, count, pairs))
 }
 
 /// Asks for all entries of a set.
 pub(super) fn entries_query(at: &SetRef) -> Query {
     let mut query = Query::new(NFT_MSG_GETSETELEM, NFT_MSG_NEWSETELEM, at.table.family, true, |w| at.write(w));
     // The kernel ends the elements with an answer that has none, in a datagram of its own.
-    query.is_empty = |attrs| first_entries(attrs, 1).is_empty();
+    query.is_empty = |attrs| !has_entries(attrs);
     query
 }
 

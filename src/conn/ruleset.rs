@@ -6,7 +6,7 @@ use super::queries::{TableScope, about, read_entries};
 use crate::chain::{ChainInfo, NFT_MSG_NEWCHAIN};
 use crate::error::Error;
 use crate::ruleset::{Reading, Ruleset};
-use crate::set::SetRef;
+use crate::set::SetInfo;
 use crate::table::NFT_MSG_NEWTABLE;
 
 /// What is asked for, in an order in which each knows what it is in.
@@ -51,10 +51,10 @@ impl Conn {
                     Ok(reading.take(kind.new, family, attrs)?)
                 })?;
             }
-            let sets: Vec<SetRef> = reading.sets().map(|set| set.at().clone()).collect();
-            for at in sets {
-                let (entries, unmoved) = read_entries(link, &at)?;
-                *reading.entries(&at)? = entries;
+            let sets: Vec<SetInfo> = reading.sets().cloned().collect();
+            for set in sets {
+                let (entries, unmoved) = read_entries(link, &set, false)?;
+                *reading.entries(set.at())? = entries;
                 whole &= unmoved;
             }
             Ok((reading, whole))

@@ -6,17 +6,21 @@ use std::marker::PhantomData;
 use std::ops::Range;
 
 use super::kinds::{self, Kind};
-use super::queries::{ElementOf, ElementSource, RuleScope, Scope, TableScope, about, entries_query, set_query};
+use super::queries::{
+    ElementOf, ElementSource, RuleScope, Scope, TableScope, about, are_all, entries_query, set_query,
+};
 use super::{Channel, Conn};
 use crate::chain::ChainInfo;
-use crate::engine::Dump;
+use crate::engine::{Dump, Link};
 use crate::error::{DecodeError, Error};
+use crate::expr::Data;
 use crate::flowtable::FlowtableInfo;
 use crate::object::ObjectInfo;
 use crate::rule::{RuleHead, RuleInfo};
 use crate::ruleset::Generation;
-use crate::set::{EntryList, Pairing, SetFlags, SetInfo, identify_entries};
+use crate::set::{ElementInfo, EntryList, Pairing, PlainEntry, SetFlags, SetInfo, Tally, identify_entries};
 use crate::table::TableInfo;
+use crate::wire::reader::Notes;
 use crate::wire::{AttrWriter, Family};
 
 /// What a stream has yielded: one state of the ruleset, or parts of several.
@@ -41,6 +45,11 @@ trait Unpack<T> {
     fn end(&mut self) -> Result<Option<T>, Error> {
         Ok(None)
     }
+
+    /// Whether all values there are can be told to have come.
+    fn are_all(&self, _link: &mut Link<Channel>) -> Result<bool, Error> {
+        Ok(false)
+    }
 }
 
 /// One value of each message.
@@ -64,6 +73,10 @@ impl<T, F: FnMut(Family, &[u8]) -> Result<Option<T>, DecodeError>> Unpack<T> for
 struct Elements<S> {
     list: EntryList,
     pairing: Pairing,
+    /// The set, if its elements come in an order, and what that tells of them.
+    ordered: Option<(SetInfo, Tally)>,
+    /// Whether two entries make one element.
+    pairs: bool,
     of: PhantomData<fn() -> S>,
 }
 
@@ -75,7 +88,15 @@ impl<S: ElementSource> Unpack<ElementOf<S>> for Elements<S> {
     }
 
     fn next(&mut self, attrs: &[u8]) -> Result<Option<ElementOf<S>>, Error> {
-        while let Some(entry) = self.list.next(attrs)? {
+        while let Some(bytes) = self.list.next(attrs)? {
+            let notes = Notes::default();
+            if let Some(element) = PlainEntry::read(bytes, &notes).and_then(|plain| S::read(&plain)) {
+                return Ok(Some(element));
+            }
+            let entry = ElementInfo::decode(bytes)?;
+            if let Some((_, tally)) = &mut self.ordered {
+                tally.note(entry.key().map(Data::as_bytes), entry.flags());
+            }
             if let Some(element) = S::pair(&mut self.pairing, Some(entry))? {
                 return Ok(Some(element));
             }
@@ -85,6 +106,10 @@ impl<S: ElementSource> Unpack<ElementOf<S>> for Elements<S> {
 
     fn end(&mut self) -> Result<Option<ElementOf<S>>, Error> {
         S::pair(&mut self.pairing, None)
+    }
+
+    fn are_all(&self, link: &mut Link<Channel>) -> Result<bool, Error> {
+        self.ordered.as_ref().map_or(Ok(false), |(info, tally)| are_all(link, tally, info, self.pairs))
     }
 }
 
@@ -118,13 +143,16 @@ impl<T> Streamed<'_, T> {
     ///
     /// What the kernel moved meanwhile it does not tell: the elements of a set, above all. Where that may have been,
     /// this asks a second time, as far as the stream was read, and compares; so it may take as long as
-    /// the stream did. Elements that expire meanwhile make it torn.
+    /// the stream did. Rules tell what they stand behind, and intervals that were streamed to their end are known to be
+    /// all by their order and [their number](SetInfo::count) (Linux 6.16): of those it is known at once. All other
+    /// elements of more than a few are read twice; a listing need not
+    /// ([`Conn::elements`]), since it has the memory to compare them. Elements that expire meanwhile make it torn.
     ///
     /// # Errors
     ///
     /// [`Error::Query`] if the kernel refuses to answer.
     pub fn consistency(mut self) -> Result<Consistency, Error> {
-        let whole = self.dump.is_whole()?;
+        let whole = self.dump.is_whole(|link| self.unpack.are_all(link))?;
         Ok(if whole { Consistency::Same(self.generation()) } else { Consistency::Torn })
     }
 
@@ -309,6 +337,7 @@ impl Conn {
         let at = set.set_ref();
         let what = || format!("elements of set {at}");
         let of = set_query(at);
+        let mut ordered = None;
         let mut hashed = false;
         let dump = Dump::begin(&mut self.link, entries_query(at), what(), identify_entries, |link| {
             let mut right = Ok(());
@@ -316,12 +345,14 @@ impl Conn {
                 let info = SetInfo::decode(family, attrs)?;
                 hashed = !info.flags().contains(SetFlags::INTERVAL);
                 right = set.check(&info);
+                ordered = info.flags().has_ends().then(|| (info, Tally::in_order()));
                 Ok(())
             })?;
             right
         });
-        let unpack = Elements::<S> { list: EntryList::default(), pairing: Pairing::default(), of: PhantomData };
+        let (list, pairing, pairs) = (EntryList::default(), Pairing::default(), set.has_ends());
         let dump = dump.map_err(|error| about(error, &what))?.restless(hashed);
+        let unpack = Elements::<S> { list, pairing, ordered, pairs, of: PhantomData };
         Ok(Streamed { dump, unpack: Box::new(unpack), attrs: 0..0, ended: false })
     }
 

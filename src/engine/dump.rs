@@ -1,6 +1,5 @@
 //! A dump that is read answer by answer, and may be left half-way.
 
-use std::hash::{BuildHasher, RandomState};
 use std::ops::Range;
 
 use super::Transport;
@@ -8,6 +7,7 @@ use super::link::{BUFFER_MAX, Link, QUEUE_MAX, another, make_room, receive, send
 use super::query::{Answers, Progress, Query, Step};
 use crate::error::{Errno, Error, QueryError};
 use crate::wire::Family;
+use crate::wire::keyed::KeyedHash;
 use crate::wire::message::{HEADER_LEN, Messages};
 
 /// Hands the identity of each thing that an answer tells of to its second argument.
@@ -42,14 +42,14 @@ pub(crate) struct Dump<'a, T: Transport> {
 pub(crate) struct Told {
     identify: Identify,
     /// What somebody who chooses names and elements does not know.
-    state: RandomState,
+    hash: KeyedHash,
     count: u64,
     sum: u64,
 }
 
 impl Told {
     pub(crate) fn new(identify: Identify) -> Self {
-        Self { identify, state: RandomState::new(), count: 0, sum: 0 }
+        Self { identify, hash: KeyedHash::new(), count: 0, sum: 0 }
     }
 
     /// Nothing, to be compared with this one.
@@ -59,10 +59,10 @@ impl Told {
 
     /// Notes what an answer tells of.
     pub(crate) fn note(&mut self, attrs: &[u8]) {
-        let Self { identify, state, count, sum } = self;
+        let Self { identify, hash, count, sum } = self;
         identify(attrs, &mut |identity| {
             *count += 1;
-            *sum = state.hash_one((*sum, identity));
+            *sum = hash.hash(*sum, identity);
         });
     }
 }
@@ -88,7 +88,7 @@ impl<'a, T: Transport> Dump<'a, T> {
         let generation = link.generation()?;
         check(link)?;
         let own = another(&link.transport, &mut link.buffer);
-        let answers = Answers::new(&query, 0, 0);
+        let answers = Answers::new(&query, 0, 0, None);
         let (what, told) = (what.into(), Told::new(identify));
         let (unread, len, done) = (0..0, 0, false);
         let mut dump =
@@ -109,7 +109,7 @@ impl<'a, T: Transport> Dump<'a, T> {
                 (send(&mut self.link.transport, &parts), self.link.transport.port())
             }
         };
-        self.answers = Answers::new(&self.query, sequence, port);
+        self.answers = Answers::new(&self.query, sequence, port, Some(self.generation));
         (self.unread, self.len, self.done) = (0..0, 0, false);
         sent.map_err(|errno| self.failed(errno))
     }
@@ -208,11 +208,12 @@ impl<'a, T: Transport> Dump<'a, T> {
     }
 
     /// Whether all that was told so far was so at the generation at which it began. What may have
-    /// moved meanwhile is told a second time. Ends the dump.
-    pub(crate) fn is_whole(&mut self) -> Result<bool, Error> {
+    /// moved meanwhile is told a second time, unless `prove` can tell that what was told to its end
+    /// is all there is. Ends the dump.
+    pub(crate) fn is_whole(&mut self, prove: impl FnOnce(&mut Link<T>) -> Result<bool, Error>) -> Result<bool, Error> {
         let (torn, finished) = (self.answers.torn(), self.done);
         let mut whole = !torn;
-        if whole && self.may_have_moved() {
+        if whole && self.may_have_moved() && !(finished && prove(self.link)?) {
             let again = self.told.again();
             let first = std::mem::replace(&mut self.told, again);
             whole = self.is_told_again(&first, finished)?;
@@ -252,7 +253,7 @@ impl<T: Transport> Drop for Dump<'_, T> {
     fn drop(&mut self) {
         if self.open {
             // What cannot be told stays open, and the snapshot is begun again.
-            let _ = self.is_whole();
+            let _ = self.is_whole(|_| Ok(false));
         }
     }
 }

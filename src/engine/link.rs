@@ -43,6 +43,10 @@ pub(crate) struct Link<T> {
     pub(super) settled: Option<u32>,
     /// Whether something may have moved between the answers to the last query.
     moved: bool,
+    /// Whether a listing took several datagrams: then it is not begun at a generation that may be over.
+    is_large: bool,
+    /// The generation that is being read.
+    reading: Option<u32>,
     /// The snapshot that is being read.
     pub(super) snapshot: Option<Snapshot>,
 }
@@ -58,6 +62,8 @@ impl<T: Transport> Link<T> {
             sequence: QUERIES,
             settled: None,
             moved: false,
+            is_large: false,
+            reading: None,
             snapshot: None,
         }
     }
@@ -234,7 +240,7 @@ impl<T: Transport> Link<T> {
         let sequence = self.next_sequence();
         let request = query.encode(sequence);
         send(&mut self.transport, &[std::io::IoSlice::new(&request)]).map_err(failed)?;
-        let mut answers = Answers::new(query, sequence, self.transport.port());
+        let mut answers = Answers::new(query, sequence, self.transport.port(), self.reading);
         let mut idle = 0;
         loop {
             match receive(&mut self.transport, &mut self.buffer) {
@@ -248,6 +254,7 @@ impl<T: Transport> Link<T> {
                     Progress::Done => {
                         self.dirty = false;
                         self.moved = answers.may_have_moved();
+                        self.is_large |= answers.is_large();
                         return Ok(!answers.torn());
                     }
                     Progress::Failed(_) if answers.torn() => return Ok(false),
@@ -405,8 +412,14 @@ impl<T: Transport> Link<T> {
 
     /// Finds a generation whose commit is over; none if commits follow too fast.
     pub(super) fn begin_reading(&mut self) -> Result<Option<u32>, Error> {
-        if self.settled.is_none() {
-            let generation = self.current()?;
+        // That somebody has committed something since shows itself only at the end of a reading. A small one is
+        // faster begun anew than preceded by a question.
+        if self.settled.is_some() && !self.is_large {
+            return Ok(self.settled);
+        }
+        let generation = self.current()?;
+        if self.settled != Some(generation) {
+            self.settled = None;
             self.settle(generation)?;
         }
         Ok(self.settled)
@@ -453,7 +466,9 @@ impl<T: Transport> Link<T> {
         for _ in 0..ATTEMPTS {
             let Some(generation) = self.begin_reading()? else { continue };
             let Some(mortal) = (if several { self.mortal()? } else { Some(Vec::new()) }) else { continue };
+            self.reading = Some(generation);
             let result = read(self);
+            self.reading = None;
             let unchanged = self.end_reading(generation)? && self.are_there(&mortal)?;
             match result {
                 Ok((value, true)) if unchanged => return Ok((value, generation)),

@@ -101,7 +101,8 @@ pub(crate) enum Step<'a> {
 }
 
 impl Answers {
-    pub(crate) fn new(query: &Query, sequence: u32, port: u32) -> Self {
+    /// Follows the answers to a query; `reading` is the generation that they should be of.
+    pub(crate) fn new(query: &Query, sequence: u32, port: u32, reading: Option<u32>) -> Self {
         let &Query { answer, dump, is_empty, link, .. } = query;
         Self {
             sequence,
@@ -110,7 +111,7 @@ impl Answers {
             dump,
             is_empty,
             link,
-            generation: None,
+            generation: reading.map(|generation| generation as u16),
             torn: false,
             parts: 0,
             len: 0,
@@ -130,6 +131,11 @@ impl Answers {
     /// Whether something may have moved between two datagrams.
     pub(crate) fn may_have_moved(&self) -> bool {
         self.seam
+    }
+
+    /// Whether several datagrams had answers in them.
+    pub(crate) fn is_large(&self) -> bool {
+        self.parts > 1
     }
 
     /// Whether the last datagram had no answer in it.

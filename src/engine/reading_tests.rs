@@ -190,7 +190,7 @@ fn streamed<T: Transport>(link: &mut Link<T>, linked: bool, most: usize) -> Resu
         let Some((_, attrs)) = dump.next()? else { break };
         list.extend(number(dump.attrs(attrs), NUMBER));
     }
-    Ok((list, dump.is_whole()?))
+    Ok((list, dump.is_whole(|_| Ok(false))?))
 }
 
 /// A listing in a snapshot, and how often that was begun.

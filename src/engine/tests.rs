@@ -466,7 +466,7 @@ fn a_dump_that_ends_in_an_error_is_an_error() {
     // That one was for somebody else; one with this query's sequence counts.
     assert!(link.query(&query, &String::new, &mut |_, _| Ok(())).unwrap());
     let sequence = (1 << 31) | 2;
-    let mut answers = Answers::new(&query, sequence, PORT);
+    let mut answers = Answers::new(&query, sequence, PORT, None);
     let progress = answers.datagram(&forge::done(sequence, PORT, 2, 0), &mut |_, _| Ok::<_, Error>(()));
     assert_eq!(progress.unwrap(), query::Progress::Failed(Errno::ENOENT));
 }

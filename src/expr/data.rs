@@ -152,6 +152,16 @@ impl Data {
         self.write_unchecked(w, attr);
     }
 
+    /// The bytes in a nest that holds them, and nothing else.
+    #[inline]
+    pub(crate) fn plain_bytes(attr: Attr<'_>) -> Option<&[u8]> {
+        let mut attrs = attr.nested().ok()?;
+        match attrs.next()? {
+            Ok((NFTA_DATA_VALUE, value)) if attrs.left() == 0 => Some(value.bytes()),
+            _ => None,
+        }
+    }
+
     /// Reads a nest that has to hold bytes.
     pub(crate) fn read(attr: Attr<'_>) -> Result<Self, DecodeError> {
         let mut data = None;

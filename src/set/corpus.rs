@@ -167,7 +167,7 @@ fn every_element_is_written_as_it_was_from_its_public_fields() {
             let list = AttrReader::new(attrs, &notes).map(Result::unwrap);
             let lists = list.filter(|(number, _)| *number == NFTA_SET_ELEM_LIST_ELEMENTS);
             for (_, value) in lists.flat_map(|(_, list)| list.nested().unwrap().map(Result::unwrap)) {
-                let info = ElementInfo::decode(value).unwrap();
+                let info = ElementInfo::decode(value.bytes()).unwrap();
                 let (mut w, entry) = (AttrWriter::new(), Entry::from(&info));
                 entry.encode(WhatOfElement::Full, &mut w);
                 assert_eq!(w.take_error(), None, "{entry:?} in {}", path.display());

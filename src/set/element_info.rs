@@ -11,7 +11,7 @@ use crate::error::{BuildErrorKind, DecodeError};
 use crate::expr::{Counter, Data, Expr, ExprInfo, Exprs, Value};
 use crate::userdata::{self, Comment};
 use crate::wire::reader::Notes;
-use crate::wire::{Attr, AttrReader, AttrWriter, Name};
+use crate::wire::{AttrReader, AttrWriter, Name};
 
 /// An element as the kernel has it.
 ///
@@ -65,13 +65,65 @@ impl PartialEq for More {
 
 impl Eq for More {}
 
+/// What most entries have, and nothing else, borrowed from the message.
+#[doc(hidden)]
+#[derive(Debug)]
+pub struct PlainEntry<'a> {
+    pub(crate) key: Option<&'a [u8]>,
+    key_end: Option<&'a [u8]>,
+    data: Option<Value>,
+    pub(crate) flags: ElementFlags,
+    timeout: Option<u64>,
+    expires: Option<u64>,
+}
+
+impl<'a> PlainEntry<'a> {
+    /// Reads an entry; none if it has more, or makes no sense.
+    #[inline]
+    pub(crate) fn read(entry: &'a [u8], notes: &'a Notes) -> Option<Self> {
+        let flags = ElementFlags::empty();
+        let mut plain = Self { key: None, key_end: None, data: None, flags, timeout: None, expires: None };
+        for attr in AttrReader::new(entry, notes) {
+            match attr.ok()? {
+                (NFTA_SET_ELEM_KEY, v) if plain.key.is_none() => plain.key = Some(Data::plain_bytes(v)?),
+                (NFTA_SET_ELEM_KEY_END, v) if plain.key_end.is_none() => plain.key_end = Some(Data::plain_bytes(v)?),
+                (NFTA_SET_ELEM_DATA, v) => plain.data = Some(Value::read(v).ok()?),
+                (NFTA_SET_ELEM_FLAGS, v) => plain.flags = ElementFlags::from_bits_retain(v.u32().ok()?),
+                (NFTA_SET_ELEM_TIMEOUT, v) => plain.timeout = Some(v.u64().ok()?),
+                (NFTA_SET_ELEM_EXPIRATION, v) => plain.expires = Some(v.u64().ok()?),
+                (NFTA_SET_ELEM_PAD, _) => {}
+                _ => return None,
+            }
+        }
+        (!notes.has_unknown()).then_some(plain)
+    }
+
+    /// The element that the entry is, of a set in which each is one; none if it is of another type.
+    #[inline]
+    pub(crate) fn element<K: Key, V: Mapped>(&self) -> Option<ElementInfo<K, V>> {
+        if K::FLAGS.has_ends() {
+            return None;
+        }
+        let key = match self.key {
+            Some(key) => {
+                let sorted = K::FLAGS.contains(SetFlags::INTERVAL);
+                Some(K::from_bounds(key, self.key_end.unwrap_or(key), sorted)?)
+            }
+            None => None,
+        };
+        let value = V::read(self.data.as_ref(), None)?;
+        let &Self { flags, timeout, expires, .. } = self;
+        Some(ElementInfo { key, value, flags, timeout, expires, more: None })
+    }
+}
+
 impl ElementInfo {
-    pub(crate) fn decode(entry: Attr<'_>) -> Result<Self, DecodeError> {
+    pub(crate) fn decode(entry: &[u8]) -> Result<Self, DecodeError> {
         let mut info =
             Self { key: None, value: (), flags: ElementFlags::empty(), timeout: None, expires: None, more: None };
         // Whether there is more in what has a place above is told entry by entry.
         let notes = Notes::default();
-        let attrs = AttrReader::new(entry.bytes(), &notes);
+        let attrs = AttrReader::new(entry, &notes);
         for attr in attrs.clone() {
             match attr? {
                 (NFTA_SET_ELEM_KEY, v) => info.key = Some(Data::read(v)?),
@@ -95,7 +147,7 @@ impl ElementInfo {
             }
         }
         if notes.has_unknown() {
-            info.more().raw = entry.bytes().into();
+            info.more().raw = entry.into();
         }
         Ok(info)
     }
@@ -109,10 +161,12 @@ impl ElementInfo {
         let wrong = DecodeError::new("element", "the value has another type than the map");
         let value = V::read(self.data(), self.object()).ok_or(wrong)?;
         let Self { flags, timeout, expires, mut more, .. } = self;
-        if let Some(more) = &mut more {
-            (more.key_end, more.data, more.object) = (None, None, None);
+        if let Some(some) = &mut more {
+            (some.key_end, some.data, some.object) = (None, None, None);
+            if **some == More::default() {
+                more = None;
+            }
         }
-        let more = more.filter(|more| **more != More::default());
         Ok(ElementInfo { key, value, flags, timeout, expires, more })
     }
 
@@ -233,8 +287,8 @@ pub(crate) fn assemble<K: Key, V: Mapped>(entries: Vec<ElementInfo>) -> Result<V
 /// Reads an entry that is a whole element.
 pub(super) fn whole<K: Key, V: Mapped>(entry: ElementInfo) -> Result<ElementInfo<K, V>, DecodeError> {
     let sorted = K::FLAGS.contains(SetFlags::INTERVAL);
-    let Some(start) = entry.key.clone() else { return entry.typed(None) };
-    let end = entry.key_end().unwrap_or(&start);
+    let Some(start) = &entry.key else { return entry.typed(None) };
+    let end = entry.key_end().unwrap_or(start);
     let key = K::from_bounds(start.as_bytes(), end.as_bytes(), sorted).ok_or_else(wrong_key)?;
     entry.typed(Some(key))
 }

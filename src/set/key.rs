@@ -5,8 +5,8 @@ use std::ops::RangeInclusive;
 use super::element::{NFTA_SET_ELEM_KEY, NFTA_SET_ELEM_KEY_END};
 use super::{Element, MapValue, Mapped, SetFlags};
 use crate::datum::{
-    ByteOrder, Bytes, DataType, Datum, Interval, IntoKey, IntoMapped, Ordered, concatenations, conversions, sortable,
-    swaps,
+    ByteOrder, Bytes, DataType, Datum, Interval, IntoKey, IntoMapped, Ordered, concatenations, conversions,
+    from_sortable, sortable, swaps,
 };
 use crate::error::BuildErrorKind;
 use crate::expr::Data;
@@ -120,7 +120,10 @@ impl<V: Datum> KeyPart for V {
     }
 
     fn from_bounds(start: &[u8], end: &[u8], sorted: bool) -> Option<Self> {
-        Interval::<V>::from_bounds(start, end, sorted).filter(|_| start == end).map(|interval| interval.start().clone())
+        if !std::ptr::eq(start, end) && start != end {
+            return None;
+        }
+        if sorted { from_sortable::<V>(start) } else { V::from_data(start) }
     }
 }
 

@@ -1,21 +1,21 @@
 //! Lists of elements, as messages have them.
 
 use std::cmp::Ordering;
-use std::collections::HashSet;
 use std::fmt::Write;
 use std::ops::Range;
 use std::time::Duration;
 
-use super::SetRef;
 use super::element::{
     NFTA_SET_ELEM_FLAGS, NFTA_SET_ELEM_KEY, NFTA_SET_ELEM_LIST_ELEMENTS, NFTA_SET_ELEM_LIST_SET,
     NFTA_SET_ELEM_LIST_SET_ID, NFTA_SET_ELEM_LIST_TABLE,
 };
 use super::element_info::{ElementInfo, in_order};
+use super::{NFTA_SET_COUNT, SetRef};
 use crate::datum::{DataType, predecessor, show_interval, unsorted};
 use crate::error::DecodeError;
 use crate::expr::{Data, Value};
 use crate::table::TableRef;
+use crate::wire::keyed::{Distinct, KeyedHash};
 use crate::wire::reader::Notes;
 use crate::wire::writer::Open;
 use crate::wire::{AttrReader, AttrWriter, Family, NLA_HDRLEN};
@@ -89,7 +89,7 @@ pub(crate) fn ascending<'a>(lists: impl Iterator<Item = &'a [u8]>) -> impl Itera
     for attrs in lists {
         let Ok(mut list) = EntryList::find(attrs) else { continue };
         let (mut start, mut at) = (list.0.start, list.0.start);
-        while let Ok(Some(entry)) = list.next(attrs) {
+        while let Ok(Some(entry)) = list.next(attrs).and_then(|entry| entry.map(ElementInfo::decode).transpose()) {
             match intervals.last_mut() {
                 Some((_, whole)) if entry.is_interval_end() => *whole = &attrs[start..list.0.start],
                 _ => {
@@ -127,15 +127,49 @@ pub(crate) fn read_set_ref(family: Family, attrs: &[u8]) -> Result<SetRef, Decod
 
 /// Reads the element list of a message: all entries go to `out`.
 pub(crate) fn read_element_list(attrs: &[u8], out: &mut Vec<ElementInfo>) -> Result<(), DecodeError> {
+    visit_element_list(attrs, |entry| out.push(entry))
+}
+
+/// Reads the element list of a message, one entry after the other.
+pub(crate) fn visit_element_list(attrs: &[u8], mut take: impl FnMut(ElementInfo)) -> Result<(), DecodeError> {
+    visit_entries(attrs, |entry| ElementInfo::decode(entry).map(&mut take))
+}
+
+/// Hands over the entries of a message's element list, encoded as they are.
+#[inline]
+pub(crate) fn visit_entries(
+    attrs: &[u8],
+    mut take: impl FnMut(&[u8]) -> Result<(), DecodeError>,
+) -> Result<(), DecodeError> {
     let notes = Notes::default();
     for attr in AttrReader::new(attrs, &notes) {
         if let (NFTA_SET_ELEM_LIST_ELEMENTS, list) = attr? {
             for entry in list.nested()? {
-                out.push(ElementInfo::decode(entry?.1)?);
+                take(entry?.1.bytes())?;
             }
         }
     }
     Ok(())
+}
+
+/// How many elements the kernel counts, by a message about the set.
+pub(crate) fn read_count(attrs: &[u8]) -> Result<Option<u32>, DecodeError> {
+    let notes = Notes::default();
+    for attr in AttrReader::new(attrs, &notes) {
+        if let (NFTA_SET_COUNT, count) = attr? {
+            return count.u32().map(Some);
+        }
+    }
+    Ok(None)
+}
+
+/// Whether a message's element list has entries.
+pub(crate) fn has_entries(attrs: &[u8]) -> bool {
+    let notes = Notes::default();
+    AttrReader::new(attrs, &notes)
+        .map_while(Result::ok)
+        .filter(|(number, _)| *number == NFTA_SET_ELEM_LIST_ELEMENTS)
+        .any(|(_, list)| !list.bytes().is_empty())
 }
 
 /// The entries of a message that are not read yet: where they are in its attributes.
@@ -158,22 +192,34 @@ impl EntryList {
         }
     }
 
-    /// Reads the next entry, from the attributes in which the list was found.
-    pub(crate) fn next(&mut self, attrs: &[u8]) -> Result<Option<ElementInfo>, DecodeError> {
+    /// Returns the next entry, encoded as it is, from the attributes in which the list was found.
+    #[inline]
+    pub(crate) fn next<'a>(&mut self, attrs: &'a [u8]) -> Result<Option<&'a [u8]>, DecodeError> {
         let notes = Notes::default();
         let mut reader = AttrReader::new(attrs.get(self.0.clone()).unwrap_or_default(), &notes);
+        let start = self.0.start + NLA_HDRLEN;
         let entry = reader.next();
         self.0.start = self.0.end - reader.left();
-        entry.transpose()?.map(|(_, entry)| ElementInfo::decode(entry)).transpose()
+        match entry {
+            Some(Ok((_, entry))) => Ok(attrs.get(start..start + entry.bytes().len())),
+            Some(Err(error)) => Err(error),
+            None => Ok(None),
+        }
     }
 }
 
-/// Hands over what tells the entries of a message's list apart: their keys and flags.
+/// Hands over what tells the entries of a message's list apart: their keys and flags. Of an entry that has nothing
+/// but a key all of it is handed over, with the header, so that a key of a few bytes is not taken for it.
 pub(crate) fn identify_entries(attrs: &[u8], take: &mut dyn FnMut(&[u8])) {
     let notes = Notes::default();
     let lists = AttrReader::new(attrs, &notes).map_while(Result::ok);
     for (_, list) in lists.filter(|(number, _)| *number == NFTA_SET_ELEM_LIST_ELEMENTS) {
         for (_, entry) in list.nested().into_iter().flatten().map_while(Result::ok) {
+            let mut attrs = AttrReader::new(entry.bytes(), &notes);
+            if matches!(attrs.next(), Some(Ok((NFTA_SET_ELEM_KEY, _)))) && attrs.left() == 0 {
+                take(entry.bytes());
+                continue;
+            }
             let (mut key, mut flags): (&[u8], &[u8]) = (&[], &[]);
             for (number, value) in AttrReader::new(entry.bytes(), &notes).map_while(Result::ok) {
                 match number {
@@ -192,7 +238,7 @@ pub(crate) fn identify_entries(attrs: &[u8], take: &mut dyn FnMut(&[u8])) {
 pub(super) fn read_entries(list: &[u8]) -> Vec<ElementInfo> {
     let notes = Notes::default();
     let entries = AttrReader::new(list, &notes).map_while(Result::ok);
-    entries.filter_map(|(_, entry)| ElementInfo::decode(entry).ok()).collect()
+    entries.filter_map(|(_, entry)| ElementInfo::decode(entry.bytes()).ok()).collect()
 }
 
 /// Whether an interval that ends with the highest value overlaps another one of the entries. The
@@ -223,7 +269,7 @@ pub(crate) fn first_entries(attrs: &[u8], count: usize) -> Vec<ElementInfo> {
         .map_while(Result::ok)
         .filter(|(number, _)| *number == NFTA_SET_ELEM_LIST_ELEMENTS)
         .filter_map(|(_, list)| list.nested().ok())
-        .flat_map(|list| list.map_while(Result::ok).filter_map(|(_, entry)| ElementInfo::decode(entry).ok()))
+        .flat_map(|list| list.map_while(Result::ok).filter_map(|(_, entry)| ElementInfo::decode(entry.bytes()).ok()))
         .take(count)
         .collect()
 }
@@ -250,8 +296,11 @@ pub(crate) fn has_repeated(entries: &[ElementInfo]) -> bool {
     if all_in(Ordering::Greater) || all_in(Ordering::Less) {
         return false;
     }
-    let mut seen = HashSet::with_capacity(entries.len());
-    !entries.iter().all(|entry| seen.insert((entry.key.as_ref().map(Data::as_bytes), entry.flags.bits())))
+    let (hash, mut seen) = (KeyedHash::new(), Distinct::with_capacity(entries.len()));
+    // One without a key is another than one with an empty key.
+    let identity = |entry: &ElementInfo| (u64::from(entry.flags.bits()) << 1) | u64::from(entry.key.is_some());
+    let of = |entry: &ElementInfo| hash.hash(identity(entry), entry.key.as_ref().map_or(&[], Data::as_bytes));
+    !entries.iter().all(|entry| seen.insert(of(entry)))
 }
 
 /// The elements that the entries of a list stand for, each as nft would write it, with how many

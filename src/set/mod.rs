@@ -12,6 +12,7 @@ mod merge;
 mod own_dynamic;
 mod pairing;
 mod shown;
+mod tally;
 mod untyped;
 mod value;
 
@@ -24,7 +25,7 @@ pub(crate) use bytecode::show_userdata;
 pub use element::{Element, ElementFlags};
 pub(crate) use element::{LIST_SCHEMA, NFTA_SET_ELEM_LIST_ELEMENTS, Order, WhatOfElement};
 pub use element_info::ElementInfo;
-pub(crate) use element_info::{Lookup, assemble, in_order, write_lookup};
+pub(crate) use element_info::{Lookup, PlainEntry, assemble, in_order, write_lookup};
 pub use entry::Entry;
 pub(crate) use entry::sort_entries;
 pub use info::SetInfo;
@@ -33,13 +34,15 @@ use key::KEY_MAX;
 pub(crate) use key::Part;
 pub use key::{IntoElement, IntoPair, Key, KeyFor, KeyPart};
 pub(crate) use list::{
-    EntryList, SplitEntries, agree, ascending, first_entries, has_repeated, identify_entries, open_end_overlaps,
-    read_element_list, read_set_ref, show_entries, write_set_id,
+    EntryList, SplitEntries, agree, ascending, first_entries, has_entries, has_repeated, identify_entries,
+    open_end_overlaps, read_count, read_element_list, read_set_ref, show_entries, visit_element_list, visit_entries,
+    write_set_id,
 };
 pub(crate) use merge::{Changes, cut_out, merge, merge_into};
 pub(crate) use own_dynamic::OwnDynamic;
 pub(crate) use pairing::Pairing;
 pub use shown::UntypedElement;
+pub(crate) use tally::Tally;
 pub use untyped::UntypedSet;
 use value::Shape;
 pub use value::{MapValue, Mapped, ValueFor};

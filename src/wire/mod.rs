@@ -3,6 +3,7 @@
 //! Everything nf_tables puts into an attribute is big-endian unless the attribute says otherwise;
 //! netlink's own headers are in the host's order. [`order`] is the only place that converts.
 
+pub(crate) mod keyed;
 pub(crate) mod message;
 pub(crate) mod name;
 pub(crate) mod newtype;

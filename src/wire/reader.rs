@@ -42,11 +42,13 @@ pub(crate) struct Attr<'a> {
 }
 
 impl<'a> AttrReader<'a> {
+    #[inline]
     pub(crate) fn new(bytes: &'a [u8], notes: &'a Notes) -> Self {
         Self { rest: bytes, notes, depth: 0 }
     }
 
     /// Returns how many bytes were not read yet.
+    #[inline]
     pub(crate) fn left(&self) -> usize {
         self.rest.len()
     }
@@ -70,6 +72,7 @@ impl<'a> AttrReader<'a> {
 impl<'a> Iterator for AttrReader<'a> {
     type Item = Result<(u16, Attr<'a>), DecodeError>;
 
+    #[inline]
     fn next(&mut self) -> Option<Self::Item> {
         let Some((head, _)) = self.rest.split_first_chunk::<NLA_HDRLEN>() else {
             let left = std::mem::take(&mut self.rest);
@@ -88,27 +91,33 @@ impl<'a> Iterator for AttrReader<'a> {
 }
 
 impl<'a> Attr<'a> {
+    #[inline]
     pub(crate) fn bytes(self) -> &'a [u8] {
         self.value
     }
 
+    #[inline]
     fn chunk<const N: usize>(self) -> Result<[u8; N], DecodeError> {
         // The kernel's own parser takes integers that are too long.
         self.value.first_chunk().copied().ok_or_else(|| DecodeError::attr(self.number, "too short"))
     }
 
+    #[inline]
     pub(crate) fn u8(self) -> Result<u8, DecodeError> {
         self.chunk().map(|[byte]| byte)
     }
 
+    #[inline]
     pub(crate) fn u16(self) -> Result<u16, DecodeError> {
         self.chunk().map(order::from_be_u16)
     }
 
+    #[inline]
     pub(crate) fn u32(self) -> Result<u32, DecodeError> {
         self.chunk().map(order::from_be_u32)
     }
 
+    #[inline]
     pub(crate) fn u64(self) -> Result<u64, DecodeError> {
         self.chunk().map(order::from_be_u64)
     }
@@ -128,6 +137,7 @@ impl<'a> Attr<'a> {
     }
 
     /// The attributes inside.
+    #[inline]
     pub(crate) fn nested(self) -> Result<AttrReader<'a>, DecodeError> {
         if self.depth >= DEPTH_MAX {
             return Err(DecodeError::attr(self.number, "nested too deep"));

@@ -159,7 +159,7 @@ pub(super) struct SetEntry {
 
 impl SetEntry {
     pub(super) fn read(entry: Attr<'_>) -> Result<Self, DecodeError> {
-        Ok(Self { info: ElementInfo::decode(entry)?, raw: entry.bytes().to_vec() })
+        Ok(Self { info: ElementInfo::decode(entry.bytes())?, raw: entry.bytes().to_vec() })
     }
 
     /// The entry with these attributes instead.
