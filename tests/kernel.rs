@@ -169,6 +169,7 @@ fn main() -> ExitCode {
         test!(commits::one_bad_operation_undoes_all_others),
         test!(commits::refused_batch_can_be_committed_once_the_obstacle_is_gone),
         test!(commits::cleared_batch_is_a_new_one),
+        test!(commits::warm_commit_allocates_nothing),
         test!(commits::empty_batch_does_nothing),
         test!(commits::what_fails_only_at_the_commit_is_never_success),
         test!(queries::listings_are_of_a_scope),
