@@ -30,3 +30,47 @@ impl Batch {
         self.messages = part.messages;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv4Addr;
+
+    use super::*;
+    use crate::field::{ip, tcp};
+    use crate::rule::Rule;
+    use crate::set::Set;
+    use crate::table::Table;
+
+    #[test]
+    fn batch_put_together_from_parts_is_one_that_was_filled_at_once() {
+        let fw = Table::inet("fw");
+        let (set, input) = (Set::<Ipv4Addr>::new(&fw, "blocked"), fw.chain("input"));
+        let adds: [&dyn Fn(&mut Batch); 4] = [
+            &|batch| _ = batch.reset(&fw).add(&set).add(&input),
+            &|batch| {
+                batch.append(&input, Rule::new().when(tcp::dport().one_of([22, 80])).accept());
+                let first = batch.last();
+                batch.append(&input, Rule::new().when(ip::saddr().in_set(&set)).counter().drop());
+                batch.insert_before(&input, first, Rule::new().counter());
+            },
+            &|_| {},
+            &|batch| _ = batch.add_elements(&set, [Ipv4Addr::LOCALHOST]).add_elements(&set, [] as [Ipv4Addr; 0]),
+        ];
+        let (mut whole, mut parts, mut part) = (Batch::new(), Batch::new(), Batch::new());
+        for add in adds.iter().cycle().take(3 * adds.len()) {
+            add(&mut whole);
+            part.begin_after(parts.last_sequence());
+            add(&mut part);
+            // As if nothing had been added before.
+            let before = part.clone();
+            part.clear();
+            add(&mut part);
+            assert_eq!(part, before);
+            parts.take_in(&part);
+        }
+        assert_eq!(parts, whole);
+        assert_eq!(parts.steps, whole.steps);
+        assert_eq!(parts.last_sequence(), whole.last_sequence());
+        assert_eq!(parts.to_string(), whole.to_string());
+    }
+}
