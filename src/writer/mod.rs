@@ -33,6 +33,9 @@ const CAPACITY: usize = 4000;
 /// committed together, so that the busier it is, the less an event costs; and an event that comes alone is committed
 /// at once. Each is applied as a whole or not at all, and one that the kernel refuses does no harm to the others.
 ///
+/// It gains most where events are [handed over](WriterHandle::submit) and their outcomes looked at later: hundreds
+/// become one commit. Threads that wait for each event before the next make small batches.
+///
 /// ```no_run
 /// use std::net::Ipv4Addr;
 /// use std::thread;
