@@ -783,7 +783,7 @@ fn prefix(context: &Context<'_>, source: &Source, address: &Data, len: u8, op: C
     let mask = &mut mask[..bytes.len().min(16)];
     mask.iter_mut().zip(prefix_mask(bytes.len(), len)).for_each(|(to, from)| *to = from);
     sink.put(Bitwise::mask_xor(REG, &*mask, &[0; 16][..mask.len()]));
-    sink.put(Cmp::new(op, REG, Data::new(&prefix_bound(bytes, len, 0))));
+    sink.put(Cmp::new(op, REG, prefix_bound(bytes, len, 0)));
 }
 
 fn hton(reg: Reg, len: usize) -> Byteorder {

@@ -652,6 +652,12 @@ pub trait AsRule {
     #[doc(hidden)]
     fn encode(&self, chain: &ChainRef, sets: &[u32], w: &mut AttrWriter, steps: &mut Vec<u8>);
 
+    /// Whether something comes with the rule: sets, or a chain.
+    #[doc(hidden)]
+    fn has_own(&self) -> bool {
+        false
+    }
+
     /// The sets that come with the rule, in the order in which it looks them up.
     #[doc(hidden)]
     fn own_sets(&self) -> OwnSets<'_> {
@@ -684,6 +690,10 @@ impl AsRule for RuleBuilder {
         }
     }
 
+    fn has_own(&self) -> bool {
+        self.steps.iter().any(Step::may_have_own)
+    }
+
     fn own_sets(&self) -> OwnSets<'_> {
         OwnSets(self.own_sets_in_order())
     }
@@ -698,6 +708,10 @@ impl AsRule for Rule {
         self.0.encode(chain, sets, w, steps);
     }
 
+    fn has_own(&self) -> bool {
+        self.0.has_own()
+    }
+
     fn own_sets(&self) -> OwnSets<'_> {
         self.0.own_sets()
     }
@@ -710,6 +724,10 @@ impl AsRule for Rule {
 impl<R: AsRule + ?Sized> AsRule for &R {
     fn encode(&self, chain: &ChainRef, sets: &[u32], w: &mut AttrWriter, steps: &mut Vec<u8>) {
         (**self).encode(chain, sets, w, steps);
+    }
+
+    fn has_own(&self) -> bool {
+        (**self).has_own()
     }
 
     fn own_sets(&self) -> OwnSets<'_> {

@@ -44,6 +44,19 @@ impl RuleBuilder {
 }
 
 impl Step {
+    /// Whether the rule may have a set or a chain to itself for this step.
+    pub(super) fn may_have_own(&self) -> bool {
+        match self {
+            Self::Match(matching) => matching.implies_set() || matching.own_set().is_some(),
+            Self::Expr(_) | Self::Kept(_) | Self::Statement(_) | Self::Counter | Self::Object(_) | Self::Flow(_) => {
+                false
+            }
+            Self::Verdict(_) | Self::ToChain(..) | Self::Reject(_) => false,
+            Self::KeptUse(_) | Self::ToOwn(..) | Self::Set(_) | Self::Update(_) | Self::VerdictMap(_) => true,
+            Self::ObjectMap(_) | Self::Nat(_) | Self::Redirecting(_) | Self::Queue(_) | Self::Meter(_) => true,
+        }
+    }
+
     /// Whether a test that this step implies may need a set of the rule's own.
     fn may_imply_sets(&self) -> bool {
         match self {
