@@ -402,7 +402,7 @@ impl<'a> Context<'a> {
                 self.require_vlan(source.name, sink);
             }
             Needs::Tables(families) => {
-                if !families.contains(&self.family()) {
+                if !families.has(self.family()) {
                     sink.fail(self.not_in_family(source.name));
                 }
             }
@@ -654,7 +654,7 @@ impl Context<'_> {
             Some(bits) => shift(bits, source.len, reg, sink),
             None => {}
         }
-        for op in &source.ops {
+        for op in source.ops.iter() {
             match op {
                 BitOp::MaskXor { mask, xor } => sink.put(Bitwise::mask_xor(reg, mask.clone(), xor.clone())),
                 BitOp::Shl(bits) => sink.put(Bitwise::shl(reg, *bits)),

@@ -34,7 +34,7 @@ impl RuleBuilder {
         // What is implied depends on what is known of the packet, but not on the chain.
         let chain = ChainRef::new(Table::inet("any"), "any");
         let mut context = Context::new(&chain);
-        for step in &self.steps {
+        for step in self.steps.iter() {
             step.lower(&mut context, &mut Nowhere);
             sets.extend(context.take_implied().into_iter().map(|(set, key)| OwnSet::Typed(set, key)));
             step.push_own_sets(&mut sets);
