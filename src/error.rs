@@ -9,7 +9,7 @@ pub use errno::Errno;
 /// What went wrong, and what that means for the ruleset.
 ///
 /// Unless an error says otherwise the ruleset is as it was before the call.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Clone, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
     /// An operation of the batch cannot be expressed; nothing was sent.
@@ -52,6 +52,15 @@ pub enum Error {
     /// A snapshot was to change something: it only reads, as often as it takes.
     #[error("a snapshot only reads, as often as it takes: commit and reset when it is over")]
     InSnapshot,
+    /// An event of a [`Writer`](crate::Writer) panicked while it filled its batch; nothing of it was sent.
+    #[error("the event panicked: {message}")]
+    EventPanicked {
+        /// What the panic said.
+        message: Box<str>,
+    },
+    /// An event was handed to a [`Writer`](crate::Writer) that has ended; nothing of it was sent.
+    #[error("the writer has ended, and takes no more events")]
+    WriterEnded,
     /// The running kernel lacks a feature.
     #[error("{feature} needs Linux {since}")]
     Unsupported {

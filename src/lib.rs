@@ -84,7 +84,7 @@
 //! | module | what is in it |
 //! |---|---|
 //! | [`guide`] | whole programs for whole tasks, which the tests run with real packets: begin here |
-//! | the root | [`Conn`], [`Batch`], and what is put into one: [`Table`], [`Chain`], [`Set`], [`Map`], [`Element`], [`Flowtable`], [`Rule`]; [`Recording`] to test programs without a kernel |
+//! | the root | [`Conn`], [`Batch`], and what is put into one: [`Table`], [`Chain`], [`Set`], [`Map`], [`Element`], [`Flowtable`], [`Rule`]; [`Recording`] to test programs without a kernel; [`Writer`] to commit the events of many threads |
 //! | [`field`] | what a rule compares: `ip::saddr()`, `tcp::dport()`, `ct::state()` … |
 //! | [`object`] | named stateful objects: counters, quotas, limits, conntrack helpers and timeouts, tunnels … |
 //! | [`datum`] | nft's data types: ports, marks, interface names, ICMP types, TCP flags, intervals … |
@@ -133,6 +133,7 @@ pub mod tokio;
 pub mod trace;
 mod userdata;
 mod wire;
+mod writer;
 
 pub use batch::{Batch, Declare, Delete, DeleteByHandle, Flush, HasDevices, Position, Rename};
 pub use chain::{
@@ -158,6 +159,7 @@ pub use set::{
 pub use table::{Table, TableFlags, TableHandle, TableInfo, TableRef};
 pub use userdata::{SetUserdata, Typeof};
 pub use wire::{Family, Name, PortId};
+pub use writer::{Pending, Writer, WriterHandle, WriterOptions};
 
 /// The README's examples, to be compiled.
 #[cfg(doctest)]

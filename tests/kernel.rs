@@ -70,6 +70,8 @@ mod streams;
 mod untyped;
 #[path = "kernel/verbs.rs"]
 mod verbs;
+#[path = "kernel/writer.rs"]
+mod writer;
 
 // How the example program keeps a ruleset.
 #[path = "../examples/ruleset/file.rs"]
@@ -161,6 +163,14 @@ fn main() -> ExitCode {
         test!(untyped::sets_of_any_type_are_declared_and_filled),
         test!(untyped::sets_are_deleted_by_their_handles),
         test!(untyped::entries_of_any_set_are_put_together_and_shown),
+        test!(writer::events_of_many_threads_are_all_applied_in_order),
+        test!(writer::events_that_wait_for_others_take_the_fewest_commits),
+        test!(writer::one_bad_event_in_a_hundred_fails_alone),
+        test!(writer::event_that_spoils_the_commit_fails_alone),
+        test!(writer::outcomes_are_those_of_commits_one_by_one),
+        test!(writer::what_one_send_cannot_hold_is_sent_in_parts),
+        test!(writer::event_that_panics_or_is_mistaken_harms_nobody),
+        test!(writer::writer_that_ends_has_committed_what_was_left),
         test!(commits::each_commit_makes_the_next_generation),
         test!(commits::stale_generation_changes_nothing),
         test!(commits::check_changes_nothing),
@@ -169,6 +179,7 @@ fn main() -> ExitCode {
         test!(commits::one_bad_operation_undoes_all_others),
         test!(commits::refused_batch_can_be_committed_once_the_obstacle_is_gone),
         test!(commits::cleared_batch_is_a_new_one),
+        test!(commits::warm_commit_allocates_nothing),
         test!(commits::empty_batch_does_nothing),
         test!(commits::what_fails_only_at_the_commit_is_never_success),
         test!(queries::listings_are_of_a_scope),

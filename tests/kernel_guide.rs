@@ -15,6 +15,9 @@ mod beside;
 #[path = "../src/guide/containers.rs"]
 #[allow(unreachable_pub, reason = "a user's program, shown with what others call")]
 mod containers;
+#[path = "../src/guide/daemons.rs"]
+#[allow(unreachable_pub, reason = "a user's program, shown with what others call")]
+mod daemons;
 #[path = "../src/guide/find.rs"]
 #[allow(unreachable_pub, reason = "a user's program, shown with what others call")]
 mod find;
@@ -38,6 +41,8 @@ mod bans_test;
 mod beside_test;
 #[path = "kernel_guide/containers.rs"]
 mod containers_test;
+#[path = "kernel_guide/daemons.rs"]
+mod daemons_test;
 #[path = "kernel_guide/find.rs"]
 mod find_test;
 #[path = "kernel_guide/host.rs"]
@@ -82,6 +87,9 @@ fn main() -> ExitCode {
         test!(bans_test::bans_inside_banned_networks_merge_and_are_cut_out),
         test!(bans_test::thousands_of_bans_come_and_go_and_nobody_else_notices),
         test!(bans_test::table_is_what_a_person_would_have_written).needs_nft(),
+        test!(daemons_test::gate_lets_in_whom_it_admits),
+        test!(daemons_test::gate_is_made_what_it_should_be),
+        test!(daemons_test::clients_of_the_service_each_hear_what_became_of_it),
         test!(containers_test::published_ports_lead_in_and_nothing_else_does).needs_nft(),
         test!(containers_test::containers_reach_outside_as_the_host_and_not_each_other).needs_nft(),
         test!(containers_test::containers_come_and_go_and_the_others_notice_nothing).needs_nft(),

@@ -18,6 +18,7 @@ const ORDER: &[&[&str]] = &[
     &["batch"],
     &["engine"],
     &["conn"],
+    &["writer"],
     &["monitor"],
     &["trace"],
     &["tokio"],

@@ -3,6 +3,7 @@
 mod chains;
 mod entries;
 pub(crate) mod explain;
+mod parts;
 mod ruleset;
 mod show;
 mod verbs;
@@ -63,8 +64,10 @@ use crate::wire::{AttrWriter, Family};
 pub struct Batch {
     w: AttrWriter,
     ops: Vec<Entry>,
-    /// How many messages there are: the first has sequence 1.
+    /// The sequence of the last message: the first has 1, or of a part of another batch the one after `before`.
     messages: u32,
+    /// How many messages come before this batch in the one that it is a part of.
+    before: u32,
     /// For each rule, after each of its steps, how many expressions it has.
     steps: Vec<u8>,
     /// The number of the set that was added last.
@@ -99,6 +102,7 @@ impl Batch {
             w: AttrWriter::new(),
             ops: Vec::new(),
             messages: 0,
+            before: 0,
             steps: Vec::new(),
             last_set: None,
             within: Within::new(),
@@ -110,7 +114,7 @@ impl Batch {
     pub fn clear(&mut self) {
         self.w.buffer().clear();
         self.ops.clear();
-        self.messages = 0;
+        self.messages = self.before;
         self.steps.clear();
         self.last_set = None;
         self.mistake = None;
@@ -570,8 +574,8 @@ impl Batch {
         let end = self.ops.get(op.index() + 1).map_or(self.w.len(), |next| next.offset);
         // What a rule has to itself comes before it.
         let start = first + show::place_of_rule(self.as_bytes().get(first..end)?)?;
-        // An id that no table of this batch's rules uses twice: the operation's own number.
-        let id = op.0 + 1;
+        // An id that no two rules of a batch have, nor of those that it is put together from.
+        let id = self.ops.get(op.index())?.sequence;
         let mut attr = AttrWriter::new();
         attr.u32(NFTA_RULE_ID, id);
         let attr = attr.bytes_written();

@@ -9,18 +9,24 @@ use std::time::{Duration, Instant};
 use netlink_sys::protocols::NETLINK_NETFILTER;
 use netlink_sys::{Socket, SocketAddr};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use nix::sys::socket::{MsgFlags, NetlinkAddr, getsockopt, recvmsg, sendmsg, setsockopt, sockopt};
+use nix::sys::socket::{MsgFlags, NetlinkAddr, getsockopt, recv, recvmsg, send, sendmsg, setsockopt, sockopt};
 
 use crate::engine::{Received, TooLarge, Transport};
 use crate::error::Errno;
 
 /// Bytes of the send buffer that the kernel does not let a datagram have.
 const OVERHEAD: usize = 32;
+/// Bytes up to which it is cheaper to put the parts of a datagram together than to have the kernel gather them.
+const SMALL: usize = 1024;
 
 #[derive(Debug)]
 pub(crate) struct NetlinkSocket {
     socket: Socket,
     port: u32,
+    /// Whether it is in multicast groups.
+    listens: bool,
+    /// Where the parts of small datagrams are put together.
+    small: Vec<u8>,
     /// The sizes of the buffers as the kernel counts them.
     send_buffer: usize,
     receive_buffer: usize,
@@ -66,7 +72,8 @@ impl NetlinkSocket {
         }
         let send_buffer = getsockopt(&socket, sockopt::SndBuf)?;
         let receive_buffer = getsockopt(&socket, sockopt::RcvBuf)?;
-        Ok(Self { socket, port, send_buffer, receive_buffer, namespace: NamespaceId::current() })
+        let (listens, small) = (!groups.is_empty(), Vec::with_capacity(SMALL));
+        Ok(Self { socket, port, listens, small, send_buffer, receive_buffer, namespace: NamespaceId::current() })
     }
 
     /// Bytes that the queue may have, as the kernel counts them.
@@ -94,18 +101,28 @@ impl NetlinkSocket {
 
 impl Transport for NetlinkSocket {
     fn send(&mut self, parts: &[IoSlice<'_>]) -> Result<(), Errno> {
-        let sent = sendmsg::<()>(self.socket.as_raw_fd(), parts, &[], MsgFlags::MSG_DONTWAIT, None);
+        let (socket, flags) = (self.socket.as_raw_fd(), MsgFlags::MSG_DONTWAIT);
+        let sent = if parts.iter().map(|part| part.len()).sum::<usize>() <= SMALL {
+            self.small.clear();
+            parts.iter().for_each(|part| self.small.extend_from_slice(part));
+            send(socket, &self.small, flags)
+        } else {
+            sendmsg::<()>(socket, parts, &[], flags, None)
+        };
         sent.map(drop).map_err(Errno::from_nix)
     }
 
     fn receive(&mut self, buffer: &mut [u8]) -> Result<Received, Errno> {
-        let mut parts = [IoSliceMut::new(buffer)];
         // MSG_TRUNC makes the call return the datagram's true length.
-        let flags = MsgFlags::MSG_DONTWAIT | MsgFlags::MSG_TRUNC;
+        let (socket, flags) = (self.socket.as_raw_fd(), MsgFlags::MSG_DONTWAIT | MsgFlags::MSG_TRUNC);
+        // To a connected socket the kernel lets nobody else send: there is no need to ask, which costs time, who did.
+        if !self.listens {
+            return recv(socket, buffer, flags).map(|len| Received { len }).map_err(Errno::from_nix);
+        }
+        let mut parts = [IoSliceMut::new(buffer)];
         loop {
-            let message =
-                recvmsg::<NetlinkAddr>(self.socket.as_raw_fd(), &mut parts, None, flags).map_err(Errno::from_nix)?;
-            // A privileged process may send to multicast groups, too.
+            let message = recvmsg::<NetlinkAddr>(socket, &mut parts, None, flags).map_err(Errno::from_nix)?;
+            // To multicast groups a privileged process may send, too, connected or not.
             if message.address.is_none_or(|from| from.pid() == 0) {
                 return Ok(Received { len: message.bytes });
             }

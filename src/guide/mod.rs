@@ -11,6 +11,7 @@
 //! | iptables-nft, Docker and firewalld are here, too | [`living_beside_others`] |
 //! | a rule of mine in a chain of somebody else's, added if it is missing | [`find_my_rule`] |
 //! | addresses and networks are shut out for a time, thousands a second | [`ban_daemon`] |
+//! | each event adds or deletes one element, thousands a second, from one thread or from many | [`daemons`] |
 //! | containers behind a bridge have ports of the host, and a way out | [`container_network`] |
 //! | a host answers whom it should, and is polite to the others | [`host_firewall`] |
 //!
@@ -174,6 +175,28 @@ pub mod container_network {}
 #[doc = include_str!("host.rs")]
 #[doc = "```"]
 pub mod host_firewall {}
+
+/// Changes one element per event, from one thread or from many.
+///
+/// - **Keep the connection and the batch.** `clear`, fill, `commit`: that is two system calls and no allocation, some
+///   microseconds in all. To open a connection takes longer than the commit.
+/// - **Put what changes into sets and maps, not into rules.** A rule looks the set up and stays. An element costs the same
+///   however many there are; a rule costs the kernel a walk over its chain, and each packet a comparison.
+/// - **Give a large set its [size](crate::Set::size)**, if there is a bound: then the kernel need not let its table grow.
+/// - **Events of one thread** are best committed one by one, or what has come together in one batch: one commit of a hundred
+///   elements is far cheaper than a hundred. If it is refused, nothing of it is applied, and the error names the operations.
+/// - **Events of many threads** go through a [`Writer`](crate::Writer), which does that for them: it commits together what
+///   has come meanwhile, tells each its own outcome, and lets none suffer from another. It gains most where nobody
+///   waits for an event before the next one is handed over: then an event costs a fraction of a commit. Threads that wait for
+///   each of their events are as fast, or faster, with a connection each; with the writer they make fewer
+///   commits, in one order, and one connection can own the table.
+/// - **Only what is refused is expensive**: the kernel takes milliseconds to undo it. Where elements may be there
+///   already, or gone, say it by the verb: `add_elements` and, on Linux 6.3, `destroy_elements` do not mind.
+/// - If an error [leaves open](crate::Error::FateUnknown) what became of an event, read the set and commit what differs.
+#[doc = "```no_run"]
+#[doc = include_str!("daemons.rs")]
+#[doc = "```"]
+pub mod daemons {}
 
 /// Lists the words of nft, each with its Rust.
 ///

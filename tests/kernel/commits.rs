@@ -1,5 +1,7 @@
 //! A commit as a whole: all or nothing, at which generation, with which handles.
 
+use std::net::Ipv4Addr;
+
 use nftlink::{Batch, Chain, Errno, Error, Generation, Handle, Hook, Rule, Set, Table, datum::Port, object};
 
 use crate::{Ruleset, append, comments, commit, conn, fw, input, refused, rule};
@@ -155,6 +157,27 @@ pub(crate) fn cleared_batch_is_a_new_one() {
     batch.add(&Table::ip("after"));
     conn.commit(&batch).unwrap();
     assert!(conn.table(Table::ip("after")).is_ok());
+}
+
+pub(crate) fn warm_commit_allocates_nothing() {
+    let mut conn = conn();
+    let blocked = Set::<Ipv4Addr>::new(fw(), "blocked");
+    let mut batch = Batch::new();
+    batch.add(&fw()).add(&blocked);
+    conn.commit(&batch).unwrap();
+    let mut events = |addresses: std::ops::Range<u32>| {
+        for address in addresses.map(Ipv4Addr::from_bits) {
+            batch.clear();
+            batch.add_elements(&blocked, [address]);
+            conn.commit(&batch).unwrap();
+            batch.clear();
+            batch.delete_elements(&blocked, [address]);
+            conn.commit(&batch).unwrap();
+        }
+    };
+    events(1..3);
+    let anew = allocation_counter::measure(|| events(3..53));
+    assert_eq!(anew.count_total, 0);
 }
 
 pub(crate) fn empty_batch_does_nothing() {
