@@ -52,6 +52,13 @@ pub enum Error {
     /// A snapshot was to change something: it only reads, as often as it takes.
     #[error("a snapshot only reads, as often as it takes: commit and reset when it is over")]
     InSnapshot,
+    /// The set that a [`Loader`](crate::Loader) was filling was taken away: another loader of the same set began, or
+    /// somebody emptied the table. Of what was loaded nothing is left.
+    #[error("set {set} was removed while it was being filled: another loader of it began, or the table was emptied")]
+    Superseded {
+        /// The set that was being filled.
+        set: Box<str>,
+    },
     /// The running kernel lacks a feature.
     #[error("{feature} needs Linux {since}")]
     Unsupported {

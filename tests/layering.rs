@@ -18,6 +18,7 @@ const ORDER: &[&[&str]] = &[
     &["batch"],
     &["engine"],
     &["conn"],
+    &["loader"],
     &["monitor"],
     &["trace"],
     &["tokio"],
