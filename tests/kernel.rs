@@ -132,7 +132,7 @@ fn main() -> ExitCode {
         test!(loader::table_that_goes_is_told_as_such),
         test!(loader::many_loaders_at_once_leave_one_whole_set),
         test!(loader::rules_that_others_add_meanwhile_are_not_missed),
-        test!(loader::beside_somebody_who_commits_all_the_time_given_rules_are_replaced_and_others_leave_nothing),
+        test!(loader::given_rules_are_replaced_beside_somebody_who_commits_all_the_time),
         test!(loader::what_a_killed_program_leaves_is_not_live_and_goes_with_the_next_load),
         test!(loader::program_that_is_killed_at_any_moment_leaves_a_whole_set_in_use),
         test!(loader::nft_lists_what_is_being_filled).needs_nft(),

@@ -141,8 +141,7 @@ mod tests {
 
     #[test]
     fn next_name_is_free() {
-        let members =
-            |highest| Members { finished: Vec::new(), unfinished: Vec::new(), marks: Vec::new(), highest };
+        let members = |highest| Members { finished: Vec::new(), unfinished: Vec::new(), marks: Vec::new(), highest };
         let of = SetRef::new(Table::inet("fw"), "a");
         assert_eq!([0, 7, u32::MAX].map(|n| members(n).next_name(&of).to_string()), ["a.1", "a.8", "a.1"]);
     }

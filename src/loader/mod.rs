@@ -279,7 +279,7 @@ impl<K: Key, V: Mapped, I: Iterator<Item = Element<K, V>>> Iterator for Runs<K, 
 
     fn next(&mut self) -> Option<Element<K, V>> {
         if self.run.as_slice().is_empty() {
-            let mut run: Vec<Element<K, V>> = self.source.by_ref().take(std::env::var("RUN").ok().and_then(|v| v.parse().ok()).unwrap_or(RUN)).collect();
+            let mut run: Vec<Element<K, V>> = self.source.by_ref().take(RUN).collect();
             sort_by_keys(&mut run);
             self.run = run.into_iter();
         }

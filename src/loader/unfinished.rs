@@ -13,10 +13,13 @@ use crate::object::{Counter, Named};
 use crate::rule::{Rule, RuleHandle};
 use crate::set::{Element, Key, Mapped, Set, SetRef};
 
-/// The most elements of a batch: then the table of hashes grows, which it cannot before the batch is over.
+/// How many elements a batch has at first: then the table of hashes grows, which it cannot before the batch is over.
 const COUNT: usize = 4095;
-/// The most bytes of a batch: two messages of elements, which fit the send buffer that sockets have by default.
-const BYTES: usize = 128 * 1024;
+/// The part of the elements that are there already which a batch may add: of some sets the kernel makes a copy for each
+/// batch, or goes through all of it.
+const SHARE: usize = 8;
+/// The most bytes of a batch, if the send buffer may be as large.
+const BYTES: usize = 1024 * 1024;
 
 /// A set that is being filled, with its mark. Both go when it is dropped before it is finished.
 pub(super) struct Unfinished<'c> {
@@ -63,21 +66,23 @@ impl<'c> Unfinished<'c> {
         mut elements: impl Iterator<Item = Element<K, V>>,
     ) -> Result<(), Error> {
         let mut filling = Filling::default();
-        let knob = |name: &str, or: usize| std::env::var(name).ok().and_then(|v| v.parse().ok()).unwrap_or(or);
-        let (count_max, bytes) = (knob("COUNT", COUNT), knob("BYTES", BYTES));
-        let bytes = self.conn.room(bytes);
+        let bytes = self.conn.room(BYTES);
+        let mut loaded = 0;
         loop {
             self.begin_batch();
-            let mut left = count_max;
-            while left > 0 && self.batch.as_bytes().len() < bytes {
-                match self.batch.fill(set, &mut elements, &mut filling, (left, bytes)) {
-                    0 if left == count_max => return Ok(()),
+            let most = COUNT.max(loaded / SHARE);
+            let mut added = 0;
+            while added < most && self.batch.as_bytes().len() < bytes {
+                match self.batch.fill(set, &mut elements, &mut filling, (most - added, bytes)) {
                     0 => break,
-                    count => left -= count,
+                    count => added += count,
                 }
             }
+            if added == 0 {
+                return Ok(());
+            }
             self.commit()?;
-            match std::env::var("YIELD").as_deref() { Ok("sleep") => std::thread::sleep(std::time::Duration::from_micros(1)), Ok(_) => std::thread::yield_now(), Err(_) => {} }
+            loaded += added;
         }
     }
 
@@ -85,9 +90,7 @@ impl<'c> Unfinished<'c> {
     /// name.
     fn begin_batch(&mut self) {
         self.batch.clear();
-        if std::env::var("NOMARK").is_err() {
         self.batch.delete(&self.mark).create(&self.mark);
-        }
     }
 
     fn commit(&mut self) -> Result<(), Error> {

