@@ -2,7 +2,7 @@
 
 use std::marker::PhantomData;
 
-use super::source::{Load, Needs, Source, Tells};
+use super::source::{self, Load, Needs, Ops, Source, Tells};
 use super::{Field, Read};
 use crate::datum::{DataType, Datum, Interval, concatenations, swaps};
 use crate::expr::{Immediate, MetaKey, Reg};
@@ -115,7 +115,7 @@ concatenations!(concatenated_fields);
 fn concatenated<V>(parts: Box<[Source]>) -> Field<V, Read> {
     let source = Source {
         name: "concatenation",
-        load: Load::Concatenation(parts),
+        load: Load::Concatenation(Box::new(source::Fields(parts))),
         tunnel: None,
         needs: Needs::Nothing,
         tells: Tells::Nothing,
@@ -123,7 +123,7 @@ fn concatenated<V>(parts: Box<[Source]>) -> Field<V, Read> {
         len: 0,
         bits: None,
         swaps: false,
-        ops: Vec::new(),
+        ops: Ops::NONE,
     };
     Field { source, of: PhantomData }
 }

@@ -18,7 +18,7 @@
 use std::net::Ipv4Addr;
 
 use super::implied::types;
-use super::source::{Header, Needs, Tells};
+use super::source::{Header, Needs, Tells, Types};
 use super::{Field, Write};
 use crate::datum::{Datum, IcmpCode, IcmpType, Integer16, L4Proto};
 use crate::wire::Family;
@@ -28,7 +28,7 @@ const fn field<V: Datum>(name: &'static str, offset: u16, number: u8) -> Field<V
 }
 
 /// A field of messages of some types.
-const fn of<V: Datum>(types: &'static [u8], name: &'static str, offset: u16, number: u8) -> Field<V, Write> {
+const fn of<V: Datum>(types: Types, name: &'static str, offset: u16, number: u8) -> Field<V, Write> {
     field(name, offset, number).needing(Needs::Message(Family::IP, L4Proto::ICMP, types))
 }
 
@@ -65,10 +65,10 @@ pub fn sequence() -> Field<Integer16, Write> {
 
 /// `icmp gateway`: the better first hop that a redirect tells of; to nft it is a number.
 pub fn gateway() -> Field<Ipv4Addr, Write> {
-    of(const { &[IcmpType::REDIRECT.get()] }, "icmp gateway", 4, 6)
+    of(Types::one(IcmpType::REDIRECT.get()), "icmp gateway", 4, 6)
 }
 
 /// `icmp mtu`: how many bytes the next link takes, in a message that the destination is unreachable.
 pub fn mtu() -> Field<Integer16, Write> {
-    of(const { &[IcmpType::DESTINATION_UNREACHABLE.get()] }, "icmp mtu", 6, 7)
+    of(Types::one(IcmpType::DESTINATION_UNREACHABLE.get()), "icmp mtu", 6, 7)
 }

@@ -14,7 +14,7 @@
 //! ```
 
 use super::implied::types;
-use super::source::{Header, Needs, Tells};
+use super::source::{Header, Needs, Tells, Types};
 use super::{Field, Write};
 use crate::datum::{Datum, Icmpv6Code, Icmpv6Type, Integer16, Integer32, L4Proto};
 use crate::wire::Family;
@@ -24,7 +24,7 @@ const fn field<V: Datum>(name: &'static str, offset: u16, number: u8) -> Field<V
 }
 
 /// A field of messages of some types.
-const fn of<V: Datum>(types: &'static [u8], name: &'static str, offset: u16, number: u8) -> Field<V, Write> {
+const fn of<V: Datum>(types: Types, name: &'static str, offset: u16, number: u8) -> Field<V, Write> {
     field(name, offset, number).needing(Needs::Message(Family::IP6, L4Proto::ICMPV6, types))
 }
 
@@ -52,13 +52,13 @@ pub fn checksum() -> Field<Integer16, Write> {
 /// `icmpv6 parameter-problem`: which byte of the packet is wrong, in a message of that type.
 #[doc(alias = "param-problem")]
 pub fn parameter_problem() -> Field<Integer32, Write> {
-    of(const { &[Icmpv6Type::PARAMETER_PROBLEM.get()] }, "icmpv6 parameter-problem", 4, 4)
+    of(Types::one(Icmpv6Type::PARAMETER_PROBLEM.get()), "icmpv6 parameter-problem", 4, 4)
 }
 
 /// `icmpv6 mtu`: how many bytes the next link takes, in a message that a packet is too big.
 #[doc(alias = "packet-too-big")]
 pub fn mtu() -> Field<Integer32, Write> {
-    of(const { &[Icmpv6Type::PACKET_TOO_BIG.get()] }, "icmpv6 mtu", 4, 5)
+    of(Types::one(Icmpv6Type::PACKET_TOO_BIG.get()), "icmpv6 mtu", 4, 5)
 }
 
 /// `icmpv6 id`: what an echo and its answer have in common.
@@ -73,5 +73,5 @@ pub fn sequence() -> Field<Integer16, Write> {
 
 /// `icmpv6 max-delay`: how many milliseconds a listener may take to answer, in a query for them.
 pub fn max_delay() -> Field<Integer16, Write> {
-    of(const { &[Icmpv6Type::MLD_LISTENER_QUERY.get()] }, "icmpv6 max-delay", 4, 8)
+    of(Types::one(Icmpv6Type::MLD_LISTENER_QUERY.get()), "icmpv6 max-delay", 4, 8)
 }

@@ -15,7 +15,7 @@
 //! let weekend = [meta::day().eq(Day::SATURDAY), meta::hour().in_range(Hour::new(9, 0)..=Hour::new(17, 0))];
 //! ```
 
-use super::source::{IP_TABLES, Needs, Tells};
+use super::source::{Families, IP_TABLES, Needs, Tells};
 use super::{Field, Write};
 use crate::datum::{
     Boolean, ClassId, Date, Datum, Day, DevGroup, EtherType, Gid, HostInteger16, HostInteger32, Hour, IfIndex, IfName,
@@ -100,7 +100,7 @@ pub fn sdifname() -> Field<IfName> {
 
 /// A field that tables of family bridge have.
 const fn of_bridge<V: Datum, A>(name: &'static str, key: MetaKey) -> Field<V, A> {
-    Field::meta(name, key).needing(Needs::Tables(&[Family::BRIDGE]))
+    Field::meta(name, key).needing(Needs::Tables(Families::of(&[Family::BRIDGE])))
 }
 
 /// `meta ibrname`: the name of the bridge that the packet came in by.

@@ -96,7 +96,7 @@ use crate::set::{Anonymous, Element, IntoElement, MapValue, TypeofField, TypeofF
 use crate::userdata::Typeof;
 use crate::wire::Family;
 use matching::Test;
-use source::{BitOp, Header, Needs, Tells, Tunnel, combine};
+use source::{BitOp, Header, Needs, Ops, Tells, Tunnel, combine};
 
 /// Something of a packet that has values of type `V`.
 ///
@@ -151,7 +151,7 @@ impl<V: Datum, A> Field<V, A> {
             len: V::LEN as u8,
             bits: None,
             swaps: swaps::<V>(),
-            ops: Vec::new(),
+            ops: Ops::NONE,
         };
         Self { source, of: PhantomData }
     }
@@ -237,11 +237,13 @@ impl<V: Datum, A> Field<V, A> {
     }
 
     /// Is equal to a value.
+    #[inline]
     pub fn eq(&self, value: impl IntoValue<V>) -> Match {
         self.compare(CmpOp::EQ, value)
     }
 
     /// Is not equal to a value.
+    #[inline]
     pub fn ne(&self, value: impl IntoValue<V>) -> Match {
         self.compare(CmpOp::NEQ, value)
     }
@@ -270,6 +272,7 @@ impl<V: Datum, A> Field<V, A> {
         self.test(Test::Field { other: Box::new(other.source), not: true })
     }
 
+    #[inline]
     fn compare(&self, op: CmpOp, value: impl IntoValue<V>) -> Match {
         match value.into_value().to_data() {
             Ok(data) => self.test(Test::Cmp { op, data, swap: false }),
@@ -318,6 +321,7 @@ impl<V, A> Field<V, A> {
         MapLookup::new(self.source.clone(), map.into_map())
     }
 
+    #[inline]
     fn test(&self, test: Test) -> Match {
         Match { source: self.source.clone(), test }
     }

@@ -8,7 +8,7 @@ use crate::userdata::{FieldOf, Typeof};
 use crate::wire::{Family, order};
 
 /// Where a field's value comes from.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Source {
     /// nft's name for the field.
     pub(crate) name: &'static str,
@@ -27,10 +27,10 @@ pub(crate) struct Source {
     /// alone does not tell: that of `ct bytes` is an integer of either.
     pub(crate) swaps: bool,
     /// What is computed from it, in this order.
-    pub(crate) ops: Vec<BitOp>,
+    pub(crate) ops: Ops,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Load {
     /// Bytes of the packet.
     Payload {
@@ -49,8 +49,12 @@ pub(crate) enum Load {
     /// A hash of fields.
     Hash(Box<(Hash, Source)>),
     /// Several fields, one after another.
-    Concatenation(Box<[Source]>),
+    Concatenation(Box<Fields>),
 }
+
+/// The fields of a concatenation.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) struct Fields(pub(super) Box<[Source]>);
 
 /// What an expression loads that has no keys of its own here.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -254,9 +258,9 @@ pub(crate) enum Needs {
     /// A message of a network protocol's own control protocol.
     Control(Family, L4Proto),
     /// A message of a control protocol that is of one of these types.
-    Message(Family, L4Proto, &'static [u8]),
+    Message(Family, L4Proto, Types),
     /// A table of one of these families: elsewhere the kernel does not know it, or knows something else.
-    Tables(&'static [Family]),
+    Tables(Families),
     /// A frame with an Ethernet header.
     Ether,
     /// A frame with a VLAN tag behind its Ethernet header.
@@ -266,7 +270,48 @@ pub(crate) enum Needs {
 }
 
 /// The families of the network layer.
-pub(super) const IP_TABLES: Needs = Needs::Tables(&[Family::INET, Family::IP, Family::IP6]);
+pub(super) const IP_TABLES: Needs = Needs::Tables(Families::of(&[Family::INET, Family::IP, Family::IP6]));
+
+/// Some families of tables.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) struct Families(u16);
+
+impl Families {
+    pub(super) const fn of(families: &[Family]) -> Self {
+        let (mut bits, mut n) = (0, 0);
+        while n < families.len() {
+            bits |= 1 << families[n].get();
+            n += 1;
+        }
+        Self(bits)
+    }
+
+    pub(super) fn has(self, family: Family) -> bool {
+        self.0.checked_shr(family.get().into()).is_some_and(|bits| bits & 1 != 0)
+    }
+}
+
+/// Types of messages that have the same fields: one, or two.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) struct Types([u8; 2]);
+
+impl Types {
+    pub(super) const fn one(only: u8) -> Self {
+        Self([only, only])
+    }
+
+    pub(super) const fn two(one: u8, other: u8) -> Self {
+        Self([one, other])
+    }
+
+    pub(super) fn as_slice(&self) -> &[u8] {
+        if self.is_one() { &self.0[..1] } else { &self.0 }
+    }
+
+    pub(super) fn is_one(self) -> bool {
+        self.0[0] == self.0[1]
+    }
+}
 
 /// What a test of the field for equality says about the packet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -286,6 +331,31 @@ pub(crate) enum Tells {
     LinkType,
 }
 
+/// What is computed from a field's value: mostly nothing, for which there is no memory.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
+pub(crate) struct Ops(Option<Box<Vec<BitOp>>>);
+
+impl Ops {
+    pub(super) const NONE: Self = Self(None);
+
+    #[inline]
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_none()
+    }
+
+    pub(super) fn push(&mut self, op: BitOp) {
+        self.0.get_or_insert_default().push(op);
+    }
+
+    fn last_mut(&mut self) -> Option<&mut BitOp> {
+        self.0.as_mut()?.last_mut()
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = &BitOp> {
+        self.0.iter().flat_map(|ops| ops.iter())
+    }
+}
+
 /// One step of a computation on a register.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) enum BitOp {
@@ -299,12 +369,36 @@ pub(crate) enum BitOp {
     Mistake(Box<BuildErrorKind>),
 }
 
+impl Clone for Source {
+    // By hand, and so inlined where a field is compared: that is what a typed rule costs.
+    #[inline]
+    fn clone(&self) -> Self {
+        let &Self { name, tunnel, needs, tells, kind, len, bits, swaps, .. } = self;
+        let (load, ops) = (self.load.clone(), self.ops.clone());
+        Self { name, load, tunnel, needs, tells, kind, len, bits, swaps, ops }
+    }
+}
+
+impl Clone for Load {
+    #[inline]
+    fn clone(&self) -> Self {
+        match self {
+            &Self::Payload { base, offset, header, field } => Self::Payload { base, offset, header, field },
+            &Self::Meta(key) => Self::Meta(key),
+            &Self::Ct(key, direction) => Self::Ct(key, direction),
+            Self::Expr(loaded) => Self::Expr(loaded.clone()),
+            Self::Hash(hash) => Self::Hash(hash.clone()),
+            Self::Concatenation(fields) => Self::Concatenation(fields.clone()),
+        }
+    }
+}
+
 impl Source {
     /// Whether it needs the packet's connection, or is nothing without it.
     pub(crate) fn asks_conntrack(&self) -> bool {
         match &self.load {
             Load::Ct(..) => true,
-            Load::Concatenation(fields) => fields.iter().any(Self::asks_conntrack),
+            Load::Concatenation(fields) => fields.0.iter().any(Self::asks_conntrack),
             Load::Hash(hash) => hash.1.asks_conntrack(),
             Load::Payload { .. } | Load::Meta(_) | Load::Expr(_) => false,
         }
@@ -313,7 +407,7 @@ impl Source {
     /// Makes it a field of what a tunnel carries.
     pub(super) fn enter(&mut self, tunnel: Tunnel) {
         match &mut self.load {
-            Load::Concatenation(parts) => return parts.iter_mut().for_each(|part| part.enter(tunnel)),
+            Load::Concatenation(parts) => return parts.0.iter_mut().for_each(|part| part.enter(tunnel)),
             Load::Payload { base: Base::LINK, .. } if !tunnel.has_frames() => {}
             Load::Payload { .. } | Load::Meta(MetaKey::PROTOCOL | MetaKey::L4PROTO) if self.tunnel.is_none() => {
                 self.tunnel = Some(tunnel);
@@ -377,8 +471,8 @@ impl Source {
     pub(crate) fn implies_set(&self) -> bool {
         match &self.load {
             Load::Hash(hash) => hash.1.implies_set(),
-            Load::Concatenation(parts) => parts.iter().any(Self::implies_set),
-            _ => matches!(self.needs, Needs::Message(_, _, [_, _, ..])),
+            Load::Concatenation(parts) => parts.0.iter().any(Self::implies_set),
+            _ => matches!(self.needs, Needs::Message(_, _, types) if !types.is_one()),
         }
     }
 
@@ -387,20 +481,20 @@ impl Source {
         match &self.load {
             Load::Expr(loaded) => matches!(&loaded.expr, Expr::Numgen(numgen) if numgen.kind != NumgenKind::RANDOM),
             Load::Hash(hash) => hash.1.counts(),
-            Load::Concatenation(parts) => parts.iter().any(Self::counts),
+            Load::Concatenation(parts) => parts.0.iter().any(Self::counts),
             _ => false,
         }
     }
 
     /// Whether packets have to be of one type, which is compared beside what the rule says.
     pub(super) fn implies_comparison(&self) -> bool {
-        matches!(self.needs, Needs::Message(_, _, [_]))
+        matches!(self.needs, Needs::Message(_, _, types) if types.is_one())
     }
 
     /// The fields of a concatenation, or the only one.
     pub(crate) fn parts(&self) -> &[Self] {
         match &self.load {
-            Load::Concatenation(parts) => parts,
+            Load::Concatenation(parts) => &parts.0,
             _ => std::slice::from_ref(self),
         }
     }
