@@ -4,7 +4,8 @@ use super::{Batch, detail_of};
 use crate::error::BuildErrorKind;
 use crate::expr::Data;
 use crate::set::{
-    Element, Key, LIST_MAX, Mapped, NFT_MSG_NEWSETELEM, NFTA_SET_ELEM_LIST_ELEMENTS, SetFlags, SetRef, WhatOfElement,
+    Element, Key, LIST_MAX, Mapped, NFT_MSG_NEWSETELEM, NFTA_SET_ELEM_LIST_ELEMENTS, Order, SetFlags, SetRef,
+    WhatOfElement,
 };
 use crate::wire::message::{NLM_F_CREATE, header, patch_length};
 
@@ -62,6 +63,7 @@ impl Batch {
         };
         let has_ends = SetFlags::has_ends(K::FLAGS);
         let mut written = 0;
+        let mut order = Order::default();
         self.op(detail_of::<K>(), |batch| {
             batch.messages += 1;
             let start = batch.w.len();
@@ -78,7 +80,7 @@ impl Batch {
                 let Some(element) = next.take().or_else(|| elements.next()) else { break };
                 let before = w.len();
                 w.check(element.check_object(&set.table));
-                element.encode(WhatOfElement::Full, w);
+                element.encode(WhatOfElement::Full, w, &mut order);
                 if let Some(bounds) = element.bounds().filter(|_| has_ends) {
                     w.check(filling.open_ends.note(bounds));
                 }

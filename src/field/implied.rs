@@ -54,16 +54,17 @@ pub(super) mod types {
     use crate::datum::{IcmpType, Icmpv6Type};
     use crate::field::source::Types;
 
-    pub(in crate::field) const ICMP_ECHO: Types =
-        Types::two(IcmpType::ECHO_REQUEST.get(), IcmpType::ECHO_REPLY.get());
+    pub(in crate::field) const ICMP_ECHO: Types = Types::two(IcmpType::ECHO_REQUEST.get(), IcmpType::ECHO_REPLY.get());
     pub(in crate::field) const ICMPV6_ECHO: Types =
         Types::two(Icmpv6Type::ECHO_REQUEST.get(), Icmpv6Type::ECHO_REPLY.get());
 }
 
-static ICMP_ECHO: LazyLock<ImpliedSet> =
-    LazyLock::new(|| (Anonymous::of_bytes::<Interval<IcmpType>>(types::ICMP_ECHO.as_slice()), icmp::icmp_type().source));
-static ICMPV6_ECHO: LazyLock<ImpliedSet> =
-    LazyLock::new(|| (Anonymous::of_bytes::<Interval<Icmpv6Type>>(types::ICMPV6_ECHO.as_slice()), icmpv6::icmpv6_type().source));
+static ICMP_ECHO: LazyLock<ImpliedSet> = LazyLock::new(|| {
+    (Anonymous::of_bytes::<Interval<IcmpType>>(types::ICMP_ECHO.as_slice()), icmp::icmp_type().source)
+});
+static ICMPV6_ECHO: LazyLock<ImpliedSet> = LazyLock::new(|| {
+    (Anonymous::of_bytes::<Interval<Icmpv6Type>>(types::ICMPV6_ECHO.as_slice()), icmpv6::icmpv6_type().source)
+});
 
 impl Context<'_> {
     /// Where a field begins: behind the tags that are known of.

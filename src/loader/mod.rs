@@ -101,8 +101,11 @@ pub struct Loader<'a, K, V = ()> {
 struct Given<'a, K, V> {
     chain: ChainRef,
     handle: RuleHandle,
-    rule: Box<dyn Fn(&Set<K, V>) -> Rule + Send + Sync + 'a>,
+    rule: MakeRule<'a, K, V>,
 }
+
+/// Makes the rule for a set.
+type MakeRule<'a, K, V> = Box<dyn Fn(&Set<K, V>) -> Rule + Send + Sync + 'a>;
 
 impl<'a, K: Key, V: Mapped> Loader<'a, K, V> {
     /// A loader of that set: of its type, with its options, and under its name and a number.

@@ -33,12 +33,8 @@ use key::KEY_MAX;
 pub(crate) use key::Part;
 pub use key::{IntoElement, IntoPair, Key, KeyFor, KeyPart};
 pub(crate) use list::{
-<<<<<<< HEAD
-    EntryList, LIST_MAX, SplitEntries, agree, first_entries, has_repeated, identify_entries, open_end_overlaps,
-=======
-    EntryList, SplitEntries, agree, ascending, first_entries, has_repeated, identify_entries, open_end_overlaps,
->>>>>>> main
-    read_element_list, read_set_ref, show_entries, write_set_id,
+    EntryList, LIST_MAX, SplitEntries, agree, ascending, first_entries, has_repeated, identify_entries,
+    open_end_overlaps, read_element_list, read_set_ref, show_entries, write_set_id,
 };
 pub(crate) use merge::{Changes, cut_out, merge, merge_into, sort_by_keys};
 pub(crate) use own_dynamic::OwnDynamic;
