@@ -34,6 +34,9 @@ use channel::Channel;
 use recording::Tape;
 use socket::NetlinkSocket;
 
+/// More bytes than a batch's begin and end have.
+const ENVELOPE: usize = 128;
+
 /// A connection to the nf_tables of one network namespace.
 ///
 /// It blocks only as long as the kernel works. It is used by `&mut self`, may move between
@@ -83,6 +86,14 @@ impl Conn {
             tape.announce(batch);
         }
         self.link.commit(batch, options)
+    }
+
+    /// How many bytes a batch may have: as many as are wanted, or as the send buffer holds where it may not be raised.
+    pub(crate) fn room(&mut self, wanted: usize) -> usize {
+        match self.link.transport_mut().reserve_send(wanted.saturating_add(ENVELOPE)) {
+            Ok(()) => wanted,
+            Err(too_large) => wanted - (too_large.needed - too_large.limit).min(wanted),
+        }
     }
 
     /// Returns the connection's address, by which the kernel knows it: as the owner of tables, and as the

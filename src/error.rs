@@ -61,6 +61,13 @@ pub enum Error {
     /// An event was handed to a [`Writer`](crate::Writer) that has ended; nothing of it was sent.
     #[error("the writer has ended, and takes no more events")]
     WriterEnded,
+    /// The set that a [`Loader`](crate::Loader) was filling was taken away: another loader of the same set began, or
+    /// somebody emptied the table. Of what was loaded nothing is left.
+    #[error("set {set} was removed while it was being filled: another loader of it began, or the table was emptied")]
+    Superseded {
+        /// The set that was being filled.
+        set: Box<str>,
+    },
     /// The running kernel lacks a feature.
     #[error("{feature} needs Linux {since}")]
     Unsupported {

@@ -84,7 +84,7 @@
 //! | module | what is in it |
 //! |---|---|
 //! | [`guide`] | whole programs for whole tasks, which the tests run with real packets: begin here |
-//! | the root | [`Conn`], [`Batch`], and what is put into one: [`Table`], [`Chain`], [`Set`], [`Map`], [`Element`], [`Flowtable`], [`Rule`]; [`Recording`] to test programs without a kernel; [`Writer`] to commit the events of many threads |
+//! | the root | [`Conn`], [`Batch`], and what is put into one: [`Table`], [`Chain`], [`Set`], [`Map`], [`Element`], [`Flowtable`], [`Rule`]; [`Loader`] for sets of very many elements; [`Recording`] to test programs without a kernel; [`Writer`] to commit the events of many threads |
 //! | [`field`] | what a rule compares: `ip::saddr()`, `tcp::dport()`, `ct::state()` … |
 //! | [`object`] | named stateful objects: counters, quotas, limits, conntrack helpers and timeouts, tunnels … |
 //! | [`datum`] | nft's data types: ports, marks, interface names, ICMP types, TCP flags, intervals … |
@@ -120,6 +120,7 @@ pub mod expr;
 pub mod field;
 mod flowtable;
 pub mod guide;
+mod loader;
 pub mod monitor;
 pub mod object;
 mod rule;
@@ -147,6 +148,7 @@ pub use datum::Interval;
 pub use engine::{Applied, Handle};
 pub use error::{Errno, Error, Op};
 pub use flowtable::{Flowtable, FlowtableFlags, FlowtableHandle, FlowtableInfo, FlowtableRef};
+pub use loader::Loader;
 pub use rule::{
     AsRule, Compat, CompatFlags, DynamicElement, IntoAddress, IntoStep, Meter, NatTarget, NatValue, NormalizedRule,
     PortTarget, QueueTarget, RejectWith, Rule, RuleBuilder, RuleHandle, RuleHead, RuleInfo, TproxyTarget,

@@ -36,6 +36,8 @@ mod find;
 mod flowtables;
 #[path = "kernel/limits.rs"]
 mod limits;
+#[path = "kernel/loader.rs"]
+mod loader;
 #[path = "kernel/maps.rs"]
 mod maps;
 #[path = "kernel/merging.rs"]
@@ -88,6 +90,8 @@ fn main() -> ExitCode {
         ("executes_with_an_owned_table", ownership::executes_with_an_owned_table),
         ("finds_no_table", ownership::finds_no_table),
         ("shares_its_descriptor", ownership::shares_its_descriptor),
+        ("loads_and_waits", loader::loads_and_waits),
+        ("loads_for_ever", loader::loads_for_ever),
     ]) {
         return done;
     }
@@ -111,6 +115,29 @@ fn main() -> ExitCode {
         test!(verbs::what_was_read_is_deleted_by_its_handle),
         test!(verbs::one_rule_is_read_by_its_handle),
         test!(verbs::table_sleeps_and_wakes),
+        test!(loader::each_load_takes_the_place_of_the_one_before),
+        test!(loader::set_of_the_plain_name_is_replaced_the_first_time),
+        test!(loader::hundred_thousand_elements_are_loaded_whatever_the_send_buffer),
+        test!(loader::fresh_set_has_all_that_the_set_was_given),
+        test!(loader::intervals_are_loaded_as_one_batch_would_add_them),
+        test!(loader::overlap_is_refused_wherever_it_comes),
+        test!(loader::rules_of_every_kind_are_written_again_without_loss),
+        test!(loader::maps_of_verdicts_and_objects_are_replaced),
+        test!(loader::given_rules_are_replaced_as_they_are_given),
+        test!(loader::element_that_cannot_be_expressed_leaves_nothing),
+        test!(loader::element_that_the_kernel_refuses_leaves_nothing),
+        test!(loader::source_that_fails_leaves_nothing),
+        test!(loader::source_that_panics_leaves_nothing),
+        test!(loader::set_of_another_type_is_refused),
+        test!(loader::who_begins_last_wins),
+        test!(loader::name_that_another_has_taken_again_is_left_alone),
+        test!(loader::table_that_goes_is_told_as_such),
+        test!(loader::many_loaders_at_once_leave_one_whole_set),
+        test!(loader::rules_that_others_add_meanwhile_are_not_missed),
+        test!(loader::given_rules_are_replaced_beside_somebody_who_commits_all_the_time),
+        test!(loader::what_a_killed_program_leaves_is_not_live_and_goes_with_the_next_load),
+        test!(loader::program_that_is_killed_at_any_moment_leaves_a_whole_set_in_use),
+        test!(loader::nft_lists_what_is_being_filled).needs_nft(),
         test!(ruleset::all_that_is_in_a_table_is_put_back_in_one_step),
         test!(ruleset::ruleset_that_changed_meanwhile_is_not_overwritten),
         test!(ruleset::one_table_or_family_is_read_without_the_others),

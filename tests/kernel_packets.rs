@@ -35,6 +35,8 @@ mod frames;
 mod headers;
 #[path = "kernel_packets/known.rs"]
 mod known;
+#[path = "kernel_packets/loader.rs"]
+mod loader;
 #[path = "kernel_packets/mapped.rs"]
 mod mapped;
 #[path = "kernel_packets/matches.rs"]
@@ -90,6 +92,8 @@ fn main() -> ExitCode {
         test!(ownership::what_an_owned_table_drops_passes_when_its_owner_goes).requires(support::linux_5_12),
         test!(ownership::no_packet_slips_through_while_a_persistent_table_changes_its_owner)
             .requires(support::linux_6_9),
+        test!(loader::packets_see_the_old_set_or_the_new_one_and_nothing_between),
+        test!(loader::packets_see_the_old_intervals_or_the_new_ones_and_nothing_between),
         test!(element_expires_and_its_packets_pass_again),
         test!(refreshed_element_stays_for_its_new_time),
         test!(chains_run_in_the_order_of_their_priorities),

@@ -18,7 +18,7 @@ const ORDER: &[&[&str]] = &[
     &["batch"],
     &["engine"],
     &["conn"],
-    &["writer"],
+    &["loader", "writer"],
     &["monitor"],
     &["trace"],
     &["tokio"],

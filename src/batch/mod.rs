@@ -3,6 +3,7 @@
 mod chains;
 mod entries;
 pub(crate) mod explain;
+mod fill;
 mod parts;
 mod ruleset;
 mod show;
@@ -13,6 +14,7 @@ use std::collections::HashSet;
 use std::fmt;
 
 pub use chains::{HasDevices, Rename};
+pub(crate) use fill::Filling;
 pub(crate) use verbs::write_rule_chain;
 pub use verbs::{Declare, Delete, DeleteByHandle, Flush, Position};
 use within::Within;

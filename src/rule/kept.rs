@@ -77,10 +77,40 @@ fn set_of(expr: &mut Expr) -> Option<(&mut Name, &mut Option<u32>)> {
     }
 }
 
+/// The name of the set that an expression refers to.
+fn set_name(expr: &Expr) -> Option<&Name> {
+    match expr {
+        Expr::Lookup(Lookup { set, .. }) | Expr::Dynset(Dynset { set, .. }) => Some(set),
+        Expr::Objref(Objref { map: Some((_, map)), .. }) => Some(map),
+        _ => None,
+    }
+}
+
 impl RuleInfo {
+    /// The names of the sets that the rule refers to, its own included.
+    pub(crate) fn set_names(&self) -> Vec<Name> {
+        self.exprs().map_while(Result::ok).filter_map(|expr| set_name(expr.get()).cloned()).collect()
+    }
+
     /// Returns the rule to be made again. `own` finds the sets that it has to itself.
     pub(crate) fn to_rule_with(&self, own: impl Fn(&Name) -> Option<KeptSet>) -> Result<Rule, DecodeError> {
-        let step = |info: ExprInfo| {
+        self.to_rule_renamed(own, |_| None)
+    }
+
+    /// [`to_rule_with`](Self::to_rule_with), and it refers to other sets where `renamed` says so.
+    pub(crate) fn to_rule_renamed(
+        &self,
+        own: impl Fn(&Name) -> Option<KeptSet>,
+        renamed: impl Fn(&Name) -> Option<Name>,
+    ) -> Result<Rule, DecodeError> {
+        let step = |mut info: ExprInfo| {
+            if let Some(other) = set_name(info.get()).and_then(&renamed) {
+                // With attributes that are not known here the batch refuses it.
+                if let Some((name, _)) = set_of(info.edit()) {
+                    *name = other;
+                }
+                return Step::Kept(Box::new(info));
+            }
             let mut expr = info.comparable();
             let set = set_of(&mut expr).and_then(|(name, _)| own(name));
             match set {

@@ -267,6 +267,11 @@ impl<K: Key, V: Mapped> Element<K, V> {
         Ok(Entry { key, value: self.value.value()?, object: self.value.object().cloned() })
     }
 
+    /// The lowest and the highest key, as bytes that sort: of an element that has a key that makes sense.
+    pub(crate) fn bounds(&self) -> Option<(Data, Data)> {
+        self.key.as_ref()?.bounds(true).ok()
+    }
+
     /// The same with another key.
     pub(super) fn at_key(&self, key: K) -> Self {
         Self { key: Some(key), ..self.clone() }

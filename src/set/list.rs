@@ -32,7 +32,7 @@ pub(crate) struct SplitEntries<'a, B, E> {
 }
 
 /// The most bytes that a list may hold: its length, header included, has 16 bits.
-const LIST_MAX: usize = u16::MAX as usize - 4;
+pub(crate) const LIST_MAX: usize = u16::MAX as usize - 4;
 
 impl<'a, B: FnMut(&mut AttrWriter) -> usize, E: FnMut(&mut AttrWriter, usize)> SplitEntries<'a, B, E> {
     /// Begins the first message.

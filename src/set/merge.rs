@@ -52,6 +52,14 @@ pub(crate) fn merge<K: Key, V: Mapped>(elements: Vec<Element<K, V>>, lasts: Opti
     others
 }
 
+/// Sorts elements by their lowest keys, those that have none behind the others. Like ones stay in their order.
+pub(crate) fn sort_by_keys<K: Key, V: Mapped>(elements: &mut [Element<K, V>]) {
+    elements.sort_by_cached_key(|element| {
+        let bounds = element.bounds();
+        (bounds.is_none(), bounds)
+    });
+}
+
 /// An element with its lowest and its highest key, as bytes that sort.
 type Bounded<K, V> = (Data, Data, Element<K, V>);
 

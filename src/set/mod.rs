@@ -34,11 +34,11 @@ use key::KEY_MAX;
 pub(crate) use key::Part;
 pub use key::{IntoElement, IntoPair, Key, KeyFor, KeyPart};
 pub(crate) use list::{
-    EntryList, SplitEntries, agree, ascending, first_entries, has_entries, has_repeated, identify_entries,
+    EntryList, LIST_MAX, SplitEntries, agree, ascending, first_entries, has_entries, has_repeated, identify_entries,
     open_end_overlaps, read_count, read_element_list, read_set_ref, show_entries, visit_element_list, visit_entries,
     write_set_id,
 };
-pub(crate) use merge::{Changes, cut_out, merge, merge_into};
+pub(crate) use merge::{Changes, cut_out, merge, merge_into, sort_by_keys};
 pub(crate) use own_dynamic::OwnDynamic;
 pub(crate) use pairing::Pairing;
 pub use shown::UntypedElement;
@@ -437,6 +437,13 @@ impl<K: Key> Set<K> {
 }
 
 impl<K: Key, V: Mapped> Set<K, V> {
+    /// The same set by another name.
+    pub(crate) fn renamed(&self, name: Name) -> Self {
+        let mut set = self.clone();
+        set.at.name = name;
+        set
+    }
+
     /// Whether intervals that are added together are merged.
     pub(crate) fn merges(&self) -> bool {
         self.auto_merge && K::FLAGS.has_ends()
