@@ -1,0 +1,139 @@
+//! Measures nftlink beside what the kernel alone takes, and beside other ways to program nftables. See `--help`.
+
+mod contenders;
+mod count;
+mod driver;
+mod namespace;
+mod setup;
+mod socket;
+mod stats;
+mod table;
+mod wire;
+mod worker;
+mod workloads;
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, bail, ensure};
+use clap::{Parser, Subcommand, ValueEnum};
+use peers_work::{Counting, Task, What};
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+/// Measures nftlink beside what the kernel alone takes (the floor), and beside other ways to program nftables.
+///
+/// Each worker has a process and a network namespace of its own; the machine's firewall stays as it is. It needs root,
+/// or the right to make user namespaces; without root the send buffer is too small for the larger workloads.
+#[derive(Parser)]
+#[command(name = "peers")]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Runs the workloads and prints the table
+    Run(Run),
+    /// Lists the workloads and the contenders
+    List,
+    /// Does one contender's work and reports it
+    #[command(hide = true)]
+    Worker {
+        contender: String,
+        what: What,
+        n: u64,
+        /// Lists what the kernel has afterwards, and sums it up
+        #[arg(long)]
+        listed: bool,
+    },
+    /// Makes in this namespace what a work needs
+    #[command(hide = true)]
+    SetUp { what: What, n: u64 },
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Size {
+    /// What the table is made of
+    Full,
+    /// A little of everything, once: to see that all works
+    Small,
+}
+
+#[derive(clap::Args)]
+struct Run {
+    /// Rounds; with `--size small` one unless told otherwise
+    #[arg(long)]
+    rounds: Option<usize>,
+    /// Only the workloads whose names begin so
+    #[arg(long, value_name = "NAME")]
+    workload: Vec<String>,
+    /// Only these contenders; the floor is always there
+    #[arg(long, value_name = "NAME")]
+    contender: Vec<String>,
+    #[arg(long, value_enum, default_value_t = Size::Full)]
+    size: Size,
+    /// Decides the order in the rounds
+    #[arg(long)]
+    seed: Option<u64>,
+    /// Seconds that all rounds of one peer in one workload may take together; at least three it takes part in anyway
+    #[arg(long, default_value_t = 60)]
+    budget: u64,
+    /// Writes the table there, too
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
+}
+
+fn main() -> Result<()> {
+    match Cli::parse().command {
+        Command::Run(run) => measure(&run),
+        Command::List => {
+            list();
+            Ok(())
+        }
+        Command::Worker { contender, what, n, listed } => {
+            let found = contenders::ALL.iter().find(|one| one.name == contender);
+            let found = found.with_context(|| format!("there is no contender {contender}"))?;
+            worker::work(found, Task { what, n }, listed)
+        }
+        Command::SetUp { what, n } => setup::set_up(Task { what, n }),
+    }
+}
+
+fn list() {
+    for workload in workloads::ALL {
+        println!("{:24} {}", workload.name, workload.title);
+    }
+    println!();
+    contenders::ALL.iter().for_each(|contender| println!("{}", contender.name));
+}
+
+fn measure(run: &Run) -> Result<()> {
+    contenders::nftlink::check_same_bytes()?;
+    let small = run.size == Size::Small;
+    let begins = |name: &str| run.workload.is_empty() || run.workload.iter().any(|part| name.starts_with(part));
+    let chosen =
+        |name: &str| name == "floor" || run.contender.is_empty() || run.contender.iter().any(|one| one == name);
+    for unknown in run.contender.iter().filter(|name| contenders::ALL.iter().all(|one| one.name != **name)) {
+        bail!("there is no contender {unknown}; `list` shows them");
+    }
+    let plan = driver::Plan {
+        workloads: workloads::ALL.iter().filter(|workload| begins(workload.name)).collect(),
+        contenders: contenders::ALL.iter().filter(|contender| chosen(contender.name)).collect(),
+        rounds: run.rounds.unwrap_or(if small { 1 } else { 20 }),
+        small,
+        seed: run.seed.unwrap_or_else(|| rand::random()),
+        budget: Duration::from_secs(run.budget),
+    };
+    ensure!(!plan.workloads.is_empty(), "there is no such workload; `list` shows them");
+    eprintln!("seed {}", plan.seed);
+    let cells = driver::run(&plan)?;
+    let table = table::markdown(&cells);
+    println!("{table}");
+    if let Some(path) = &run.out {
+        std::fs::write(path, table).with_context(|| format!("writing {}", path.display()))?;
+    }
+    Ok(())
+}
