@@ -1,10 +1,12 @@
 //! Counts what the kernel has, independently of who put it there.
 
 use anyhow::Result;
-use peers_work::What;
+use peers_work::{BUFFER, Socket, What, attrs, messages};
 
-use crate::socket::{BUFFER, Socket};
 use crate::wire::{self, DUMP, GETCHAIN, GETRULE, GETSET, GETSETELEM};
+
+/// How often a set is listed anew until the kernel has it in order.
+const ATTEMPTS: usize = 50;
 
 /// How many rules or elements there are, and, from a listing, which: a sum over all, whatever their order.
 pub struct Count {
@@ -18,8 +20,21 @@ pub fn count(what: What, listed: bool) -> Result<Count> {
     let kept = if listed { None } else { kept(&socket, what)? };
     match kept {
         Some(count) => Ok(Count { count, digest: None }),
-        None => listing(&socket, what),
+        None => settled(&socket, what),
     }
+}
+
+/// Lists until two listings agree: the kernel moves the elements of a set that has grown, and does not tell.
+fn settled(socket: &Socket, what: What) -> Result<Count> {
+    let mut last = listing(socket, what)?;
+    for _ in 0..ATTEMPTS {
+        let next = listing(socket, what)?;
+        if (last.count, last.digest) == (next.count, next.digest) {
+            break;
+        }
+        last = next;
+    }
+    Ok(last)
 }
 
 fn be32(value: &[u8]) -> Option<u64> {
@@ -34,9 +49,10 @@ fn kept(socket: &Socket, what: What) -> Result<Option<u64>> {
         What::Intervals => return Ok(None),
         _ => (GETSET, 20),
     };
-    socket.one(&wire::request(kind, 0), |attrs| {
-        wire::attrs(attrs).find(|(other, _)| *other == number).and_then(|(_, value)| be32(value))
-    })
+    let found = socket.one(&wire::request(kind, 0), |of| {
+        attrs(of).find(|(other, _)| *other == number).and_then(|(_, value)| be32(value))
+    })?;
+    Ok(found)
 }
 
 fn listing(socket: &Socket, what: What) -> Result<Count> {
@@ -47,11 +63,11 @@ fn listing(socket: &Socket, what: What) -> Result<Count> {
     };
     let kind = if what.is_of_rules() { GETRULE } else { GETSETELEM };
     socket.dump(&wire::request(kind, DUMP), &mut vec![0; BUFFER], |datagram| {
-        for (_, body) in wire::messages(datagram).filter(|(kind, _)| kind >> 8 == 0x0a) {
-            for (number, value) in wire::attrs(&body[4..]) {
+        for (_, body) in messages(datagram).filter(|(kind, _)| kind >> 8 == 0x0a) {
+            for (number, value) in attrs(&body[4..]) {
                 match (what.is_of_rules(), number) {
                     (true, 4) => add(hash(0, value)),
-                    (false, 3) => wire::attrs(value).filter_map(|(_, entry)| element(entry)).for_each(&mut add),
+                    (false, 3) => attrs(value).filter_map(|(_, entry)| element(entry)).for_each(&mut add),
                     _ => {}
                 }
             }
@@ -63,7 +79,7 @@ fn listing(socket: &Socket, what: What) -> Result<Count> {
 /// The hash of an element's key, value and flags, in whichever order they come.
 fn element(entry: &[u8]) -> Option<u64> {
     let (mut sum, mut zero, mut end) = (0u64, false, false);
-    for (number, value) in wire::attrs(entry) {
+    for (number, value) in attrs(entry) {
         match number {
             1 => zero = value[4..].iter().all(|byte| *byte == 0),
             3 => end = value == [0, 0, 0, 1],

@@ -10,6 +10,7 @@ use rand::rngs::StdRng;
 use rand::seq::SliceRandom as _;
 
 use crate::contenders::Contender;
+use crate::programs::with_parent;
 use crate::workloads::Workload;
 
 /// How many rounds a slow contender takes part in, whatever it takes.
@@ -20,6 +21,8 @@ const FEWEST_ROUNDS: usize = 3;
 pub struct Plan {
     pub workloads: Vec<&'static Workload>,
     pub contenders: Vec<&'static Contender>,
+    /// Those that cannot be built here, and why.
+    pub missing: Vec<(&'static Contender, String)>,
     pub rounds: usize,
     pub small: bool,
     pub seed: u64,
@@ -47,6 +50,24 @@ impl Cell {
     }
 }
 
+impl Plan {
+    /// Makes ready what the contenders need; returns the versions of those that have one.
+    pub fn prepare(&mut self) -> Vec<(&'static str, String)> {
+        let mut versions = Vec::new();
+        for contender in &self.contenders {
+            match contender.prepare() {
+                Ok(Some(version)) => versions.push((contender.name, version)),
+                Ok(None) => {}
+                Err(error) => {
+                    eprintln!("{} is missing: {error:#}", contender.name);
+                    self.missing.push((contender, format!("missing: {error:#}")));
+                }
+            }
+        }
+        versions
+    }
+}
+
 /// Runs all rounds.
 ///
 /// # Errors
@@ -61,7 +82,7 @@ pub fn run(plan: &Plan) -> Result<Vec<Cell>> {
             workload,
             contender,
             reports: vec![None; plan.rounds],
-            failure: None,
+            failure: plan.missing.iter().find(|(other, _)| other.name == contender.name).map(|(_, why)| why.clone()),
             spent: Duration::ZERO,
         }));
     }
@@ -95,7 +116,7 @@ fn step(cell: &mut Cell, plan: &Plan, round: usize) -> Result<()> {
             if cell.contender.is_own() || text.contains("WRONG COUNT") {
                 return Err(error.context(format!("{} in {}", cell.contender.name, cell.workload.name)));
             }
-            cell.failure = Some(text);
+            cell.failure = Some(format!("fails: {text}"));
         }
     }
     cell.spent += start.elapsed();
@@ -109,6 +130,7 @@ fn worker(cell: &Cell, plan: &Plan, listed: bool) -> Result<Report> {
     let mut command = Command::new(program);
     command.args(["worker", cell.contender.name, &task.what.to_string(), &task.n.to_string()]);
     command.args(listed.then_some("--listed"));
+    with_parent(&mut command);
     let output = command.stdin(Stdio::null()).output().context("starting a worker")?;
     if !output.status.success() {
         let text = String::from_utf8_lossy(&output.stderr);

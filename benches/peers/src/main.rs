@@ -3,9 +3,10 @@
 mod contenders;
 mod count;
 mod driver;
+mod figure;
 mod namespace;
+mod programs;
 mod setup;
-mod socket;
 mod stats;
 mod table;
 mod wire;
@@ -13,6 +14,7 @@ mod worker;
 mod workloads;
 
 use std::path::PathBuf;
+use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail, ensure};
@@ -81,13 +83,23 @@ struct Run {
     /// Seconds that all rounds of one peer in one workload may take together; at least three it takes part in anyway
     #[arg(long, default_value_t = 60)]
     budget: u64,
-    /// Writes the table there, too
-    #[arg(long, value_name = "FILE")]
+    /// Writes the table (results.md) and the picture (figure.svg) into this directory, too
+    #[arg(long, value_name = "DIRECTORY")]
     out: Option<PathBuf>,
 }
 
-fn main() -> Result<()> {
-    match Cli::parse().command {
+fn main() -> ExitCode {
+    match run(Cli::parse().command) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(command: Command) -> Result<()> {
+    match command {
         Command::Run(run) => measure(&run),
         Command::List => {
             list();
@@ -119,21 +131,29 @@ fn measure(run: &Run) -> Result<()> {
     for unknown in run.contender.iter().filter(|name| contenders::ALL.iter().all(|one| one.name != **name)) {
         bail!("there is no contender {unknown}; `list` shows them");
     }
-    let plan = driver::Plan {
+    let mut plan = driver::Plan {
         workloads: workloads::ALL.iter().filter(|workload| begins(workload.name)).collect(),
         contenders: contenders::ALL.iter().filter(|contender| chosen(contender.name)).collect(),
+        missing: Vec::new(),
         rounds: run.rounds.unwrap_or(if small { 1 } else { 20 }),
         small,
         seed: run.seed.unwrap_or_else(|| rand::random()),
         budget: Duration::from_secs(run.budget),
     };
     ensure!(!plan.workloads.is_empty(), "there is no such workload; `list` shows them");
+    let versions = plan.prepare();
     eprintln!("seed {}", plan.seed);
     let cells = driver::run(&plan)?;
-    let table = table::markdown(&cells);
-    println!("{table}");
-    if let Some(path) = &run.out {
-        std::fs::write(path, table).with_context(|| format!("writing {}", path.display()))?;
+    let text = format!("{}{}", table::heading(&plan, &versions)?, table::markdown(&cells));
+    println!("{text}");
+    if let Some(directory) = &run.out {
+        std::fs::create_dir_all(directory).with_context(|| format!("making {}", directory.display()))?;
+        let write = |name: &str, text: &str| {
+            let path = directory.join(name);
+            std::fs::write(&path, text).with_context(|| format!("writing {}", path.display()))
+        };
+        write("results.md", &text)?;
+        write("figure.svg", &figure::draw(&cells)?)?;
     }
     Ok(())
 }

@@ -6,9 +6,8 @@ use anyhow::{Context as _, Result};
 use nftlink::datum::Port;
 use nftlink::expr::Verdict;
 use nftlink::{Batch, Conn, Hook, Interval, Map, Priority, Set, Table};
-use peers_work::{CHAIN, PER_MESSAGE, SET, TABLE, Task, What};
+use peers_work::{BUFFER, CHAIN, PER_MESSAGE, SET, Socket, TABLE, Task, What};
 
-use crate::socket::{BUFFER, Socket};
 use crate::wire;
 
 pub fn table() -> Table {

@@ -5,10 +5,9 @@ use std::time::Instant;
 
 use anyhow::Result;
 use nftlink::Batch;
-use peers_work::{PER_MESSAGE, PER_PASS, Report, Stopwatch, Task, What, values};
+use peers_work::{BUFFER, PER_MESSAGE, PER_PASS, Report, Socket, Stopwatch, Task, What, values};
 
 use super::nftlink::add_to;
-use crate::socket::{BUFFER, Socket};
 use crate::wire::{self, DUMP, GETRULE, GETSETELEM};
 
 pub fn run(task: Task) -> Result<Report> {
@@ -20,7 +19,6 @@ pub fn run(task: Task) -> Result<Report> {
         What::ListElements => list(GETSETELEM),
         What::AddOne => add_one(task.n),
         What::EncodeRules | What::EncodeElements => Ok(encode(task)),
-        What::DecodeRules | What::DecodeElements => anyhow::bail!("the floor does not decode yet"),
         What::GrowRules | What::GrowElements => Ok(grow(task)),
     }
 }

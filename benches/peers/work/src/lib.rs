@@ -1,10 +1,14 @@
 //! What the workers of the peer benchmark share: what is to be done, with which values, and how it is measured.
 
 mod measure;
+mod parse;
+mod socket;
 mod task;
 pub mod values;
 
 pub use measure::{Counting, Report, Stopwatch, allocations, peak_of_children, reset_peak};
+pub use parse::{attrs, messages};
+pub use socket::{BUFFER, Socket};
 pub use task::{Task, What};
 
 /// The names that the set-up gives. All objects are in the family `ip`.

@@ -30,10 +30,6 @@ pub enum What {
     EncodeRules,
     /// Build and encode elements, send nothing.
     EncodeElements,
-    /// Decode rules as the kernel dumps them, receive nothing.
-    DecodeRules,
-    /// Decode elements as the kernel dumps them, receive nothing.
-    DecodeElements,
     /// Build and encode rules into memory that grows.
     GrowRules,
     /// Build and encode elements into memory that grows.
@@ -41,7 +37,7 @@ pub enum What {
 }
 
 impl What {
-    const NAMES: [(&'static str, Self); 16] = [
+    const NAMES: [(&'static str, Self); 14] = [
         ("rules", Self::Rules),
         ("elements", Self::Elements),
         ("sized", Self::Sized),
@@ -54,15 +50,13 @@ impl What {
         ("add-one", Self::AddOne),
         ("encode-rules", Self::EncodeRules),
         ("encode-elements", Self::EncodeElements),
-        ("decode-rules", Self::DecodeRules),
-        ("decode-elements", Self::DecodeElements),
         ("grow-rules", Self::GrowRules),
         ("grow-elements", Self::GrowElements),
     ];
 
     /// Whether it is about rules; else it is about elements.
     pub fn is_of_rules(self) -> bool {
-        matches!(self, Self::Rules | Self::ListRules | Self::EncodeRules | Self::DecodeRules | Self::GrowRules)
+        matches!(self, Self::Rules | Self::ListRules | Self::EncodeRules | Self::GrowRules)
     }
 
     /// Whether it reads what the set-up has put there.
@@ -72,8 +66,7 @@ impl What {
 
     /// Whether nothing is sent to the kernel.
     pub fn is_in_memory(self) -> bool {
-        matches!(self, Self::GrowRules | Self::GrowElements)
-            || matches!(self, Self::EncodeRules | Self::EncodeElements | Self::DecodeRules | Self::DecodeElements)
+        matches!(self, Self::EncodeRules | Self::EncodeElements | Self::GrowRules | Self::GrowElements)
     }
 }
 
