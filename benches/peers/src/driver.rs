@@ -141,14 +141,17 @@ fn worker(cell: &Cell, plan: &Plan, listed: bool) -> Result<Report> {
     serde_json::from_str(text.trim()).with_context(|| format!("the worker's report: {text}"))
 }
 
-/// Compares what the kernel had after each contender.
+/// Compares what the kernel had after each contender that did as much as another.
 fn same_work<'c>(cells: impl Iterator<Item = &'c Cell>, round: usize) -> Result<()> {
-    let digest = |cell: &Cell| cell.reports[round].as_ref().and_then(|report| report.digest);
-    let mut first: Option<(&str, u64)> = None;
-    for (cell, found) in cells.filter_map(|cell| Some((cell, digest(cell)?))) {
-        let (other, expected) = *first.get_or_insert((cell.contender.name, found));
-        if found != expected {
-            bail!("WRONG WORK in {}: {} does other work than {other}", cell.workload.name, cell.contender.name);
+    let mut seen: Vec<(&str, u64, u64)> = Vec::new();
+    for cell in cells {
+        let Some(report) = &cell.reports[round] else { continue };
+        let Some((count, digest)) = report.count.zip(report.digest) else { continue };
+        match seen.iter().find(|(_, other, _)| *other == count) {
+            Some((other, _, expected)) if *expected != digest => {
+                bail!("WRONG WORK in {}: {} does other work than {other}", cell.workload.name, cell.contender.name);
+            }
+            _ => seen.push((cell.contender.name, count, digest)),
         }
     }
     Ok(())

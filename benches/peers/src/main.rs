@@ -41,19 +41,6 @@ enum Command {
     Run(Run),
     /// Lists the workloads and the contenders
     List,
-    /// Does one contender's work and reports it
-    #[command(hide = true)]
-    Worker {
-        contender: String,
-        what: What,
-        n: u64,
-        /// Lists what the kernel has afterwards, and sums it up
-        #[arg(long)]
-        listed: bool,
-    },
-    /// Makes in this namespace what a work needs
-    #[command(hide = true)]
-    SetUp { what: What, n: u64 },
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -89,7 +76,8 @@ struct Run {
 }
 
 fn main() -> ExitCode {
-    match run(Cli::parse().command) {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    match as_worker(&args).unwrap_or_else(|| run(Cli::parse().command)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("{error:#}");
@@ -105,13 +93,24 @@ fn run(command: Command) -> Result<()> {
             list();
             Ok(())
         }
-        Command::Worker { contender, what, n, listed } => {
-            let found = contenders::ALL.iter().find(|one| one.name == contender);
-            let found = found.with_context(|| format!("there is no contender {contender}"))?;
-            worker::work(found, Task { what, n }, listed)
-        }
-        Command::SetUp { what, n } => setup::set_up(Task { what, n }),
     }
+}
+
+/// What a worker's process is started for: `worker CONTENDER WORK NUMBER [--listed]`, `set-up WORK NUMBER`. Its memory is
+/// measured, and is not to hold what reads the arguments of users.
+fn as_worker(args: &[String]) -> Option<Result<()>> {
+    let task = |what: &str, n: &str| -> Result<Task> {
+        Ok(Task { what: what.parse::<What>().map_err(anyhow::Error::msg)?, n: n.parse()? })
+    };
+    let args: Vec<&str> = args.iter().map(String::as_str).collect();
+    Some(match args[..] {
+        ["set-up", what, n] => task(what, n).and_then(setup::set_up),
+        ["worker", name, what, n, ref rest @ ..] => match contenders::ALL.iter().find(|one| one.name == name) {
+            Some(contender) => task(what, n).and_then(|task| worker::work(contender, task, rest == ["--listed"])),
+            None => Err(anyhow::anyhow!("there is no contender {name}")),
+        },
+        _ => return None,
+    })
 }
 
 fn list() {
@@ -128,7 +127,8 @@ fn measure(run: &Run) -> Result<()> {
     let begins = |name: &str| run.workload.is_empty() || run.workload.iter().any(|part| name.starts_with(part));
     let chosen =
         |name: &str| name == "floor" || run.contender.is_empty() || run.contender.iter().any(|one| one == name);
-    for unknown in run.contender.iter().filter(|name| contenders::ALL.iter().all(|one| one.name != **name)) {
+    let unknown = run.contender.iter().find(|name| contenders::ALL.iter().all(|one| one.name != **name));
+    if let Some(unknown) = unknown {
         bail!("there is no contender {unknown}; `list` shows them");
     }
     let mut plan = driver::Plan {
@@ -137,7 +137,7 @@ fn measure(run: &Run) -> Result<()> {
         missing: Vec::new(),
         rounds: run.rounds.unwrap_or(if small { 1 } else { 20 }),
         small,
-        seed: run.seed.unwrap_or_else(|| rand::random()),
+        seed: run.seed.unwrap_or_else(rand::random),
         budget: Duration::from_secs(run.budget),
     };
     ensure!(!plan.workloads.is_empty(), "there is no such workload; `list` shows them");

@@ -158,7 +158,7 @@ fn memory(out: &mut String, cells: &[Cell]) {
     if names.is_empty() {
         return;
     }
-    out.push_str("\n**W7: peak memory of a process** (in brackets: the ratio to the bytes sent)\n\n| |");
+    out.push_str("\n**W7: peak memory of a process** (in brackets: what came with the work; then the ratio to the bytes sent)\n\n| |");
     OF_MEMORY.iter().for_each(|workload| _ = write!(out, " {workload} |"));
     out.push_str("\n|---|--:|--:|--:|\n");
     for name in names {
@@ -167,8 +167,13 @@ fn memory(out: &mut String, cells: &[Cell]) {
             let peak = of(name, workload).and_then(|cell| median_of(cell, |report| Some(report.peak as f64)));
             let sent = of("floor", workload).filter(|floor| !floor.workload.what.is_listing());
             let bytes = sent.and_then(|floor| median_of(floor, |report| report.bytes.map(|bytes| bytes as f64)));
-            let both = peak.zip(bytes).map(|(peak, bytes)| format!(" ({:.2})", peak * 1024.0 / bytes));
-            let _ = write!(out, " {}{} |", text(peak, megabytes), both.unwrap_or_default());
+            let grown = of(name, workload).and_then(|cell| {
+                median_of(cell, |report| report.base.map(|base| report.peak.saturating_sub(base) as f64))
+            });
+            let grown = grown.map(|grown| format!(" (+{})", megabytes(grown)));
+            let times = peak.zip(bytes).map(|(peak, bytes)| format!(", {:.2}", peak * 1024.0 / bytes));
+            let _ =
+                write!(out, " {}{}{} |", text(peak, megabytes), grown.unwrap_or_default(), times.unwrap_or_default());
         }
         out.push('\n');
     }

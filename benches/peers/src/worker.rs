@@ -10,7 +10,7 @@ use crate::count::count;
 use crate::{namespace, setup};
 
 /// How long a worker may live, in seconds.
-const PATIENCE: u32 = 180;
+const PATIENCE: u32 = 400;
 
 /// Prepares, works, counts what the kernel has then, and prints the report.
 pub fn work(contender: &Contender, task: Task, listed: bool) -> Result<()> {

@@ -87,7 +87,7 @@ fn nft(args: &[&str], input: Stdio) -> Result<u64> {
 
 /// nft's memory is what counts: this process only waits.
 fn of_nft(report: Report) -> Report {
-    Report { peak: peak_of_children(), allocations: None, ..report }
+    Report { peak: peak_of_children(), base: None, allocations: None, ..report }
 }
 
 pub fn run(task: Task) -> Result<Report> {
@@ -183,7 +183,7 @@ fn built(task: Task, from: u64, to: u64) -> Result<Nftables<'static>> {
 
 /// What the process and nft have at once.
 fn of_both(report: Report) -> Report {
-    Report { peak: report.peak + peak_of_children(), ..report }
+    Report { peak: report.peak + peak_of_children(), base: None, ..report }
 }
 
 pub fn run_json(task: Task) -> Result<Report> {

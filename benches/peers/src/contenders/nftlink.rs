@@ -179,7 +179,7 @@ fn encode(task: Task, api: Api) -> Report {
 }
 
 fn grow(task: Task, api: Api) -> Report {
-    let repeats = repeats(task.n);
+    let repeats = repeats(task);
     let watch = Stopwatch::start();
     for _ in 0..repeats {
         let mut batch = Batch::new();

@@ -54,6 +54,9 @@ pub struct Report {
     pub user: u64,
     /// The most memory that was resident, in kB.
     pub peak: u64,
+    /// What was resident before the work, in kB, where that is known.
+    #[serde(default)]
+    pub base: Option<u64>,
     /// How often memory was asked for, where that is counted.
     pub allocations: Option<u64>,
     /// Nanoseconds of half, and of 99 in 100, of single transactions.
@@ -120,16 +123,18 @@ pub fn reset_peak() {
     let _ = std::fs::write("/proc/self/clear_refs", "5");
 }
 
-/// The most memory that was resident since the last [`reset_peak`], in kB.
-fn peak() -> u64 {
+/// A line of the process's status, in kB: `VmRSS:` is what is resident, `VmHWM:` the most since the last
+/// [`reset_peak`].
+fn status(of: &str) -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    let line = status.lines().find_map(|line| line.strip_prefix(of));
     line.and_then(|rest| rest.trim().trim_end_matches("kB").trim().parse().ok()).unwrap_or(0)
 }
 
 /// Measures from its start to its stop.
 #[derive(Debug)]
 pub struct Stopwatch {
+    base: u64,
     allocations: u64,
     user: u64,
     start: Instant,
@@ -138,8 +143,9 @@ pub struct Stopwatch {
 impl Stopwatch {
     /// Starts, last of all that comes before the work.
     pub fn start() -> Self {
+        let base = status("VmRSS:");
         reset_peak();
-        Self { allocations: allocations(), user: user(), start: Instant::now() }
+        Self { base, allocations: allocations(), user: user(), start: Instant::now() }
     }
 
     /// Stops, before anything is freed.
@@ -149,7 +155,8 @@ impl Stopwatch {
         Report {
             wall: u64::try_from(Duration::as_nanos(&wall)).unwrap_or(u64::MAX),
             user,
-            peak: peak(),
+            peak: status("VmHWM:"),
+            base: Some(self.base),
             allocations: Some(allocations),
             ..Report::default()
         }
