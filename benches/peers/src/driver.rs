@@ -16,6 +16,9 @@ use crate::workloads::Workload;
 /// How many rounds a slow contender takes part in, whatever it takes.
 const FEWEST_ROUNDS: usize = 3;
 
+/// Larger sets are counted only, for a listing takes the kernel ten seconds and more.
+const MOST_LISTED: u64 = 100_000;
+
 /// What a run is to be.
 #[derive(Debug)]
 pub struct Plan {
@@ -108,7 +111,8 @@ fn step(cell: &mut Cell, plan: &Plan, round: usize) -> Result<()> {
         return Ok(());
     }
     let start = Instant::now();
-    match worker(cell, plan, round == 0) {
+    let listed = round == 0 && cell.workload.task(plan.small).n <= MOST_LISTED;
+    match worker(cell, plan, listed) {
         Ok(report) => cell.reports[round] = Some(report),
         Err(error) => {
             let text = format!("{error:#}");
@@ -123,7 +127,7 @@ fn step(cell: &mut Cell, plan: &Plan, round: usize) -> Result<()> {
     Ok(())
 }
 
-/// Runs one worker. In the first round all that the kernel has then is listed and summed up.
+/// Runs one worker; what the kernel has then may be listed and summed up.
 fn worker(cell: &Cell, plan: &Plan, listed: bool) -> Result<Report> {
     let task = cell.contender.task(cell.workload.task(plan.small)).context("no part")?;
     let program = std::env::current_exe().context("where this program is")?;

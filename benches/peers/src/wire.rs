@@ -108,7 +108,7 @@ fn load_payload(out: &mut Vec<u8>, base: u32, offset: u32, len: u32) {
     });
 }
 
-/// `ip saddr ADDRESS tcp dport PORT counter drop`: 380 bytes in [`TABLE`] and [`CHAIN`].
+/// `ip saddr ADDRESS tcp dport PORT counter drop`: 384 bytes in [`TABLE`] and [`CHAIN`].
 #[inline]
 pub fn rule(out: &mut Vec<u8>, sequence: u32, table: &[u8], chain: &[u8], address: [u8; 4], port: u16) {
     message(out, (NEWRULE, CREATE | APPEND, sequence), [INET, 0, 0], |out| {
@@ -198,10 +198,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_rule_has_380_bytes_and_an_element_16() {
+    fn a_rule_has_384_bytes_and_an_element_16() {
         let mut out = Vec::new();
         nth_rule(&mut out, 0);
-        assert_eq!(out.len(), 380);
+        assert_eq!(out.len(), 384);
         out.clear();
         element(&mut out, [0; 4]);
         assert_eq!(out.len(), 16);
