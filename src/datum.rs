@@ -161,6 +161,7 @@ macro_rules! network_order {
             const LEN: usize = $len;
             const ORDER: ByteOrder = if $len == 1 { ByteOrder::None } else { ByteOrder::Network };
 
+            #[inline]
             fn to_data(&self) -> Result<Data, BuildErrorKind> {
                 let $value = self;
                 Ok(Data::from($to))
@@ -221,11 +222,11 @@ pub(crate) fn from_sortable<V: Datum>(bytes: &[u8]) -> Option<V> {
 }
 
 fn reversed_if_little(data: &Data) -> Data {
-    let mut bytes = data.as_bytes().to_vec();
+    let mut data = data.clone();
     if cfg!(target_endian = "little") {
-        bytes.reverse();
+        data.as_bytes_mut().reverse();
     }
-    Data::new(&bytes)
+    data
 }
 
 /// The number after `bytes`, or `None` after the highest.
@@ -240,25 +241,28 @@ pub(crate) fn predecessor(bytes: &[u8]) -> Option<Data> {
 
 fn step(bytes: &[u8], last: u8, wrapped: u8, next: impl Fn(u8) -> u8) -> Option<Data> {
     let at = bytes.iter().rposition(|&byte| byte != last)?;
-    let mut inline = [0; 16];
-    let mut heap = Vec::new();
-    let out = match inline.get_mut(..bytes.len()) {
-        Some(out) => out,
-        None => {
-            heap.resize(bytes.len(), 0);
-            heap.as_mut_slice()
-        }
-    };
-    out[..at].copy_from_slice(&bytes[..at]);
-    out[at] = next(bytes[at]);
-    out[at + 1..].fill(wrapped);
-    Some(Data::new(out))
+    let mut data = Data::new(bytes);
+    if let Some((byte, behind)) = data.as_bytes_mut().get_mut(at..)?.split_first_mut() {
+        *byte = next(*byte);
+        behind.fill(wrapped);
+    }
+    Some(data)
 }
 
 /// `address` with all bits after the first `len` taken from `fill`.
-pub(crate) fn prefix_bound(address: &[u8], len: u8, fill: u8) -> Vec<u8> {
-    let mask = prefix_mask(address.len(), len);
-    address.iter().zip(mask).map(|(byte, mask)| (byte & mask) | (fill & !mask)).collect()
+pub(crate) fn prefix_bound(address: &[u8], len: u8, fill: u8) -> Data {
+    let mut bound = Data::new(address);
+    let bytes = bound.as_bytes_mut();
+    bytes
+        .iter_mut()
+        .zip(prefix_mask(address.len(), len))
+        .for_each(|(byte, mask)| *byte = (*byte & mask) | (fill & !mask));
+    bound
+}
+
+/// Whether two bounds are those of a prefix of `len` bits.
+pub(crate) fn is_prefix(start: &[u8], end: &[u8], len: u8) -> bool {
+    prefix_bound(start, len, 0).as_bytes() == start && prefix_bound(start, len, u8::MAX).as_bytes() == end
 }
 
 /// The first `len` bits of `bytes` bytes.

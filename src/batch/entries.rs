@@ -77,8 +77,8 @@ impl Batch {
         }
         let what = if kind == NFT_MSG_NEWSETELEM { WhatOfElement::Full } else { WhatOfElement::Key };
         sort_entries(&mut entries);
-        self.split(set, id, kind, flags, |write| {
-            entries.iter().for_each(|entry| write(&|w| entry.encode(what, w)));
-        });
+        let mut lists = self.lists(set, id, kind, flags);
+        entries.iter().for_each(|entry| lists.write(|w| entry.encode(what, w)));
+        lists.finish();
     }
 }

@@ -421,3 +421,52 @@ fn batches_show_objects_in_nfts_syntax() {
         assert_eq!(batch.to_string(), format!("add {text}\n"));
     }
 }
+
+#[test]
+fn intervals_are_written_in_ascending_order_and_their_options_with_them() {
+    let set = Set::<Interval<Ipv4Addr>>::new(Table::inet("fw"), "set").timeouts();
+    let net = |n: u8, comment: &str| {
+        Element::new(Interval::prefix(Ipv4Addr::new(10, n, 0, 0), 16))
+            .timeout(Duration::from_secs(n.into()))
+            .comment(comment)
+    };
+    let last = || Element::new(Interval::range(Ipv4Addr::new(240, 0, 0, 0)..=Ipv4Addr::BROADCAST));
+    let (mut sorted, mut not) = (Batch::new(), Batch::new());
+    sorted.add_elements(&set, [net(1, "a"), net(2, "b"), net(3, "c"), last()]);
+    not.add_elements(&set, [net(3, "c"), last(), net(1, "a"), net(2, "b")]);
+    assert_eq!(sorted, not);
+    // More than a message holds.
+    let many = |n: u32| Interval::prefix(Ipv4Addr::from(n << 8), 24);
+    let plain = Set::<Interval<Ipv4Addr>>::new(Table::inet("fw"), "plain");
+    let (mut sorted, mut not) = (Batch::new(), Batch::new());
+    sorted.add_elements(&plain, (0..10_000).map(many));
+    not.add_elements(&plain, (0..10_000).map(|n| many(n * 7_919 % 10_000)));
+    assert!(sorted == not && sorted.messages > 1);
+    // What is deleted is named in the author's order.
+    let mut deleted = Batch::new();
+    deleted.delete_elements(&plain, [many(2), many(1)]);
+    let mut again = Batch::new();
+    again.delete_elements(&plain, [many(1), many(2)]);
+    assert_ne!(deleted, again);
+}
+
+#[test]
+fn rules_name_their_chains_whatever_chain_the_one_before_had() {
+    let chains = [fw().chain("a"), fw().chain("b"), Table::inet("other").chain("a"), fw().chain("a\0")];
+    let mut batch = Batch::new();
+    for chain in [0, 0, 1, 2, 0, 3, 3, 0] {
+        batch.append(&chains[chain], Rule::new().drop());
+    }
+    let shown: Vec<String> = (0..8).map(|n| batch.describe(Op(n)).to_string()).collect();
+    let rest = |n: usize| shown[n].split(' ').skip(2).take(3).collect::<Vec<_>>().join(" ");
+    let (a, b, other) = ("inet fw a", "inet fw b", "inet other a");
+    assert_eq!([0, 1, 2, 3, 4, 7].map(rest), [a, a, b, other, a, a], "{shown:?}");
+    let mistake = batch.mistake().unwrap();
+    assert_eq!((mistake.op(), mistake.kind()), (Op(5), &BuildErrorKind::NameHasNul { what: "chain" }));
+    // The second of two mistaken ones is a mistake, too.
+    let mut batch = Batch::new();
+    batch.append(&chains[3], Rule::new().drop());
+    batch.mistake = None;
+    batch.append(&chains[3], Rule::new().drop());
+    assert!(batch.mistake().is_some());
+}

@@ -328,13 +328,8 @@ pub(crate) fn write_rule_chain(chain: &ChainRef, w: &mut AttrWriter) {
     w.name(NFTA_RULE_CHAIN, &chain.name);
 }
 
-/// [`write_rule_chain`], but for a chain of the batch that has no name: its number.
-pub(super) fn write_rule_chain_or(chain: &ChainRef, id: Option<u32>, w: &mut AttrWriter) {
-    match id {
-        None => write_rule_chain(chain, w),
-        Some(id) => {
-            chain.table.write(w);
-            w.u32(NFTA_RULE_CHAIN_ID, id);
-        }
-    }
+/// [`write_rule_chain`] of a chain of the batch that has no name, but a number.
+pub(super) fn write_rule_chain_id(chain: &ChainRef, id: u32, w: &mut AttrWriter) {
+    chain.table.write(w);
+    w.u32(NFTA_RULE_CHAIN_ID, id);
 }

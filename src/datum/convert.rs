@@ -20,12 +20,14 @@ pub trait IntoValue<V> {
 }
 
 impl<V: Datum> IntoValue<V> for V {
+    #[inline]
     fn into_value(self) -> V {
         self
     }
 }
 
 impl<V: Datum> IntoValue<V> for &V {
+    #[inline]
     fn into_value(self) -> V {
         self.clone()
     }
@@ -44,42 +46,49 @@ pub trait IntoKey<K> {
 }
 
 impl<V: Datum> IntoKey<V> for V {
+    #[inline]
     fn into_key(self) -> V {
         self
     }
 }
 
 impl<V: Datum> IntoKey<V> for &V {
+    #[inline]
     fn into_key(self) -> V {
         self.clone()
     }
 }
 
 impl<V: Datum> IntoKey<Interval<V>> for V {
+    #[inline]
     fn into_key(self) -> Interval<V> {
         Interval::value(self)
     }
 }
 
 impl<V: Datum> IntoKey<Interval<V>> for &V {
+    #[inline]
     fn into_key(self) -> Interval<V> {
         Interval::value(self)
     }
 }
 
 impl<V: Datum> IntoKey<Interval<V>> for Interval<V> {
+    #[inline]
     fn into_key(self) -> Interval<V> {
         self
     }
 }
 
 impl<V: Datum> IntoKey<Interval<V>> for &Interval<V> {
+    #[inline]
     fn into_key(self) -> Interval<V> {
         self.clone()
     }
 }
 
 impl<V: Ordered> IntoKey<Interval<V>> for RangeInclusive<V> {
+    #[inline]
     fn into_key(self) -> Interval<V> {
         Interval::range(self)
     }
@@ -89,12 +98,14 @@ impl<V: Ordered> IntoKey<Interval<V>> for RangeInclusive<V> {
 macro_rules! socket_addresses {
     ($($from:ty => $address:ty;)*) => {$(
         impl IntoKey<($address, Port)> for $from {
+            #[inline]
             fn into_key(self) -> ($address, Port) {
                 (*self.ip(), Port::new(self.port()))
             }
         }
 
         impl IntoMapped<($address, Port)> for $from {
+            #[inline]
             fn into_mapped(self) -> ($address, Port) {
                 self.into_key()
             }
@@ -124,30 +135,35 @@ pub trait IntoMapped<V> {
 }
 
 impl<V: Datum> IntoMapped<V> for V {
+    #[inline]
     fn into_mapped(self) -> V {
         self
     }
 }
 
 impl<V: Datum> IntoMapped<V> for &V {
+    #[inline]
     fn into_mapped(self) -> V {
         self.clone()
     }
 }
 
 impl<V: Datum> IntoMapped<Interval<V>> for Interval<V> {
+    #[inline]
     fn into_mapped(self) -> Interval<V> {
         self
     }
 }
 
 impl<V: Datum> IntoMapped<Interval<V>> for &Interval<V> {
+    #[inline]
     fn into_mapped(self) -> Interval<V> {
         self.clone()
     }
 }
 
 impl<V: Ordered> IntoMapped<Interval<V>> for RangeInclusive<V> {
+    #[inline]
     fn into_mapped(self) -> Interval<V> {
         Interval::range(self)
     }
@@ -219,24 +235,28 @@ pub(crate) use conversions;
 macro_rules! into_values {
     ($($from:ty => $value:ty $(, $ordered:ident)?;)*) => {$(
         impl IntoValue<$value> for $from {
+            #[inline]
             fn into_value(self) -> $value {
                 self.into()
             }
         }
 
         impl IntoKey<$value> for $from {
+            #[inline]
             fn into_key(self) -> $value {
                 self.into()
             }
         }
 
         impl IntoKey<Interval<$value>> for $from {
+            #[inline]
             fn into_key(self) -> Interval<$value> {
                 Interval::<$value>::value(self)
             }
         }
 
         impl IntoMapped<$value> for $from {
+            #[inline]
             fn into_mapped(self) -> $value {
                 self.into()
             }
@@ -246,12 +266,14 @@ macro_rules! into_values {
     )*};
     (@ordered $from:ty => $value:ty) => {
         impl IntoMapped<Interval<$value>> for RangeInclusive<$from> {
+            #[inline]
             fn into_mapped(self) -> Interval<$value> {
                 Interval::<$value>::range(self)
             }
         }
 
         impl IntoKey<Interval<$value>> for RangeInclusive<$from> {
+            #[inline]
             fn into_key(self) -> Interval<$value> {
                 Interval::<$value>::range(self)
             }
@@ -287,6 +309,7 @@ macro_rules! into_concatenation {
     ($($Part:ident $from:ident $n:tt),*) => {
         #[allow(non_camel_case_types, reason = "type parameters come in two cases here")]
         impl<$($Part, $from: IntoKey<$Part>),*> IntoKey<($($Part,)*)> for ($($from,)*) {
+            #[inline]
             fn into_key(self) -> ($($Part,)*) {
                 ($(self.$n.into_key(),)*)
             }
@@ -294,6 +317,7 @@ macro_rules! into_concatenation {
 
         #[allow(non_camel_case_types, reason = "type parameters come in two cases here")]
         impl<$($Part, $from: IntoMapped<$Part>),*> IntoMapped<($($Part,)*)> for ($($from,)*) {
+            #[inline]
             fn into_mapped(self) -> ($($Part,)*) {
                 ($(self.$n.into_mapped(),)*)
             }

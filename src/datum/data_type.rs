@@ -8,7 +8,7 @@ use super::{
     ArpOp, Boolean, ByteOrder, CgroupV2, ClassId, CtDirection, CtEvents, CtLabel, CtState, CtStatus, Date, Datum, Day,
     DccpPktType, DevGroup, Dscp, Ecn, EtherAddr, EtherType, Expiration, FibAddrType, Gid, HelperName, Hour, IcmpCode,
     IcmpType, Icmpv6Code, Icmpv6Type, IcmpxCode, IfIndex, IfName, IfType, IgmpType, Integer8, L4Proto, Mark, MhType,
-    PktType, Port, Realm, TcpFlags, Uid, prefix_bound,
+    PktType, Port, Realm, TcpFlags, Uid, is_prefix,
 };
 use crate::wire::newtype::open_number;
 use crate::wire::{Family, align};
@@ -136,7 +136,7 @@ impl DataType {
             return None;
         }
         let lens = 0..=(start.len() * 8).min(255) as u8;
-        lens.into_iter().find(|&len| prefix_bound(start, len, 0) == start && prefix_bound(start, len, u8::MAX) == end)
+        lens.into_iter().find(|&len| is_prefix(start, end, len))
     }
 
     /// Returns the bytes of a value of the type, or `None` if nft's type does not say or the type

@@ -4,7 +4,7 @@ use std::fmt;
 use std::ops::RangeInclusive;
 use std::str::FromStr;
 
-use super::{Address, DataType, Datum, IntoValue, Ordered, Text, from_sortable, prefix_bound, sortable};
+use super::{Address, DataType, Datum, IntoValue, Ordered, Text, from_sortable, is_prefix, prefix_bound, sortable};
 use crate::error::BuildErrorKind;
 use crate::expr::Data;
 use crate::wire::name::escape;
@@ -64,7 +64,7 @@ impl<V: Datum> Interval<V> {
         let start = bytes(&self.start)?;
         if let Note::Beginning(len) = self.note {
             let end = prefix_bound(start.as_bytes(), len * 8, u8::MAX);
-            return Ok((start, Data::new(&end)));
+            return Ok((start, end));
         }
         let end = bytes(&self.end)?;
         // Of numbers in the host's order only the sorted bytes compare as the values do.
@@ -129,7 +129,7 @@ impl<V: Address> Interval<V> {
         let address = address.into_value();
         let masked = |fill| {
             let bytes = prefix_bound(address.to_data().ok()?.as_bytes(), len, fill);
-            V::from_data(&bytes)
+            V::from_data(bytes.as_bytes())
         };
         let start = masked(0).unwrap_or_else(|| address.clone());
         let end = masked(u8::MAX).unwrap_or_else(|| address.clone());
@@ -146,7 +146,7 @@ impl<V: Address> Interval<V> {
             same as u32 * 8 + rest
         };
         let len = u8::try_from(len).ok()?;
-        (prefix_bound(start, len, 0) == start && prefix_bound(start, len, u8::MAX) == end).then_some(len)
+        is_prefix(start, end, len).then_some(len)
     }
 }
 

@@ -12,6 +12,7 @@ pub(super) trait Unsigned: Sized {
 }
 
 impl Unsigned for u8 {
+    #[inline]
     fn to_data(self, _: ByteOrder) -> Data {
         Data::from([self])
     }
@@ -24,6 +25,7 @@ impl Unsigned for u8 {
 macro_rules! unsigned {
     ($($int:ty: $be:ident, $from_be:ident, $host:ident, $from_host:ident;)*) => {$(
         impl Unsigned for $int {
+            #[inline]
             fn to_data(self, order: ByteOrder) -> Data {
                 match order {
                     ByteOrder::Host => Data::from(order::$host(self)),
@@ -105,6 +107,7 @@ macro_rules! datum {
             const LEN: usize = size_of::<$int>();
             const ORDER: $crate::datum::ByteOrder = $crate::datum::ByteOrder::$order;
 
+            #[inline]
             fn to_data(&self) -> Result<$crate::expr::Data, $crate::error::BuildErrorKind> {
                 Ok($crate::datum::number::Unsigned::to_data(self.get(), Self::ORDER))
             }
@@ -198,6 +201,7 @@ impl Datum for Integer24 {
     const LEN: usize = 3;
     const ORDER: ByteOrder = ByteOrder::Network;
 
+    #[inline]
     fn to_data(&self) -> Result<Data, BuildErrorKind> {
         match order::be_u32(self.0) {
             [0, bytes @ ..] => Ok(Data::from(bytes)),

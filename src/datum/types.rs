@@ -36,6 +36,7 @@ impl Datum for Mark {
     const LEN: usize = 4;
     const ORDER: ByteOrder = ByteOrder::Host;
 
+    #[inline]
     fn to_data(&self) -> Result<Data, BuildErrorKind> {
         Ok(Data::from(order::host_u32(self.0)))
     }
@@ -115,6 +116,7 @@ impl Datum for Boolean {
     const LEN: usize = 1;
     const ORDER: ByteOrder = ByteOrder::None;
 
+    #[inline]
     fn to_data(&self) -> Result<Data, BuildErrorKind> {
         Ok(Data::from([u8::from(self.0)]))
     }

@@ -47,6 +47,7 @@ pub struct Cmp {
 
 impl Cmp {
     /// Compares a register with a value.
+    #[inline]
     pub fn new(op: CmpOp, sreg: Reg, data: impl Into<Data>) -> Self {
         Self { sreg, op, data: data.into() }
     }
@@ -60,6 +61,7 @@ impl Wire for Cmp {
         AttrName::nest(NFTA_CMP_DATA, "data", &DATA_SCHEMA),
     ]);
 
+    #[inline]
     fn encode(&self, w: &mut AttrWriter) {
         self.sreg.check(w);
         w.u32s([(NFTA_CMP_SREG, self.sreg.get()), (NFTA_CMP_OP, self.op.get())]);

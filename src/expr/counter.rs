@@ -24,6 +24,7 @@ pub struct Counter {
 
 impl Counter {
     /// A counter that starts at the given numbers.
+    #[inline]
     pub fn new(packets: u64, bytes: u64) -> Self {
         Self { packets, bytes }
     }
@@ -42,6 +43,7 @@ impl Wire for Counter {
     const SCHEMA: Schema =
         Schema(&[AttrName::value(NFTA_COUNTER_BYTES, "bytes"), AttrName::value(NFTA_COUNTER_PACKETS, "packets")]);
 
+    #[inline]
     fn encode(&self, w: &mut AttrWriter) {
         // nft sends none of a counter that starts at zero.
         if *self != Self::default() {

@@ -38,7 +38,7 @@ pub(crate) const DATA_SCHEMA: Schema =
 #[derive(Clone)]
 pub struct Data(Repr);
 
-/// Most data are an address at most: those need no allocation.
+/// Most data are an address and a port at most: those need no allocation.
 #[derive(Clone)]
 enum Repr {
     Inline { len: u8, bytes: [u8; Data::INLINE] },
@@ -46,7 +46,8 @@ enum Repr {
 }
 
 impl Data {
-    const INLINE: usize = 16;
+    /// As many as cost no memory: a value has 24 bytes.
+    const INLINE: usize = 22;
 
     /// Copies bytes.
     #[inline]
@@ -70,7 +71,30 @@ impl Data {
         }
     }
 
+    /// Both, one after the other.
+    pub(crate) fn followed_by(&self, other: &Self) -> Self {
+        let (len, whole) = (self.len(), self.len() + other.len());
+        let mut bytes = [0; Self::INLINE];
+        match bytes.get_mut(..whole) {
+            Some(both) => {
+                both[..len].copy_from_slice(self.as_bytes());
+                both[len..].copy_from_slice(other.as_bytes());
+                Self(Repr::Inline { len: whole as u8, bytes })
+            }
+            None => Self(Repr::Heap([self.as_bytes(), other.as_bytes()].concat().into())),
+        }
+    }
+
+    #[inline]
+    pub(crate) fn as_bytes_mut(&mut self) -> &mut [u8] {
+        match &mut self.0 {
+            Repr::Inline { len, bytes } => &mut bytes[..usize::from(*len).min(Self::INLINE)],
+            Repr::Heap(bytes) => bytes,
+        }
+    }
+
     /// Returns how many bytes there are.
+    #[inline]
     pub fn len(&self) -> usize {
         self.as_bytes().len()
     }
@@ -87,6 +111,22 @@ impl Data {
         match &self.0 {
             Repr::Inline { len, bytes } => w.nested_short(attr, NFTA_DATA_VALUE, bytes, *len),
             Repr::Heap(bytes) => w.nested_bytes(attr, NFTA_DATA_VALUE, bytes),
+        }
+    }
+
+    /// [`write`](Self::write) of bytes that are not kept.
+    #[inline]
+    pub(crate) fn write_bytes(bytes: &[u8], w: &mut AttrWriter, attr: u16) {
+        w.in_range("the length of data", bytes.len() as u64, 1..=LEN_MAX);
+        w.nested_bytes(attr, NFTA_DATA_VALUE, bytes);
+    }
+
+    /// Writes the data as all that is in a nest, which is in another one.
+    #[inline]
+    pub(crate) fn write_alone(&self, w: &mut AttrWriter, outer: u16, attr: u16) {
+        match &self.0 {
+            Repr::Inline { len, bytes } if *len > 0 => w.nested_short_alone(outer, attr, NFTA_DATA_VALUE, bytes, *len),
+            _ => w.nest(outer, |w| self.write(w, attr)),
         }
     }
 
@@ -253,6 +293,7 @@ impl Verdict {
     }
 
     /// Writes the verdict as a nest.
+    #[inline]
     pub(crate) fn write(&self, w: &mut AttrWriter, attr: u16) {
         w.nest(attr, |w| {
             w.nest(NFTA_DATA_VERDICT, |w| {
@@ -262,6 +303,7 @@ impl Verdict {
         });
     }
 
+    #[inline]
     fn write_chain(&self, w: &mut AttrWriter) {
         if let Some(chain) = &self.chain {
             w.check(chain.check_referred("chain"));
@@ -346,7 +388,8 @@ mod tests {
     fn long_data_are_kept_whole() {
         let bytes = [7; 64];
         assert_eq!(Data::from(bytes).as_bytes(), bytes);
-        assert_eq!(Data::new(&bytes[..16]).len(), 16);
+        assert_eq!([16, 22, 23].map(|len| Data::new(&bytes[..len]).len()), [16, 22, 23]);
+        assert_eq!(size_of::<Data>(), 24);
         assert!(Data::new(&[]).is_empty());
     }
 }

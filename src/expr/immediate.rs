@@ -24,11 +24,13 @@ pub struct Immediate {
 
 impl Immediate {
     /// Puts bytes into a register: 1 to 16.
+    #[inline]
     pub fn data(dreg: Reg, data: impl Into<Data>) -> Self {
         Self { dreg, value: Value::Data(data.into()) }
     }
 
     /// Gives a verdict.
+    #[inline]
     pub fn verdict(verdict: Verdict) -> Self {
         Self { dreg: Reg::VERDICT, value: Value::Verdict(verdict) }
     }
@@ -50,6 +52,7 @@ impl Wire for Immediate {
         AttrName::nest(NFTA_IMMEDIATE_DATA, "data", &DATA_SCHEMA),
     ]);
 
+    #[inline]
     fn encode(&self, w: &mut AttrWriter) {
         self.dreg.write(w, NFTA_IMMEDIATE_DREG);
         match &self.value {

@@ -43,6 +43,7 @@ pub struct Lookup {
 
 impl Lookup {
     /// Looks the key in `sreg` up in `set`.
+    #[inline]
     pub fn new(set: impl Into<Name>, sreg: Reg) -> Self {
         Self { set: set.into(), set_id: None, sreg, dreg: None, flags: LookupFlags::empty() }
     }
@@ -58,6 +59,7 @@ impl Wire for Lookup {
         AttrName::value(NFTA_LOOKUP_FLAGS, "flags"),
     ]);
 
+    #[inline]
     fn encode(&self, w: &mut AttrWriter) {
         w.check(self.set.check_referred("set"));
         self.sreg.write(w, NFTA_LOOKUP_SREG);

@@ -110,11 +110,13 @@ pub struct Meta {
 
 impl Meta {
     /// Loads `key` into a register.
+    #[inline]
     pub fn load(key: MetaKey, dreg: Reg) -> Self {
         Self { key, dreg: Some(dreg), sreg: None }
     }
 
     /// Sets `key` from a register.
+    #[inline]
     pub fn set(key: MetaKey, sreg: Reg) -> Self {
         Self { key, dreg: None, sreg: Some(sreg) }
     }
@@ -128,6 +130,7 @@ impl Wire for Meta {
         AttrName::value(NFTA_META_SREG, "sreg"),
     ]);
 
+    #[inline]
     fn encode(&self, w: &mut AttrWriter) {
         // Kernels before 6.6 keep the lowest byte.
         w.in_range("a meta key", self.key.get(), 0..=255);

@@ -63,6 +63,7 @@ pub struct Payload {
 
 impl Payload {
     /// Loads `len` bytes at `offset` of a header.
+    #[inline]
     pub fn load(base: Base, offset: u32, len: u32, dreg: Reg) -> Self {
         Self {
             dreg: Some(dreg),
@@ -77,6 +78,7 @@ impl Payload {
     }
 
     /// Writes `len` bytes of a register to `offset` of a header, and leaves checksums as they are.
+    #[inline]
     pub fn write(base: Base, offset: u32, len: u32, sreg: Reg) -> Self {
         Self { dreg: None, sreg: Some(sreg), ..Self::load(base, offset, len, sreg) }
     }
@@ -95,6 +97,7 @@ impl Wire for Payload {
         AttrName::value(NFTA_PAYLOAD_CSUM_FLAGS, "csum_flags"),
     ]);
 
+    #[inline]
     fn encode(&self, w: &mut AttrWriter) {
         w.in_range("the offset of a payload", self.offset, 0..=OFFSET_MAX);
         w.in_range("the length of a payload", self.len, 1..=LEN_MAX);

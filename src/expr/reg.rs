@@ -88,6 +88,7 @@ impl Reg {
         w.in_range("a register", self.0, 0..=NFT_REG32_15.into());
     }
 
+    #[inline]
     pub(crate) fn write(self, w: &mut AttrWriter, attr: u16) {
         self.check(w);
         w.u32(attr, self.0);

@@ -2,8 +2,8 @@
 
 use std::marker::PhantomData;
 
-use super::source::{Load, Needs, Source, Tells};
-use super::{Field, Read};
+use super::source::{self, Load, Needs, Ops, Origin, Source, Tells};
+use super::{Field, Read, Spec};
 use crate::datum::{DataType, Datum, Interval, concatenations, swaps};
 use crate::expr::{Immediate, MetaKey, Reg};
 use crate::set::Key;
@@ -54,7 +54,7 @@ impl<V: Datum> ConcatPart for V {
     fn into_field(self) -> Field<V> {
         match self.to_data() {
             Ok(data) => Field::loaded("a value", Immediate::data(Reg::R1, data), None),
-            Err(mistake) => Field::new("a value", Load::Meta(MetaKey::LEN), Needs::Nothing).mistaken(mistake),
+            Err(mistake) => Field::from(Spec::new("a value", Load::Meta(MetaKey::LEN), Needs::Nothing)).mistaken(mistake),
         }
     }
 }
@@ -113,9 +113,9 @@ macro_rules! concatenated_fields {
 concatenations!(concatenated_fields);
 
 fn concatenated<V>(parts: Box<[Source]>) -> Field<V, Read> {
-    let source = Source {
+    let origin = Origin {
         name: "concatenation",
-        load: Load::Concatenation(parts),
+        load: Load::Concatenation(Box::new(source::Fields(parts))),
         tunnel: None,
         needs: Needs::Nothing,
         tells: Tells::Nothing,
@@ -123,7 +123,7 @@ fn concatenated<V>(parts: Box<[Source]>) -> Field<V, Read> {
         len: 0,
         bits: None,
         swaps: false,
-        ops: Vec::new(),
+        ops: Ops::NONE,
     };
-    Field { source, of: PhantomData }
+    Field { source: Source::Own(Box::new(origin)), of: PhantomData }
 }

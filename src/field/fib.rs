@@ -14,7 +14,7 @@
 //! For tables of families ip, ip6, inet and netdev, at the hooks that know what is asked with (Linux 4.10).
 
 use super::matching::Test;
-use super::source::{IP_TABLES, Needs};
+use super::source::{Families, IP_TABLES, Needs};
 use super::{Field, Load, Match};
 use crate::datum::{DataType, Datum, FibAddrType, IfIndex, IfName};
 use crate::expr::{CmpOp, Data, Expr, Fib, FibFlags, FibResult, Reg};
@@ -22,7 +22,7 @@ use crate::userdata::Typeof;
 use crate::wire::{Family, order};
 
 /// Tables of devices have no hook that knows by which interface a packet goes out.
-const WITHOUT_OIF: Needs = Needs::Tables(&[Family::INET, Family::IP, Family::IP6, Family::NETDEV]);
+const WITHOUT_OIF: Needs = Needs::Tables(Families::of(&[Family::INET, Family::IP, Family::IP6, Family::NETDEV]));
 
 /// What is looked up in the routing tables. `I` is [`AnyInterface`] until an interface is named.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

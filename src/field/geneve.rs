@@ -12,18 +12,18 @@
 //!     Rule::new().when(udp::dport().eq(6081)).when(geneve::inner(tcp::dport()).eq(22)).drop();
 //! ```
 
-use super::Field;
+use super::{Field, Spec};
 use super::source::Tunnel;
 use crate::datum::{EtherType, Integer24};
 
 /// `geneve vni`: the number of the virtual network.
 pub fn vni() -> Field<Integer24> {
-    Field::of_tunnel("geneve vni", Tunnel::Geneve, 1, 4)
+    Field::fixed(const { &Spec::of_tunnel("geneve vni", Tunnel::Geneve, 1, 4) })
 }
 
 /// `geneve type`: the protocol of what is carried; [`EtherType`] has no word for frames, which are 0x6558.
 pub fn geneve_type() -> Field<EtherType> {
-    Field::of_tunnel("geneve type", Tunnel::Geneve, 2, 2)
+    Field::fixed(const { &Spec::of_tunnel("geneve type", Tunnel::Geneve, 2, 2) })
 }
 
 /// `geneve ip saddr` and the like: a field of the frame that is carried, or several of them together. A batch refuses

@@ -9,30 +9,30 @@
 use std::net::Ipv4Addr;
 
 use super::source::{Header, Needs};
-use super::{Field, Write};
+use super::{Field, Spec, Write};
 use crate::datum::{Datum, IgmpType, Integer8, Integer16, L4Proto};
 use crate::wire::Family;
 
-const fn field<V: Datum>(name: &'static str, offset: u16, number: u8) -> Field<V, Write> {
-    Field::transport(name, Header::IGMP, Needs::Control(Family::IP, L4Proto::IGMP), offset, number)
+const fn field<V: Datum>(name: &'static str, offset: u16, number: u8) -> Spec<V, Write> {
+    Spec::transport(name, Header::IGMP, Needs::Control(Family::IP, L4Proto::IGMP), offset, number)
 }
 
 /// `igmp type`.
 pub fn igmp_type() -> Field<IgmpType, Write> {
-    field("igmp type", 0, 1)
+    Field::fixed(const { &field("igmp type", 0, 1) })
 }
 
 /// `igmp mrt`: how long a listener may take to answer, in tenths of a second.
 pub fn mrt() -> Field<Integer8, Write> {
-    field("igmp mrt", 1, 3)
+    Field::fixed(const { &field("igmp mrt", 1, 3) })
 }
 
 /// `igmp checksum`.
 pub fn checksum() -> Field<Integer16, Write> {
-    field("igmp checksum", 2, 2)
+    Field::fixed(const { &field("igmp checksum", 2, 2) })
 }
 
 /// `igmp group`: the address of the group; to nft it is a number.
 pub fn group() -> Field<Ipv4Addr, Write> {
-    field("igmp group", 4, 4)
+    Field::fixed(const { &field("igmp group", 4, 4) })
 }

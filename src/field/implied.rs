@@ -4,7 +4,7 @@ use std::sync::LazyLock;
 
 use super::lower::{Context, REG, Sink, SinkExt, contradiction};
 use super::matching::Container;
-use super::source::{Load, Source, Tells};
+use super::source::{Load, Source, Tells, Types};
 use super::{icmp, icmpv6};
 use crate::datum::{DataType, EtherType, IcmpType, Icmpv6Type, Interval, L4Proto};
 use crate::expr::{Base, Data, Payload};
@@ -46,21 +46,24 @@ impl Link {
 pub(super) enum Message {
     Type(u8),
     /// One of those.
-    OneOf(&'static [u8]),
+    OneOf(Types),
 }
 
 /// Types of messages that have the same fields.
 pub(super) mod types {
     use crate::datum::{IcmpType, Icmpv6Type};
+    use crate::field::source::Types;
 
-    pub(in crate::field) const ICMP_ECHO: &[u8] = &[IcmpType::ECHO_REQUEST.get(), IcmpType::ECHO_REPLY.get()];
-    pub(in crate::field) const ICMPV6_ECHO: &[u8] = &[Icmpv6Type::ECHO_REQUEST.get(), Icmpv6Type::ECHO_REPLY.get()];
+    pub(in crate::field) const ICMP_ECHO: Types =
+        Types::two(IcmpType::ECHO_REQUEST.get(), IcmpType::ECHO_REPLY.get());
+    pub(in crate::field) const ICMPV6_ECHO: Types =
+        Types::two(Icmpv6Type::ECHO_REQUEST.get(), Icmpv6Type::ECHO_REPLY.get());
 }
 
 static ICMP_ECHO: LazyLock<ImpliedSet> =
-    LazyLock::new(|| (Anonymous::of_bytes::<Interval<IcmpType>>(types::ICMP_ECHO), icmp::icmp_type().source));
+    LazyLock::new(|| (Anonymous::of_bytes::<Interval<IcmpType>>(types::ICMP_ECHO.as_slice()), icmp::icmp_type().source));
 static ICMPV6_ECHO: LazyLock<ImpliedSet> =
-    LazyLock::new(|| (Anonymous::of_bytes::<Interval<Icmpv6Type>>(types::ICMPV6_ECHO), icmpv6::icmpv6_type().source));
+    LazyLock::new(|| (Anonymous::of_bytes::<Interval<Icmpv6Type>>(types::ICMPV6_ECHO.as_slice()), icmpv6::icmpv6_type().source));
 
 impl Context<'_> {
     /// Where a field begins: behind the tags that are known of.
@@ -112,26 +115,27 @@ impl Context<'_> {
     pub(super) fn require_message(
         &mut self,
         protocol: L4Proto,
-        types: &'static [u8],
+        wanted: Types,
         name: &'static str,
         sink: &mut impl Sink,
     ) {
-        match self.message {
-            Some(Message::Type(has)) if types.contains(&has) => return,
-            Some(Message::OneOf(has)) if has.iter().all(|has| types.contains(has)) => return,
-            Some(Message::Type(has)) => {
-                return sink.fail(contradiction(name, &shown(protocol, types), &shown(protocol, &[has])));
-            }
-            Some(Message::OneOf(has)) if !has.iter().any(|has| types.contains(has)) => {
-                return sink.fail(contradiction(name, &shown(protocol, types), &shown(protocol, has)));
-            }
-            _ => {}
+        let types = wanted.as_slice();
+        let has = match &self.message {
+            Some(Message::Type(has)) => std::slice::from_ref(has),
+            Some(Message::OneOf(has)) => has.as_slice(),
+            None => &[],
+        };
+        if !has.is_empty() && has.iter().all(|has| types.contains(has)) {
+            return;
+        }
+        if !has.is_empty() && !has.iter().any(|has| types.contains(has)) {
+            return sink.fail(contradiction(name, &shown(protocol, types), &shown(protocol, has)));
         }
         if let &[only] = types {
             self.message = Some(Message::Type(only));
             return self.compare(Base::TRANSPORT, 0, Data::from([only]), sink);
         }
-        self.message = Some(Message::OneOf(types));
+        self.message = Some(Message::OneOf(wanted));
         let implied: &'static ImpliedSet = if protocol == L4Proto::ICMP { &ICMP_ECHO } else { &ICMPV6_ECHO };
         self.implied.push(implied);
         sink.put_of(self.tunnel, Payload::load(Base::TRANSPORT, 0, 1, REG));
@@ -146,7 +150,7 @@ impl Context<'_> {
             return;
         }
         let types = if source.kind == DataType::ICMP_TYPE { types::ICMP_ECHO } else { types::ICMPV6_ECHO };
-        if set.is_subset_of(types) {
+        if set.is_subset_of(types.as_slice()) {
             self.message = Some(Message::OneOf(types));
         }
     }

@@ -179,8 +179,9 @@ impl<'a> Context<'a> {
                 }
                 self.note(source, *op, told, sink);
             }
-            Test::Range { from, to, not, swap } => {
-                let (from, to) = match (source.place(from), source.place(to)) {
+            Test::Range { bounds, not, swap } => {
+                let (from, to) = bounds.get();
+                let (from, to) = match (source.place(&from), source.place(&to)) {
                     (Ok(from), Ok(to)) => (from, to),
                     (Err(mistake), _) | (_, Err(mistake)) => return sink.fail(mistake),
                 };
@@ -402,7 +403,7 @@ impl<'a> Context<'a> {
                 self.require_vlan(source.name, sink);
             }
             Needs::Tables(families) => {
-                if !families.contains(&self.family()) {
+                if !families.has(self.family()) {
                     sink.fail(self.not_in_family(source.name));
                 }
             }
@@ -654,7 +655,7 @@ impl Context<'_> {
             Some(bits) => shift(bits, source.len, reg, sink),
             None => {}
         }
-        for op in &source.ops {
+        for op in source.ops.iter() {
             match op {
                 BitOp::MaskXor { mask, xor } => sink.put(Bitwise::mask_xor(reg, mask.clone(), xor.clone())),
                 BitOp::Shl(bits) => sink.put(Bitwise::shl(reg, *bits)),
@@ -783,7 +784,7 @@ fn prefix(context: &Context<'_>, source: &Source, address: &Data, len: u8, op: C
     let mask = &mut mask[..bytes.len().min(16)];
     mask.iter_mut().zip(prefix_mask(bytes.len(), len)).for_each(|(to, from)| *to = from);
     sink.put(Bitwise::mask_xor(REG, &*mask, &[0; 16][..mask.len()]));
-    sink.put(Cmp::new(op, REG, Data::new(&prefix_bound(bytes, len, 0))));
+    sink.put(Cmp::new(op, REG, prefix_bound(bytes, len, 0)));
 }
 
 fn hton(reg: Reg, len: usize) -> Byteorder {

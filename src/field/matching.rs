@@ -27,7 +27,7 @@ pub(super) enum Test {
     /// As many bytes as `data` has are compared; in network order if the field is swapped to it.
     Cmp { op: CmpOp, data: Data, swap: bool },
     /// The bounds are in network order; the field is swapped to it if it is not.
-    Range { from: Data, to: Data, not: bool, swap: bool },
+    Range { bounds: Bounds, not: bool, swap: bool },
     /// The first bits are compared.
     Prefix { address: Data, len: u8, not: bool },
     /// Another field is loaded, too.
@@ -36,6 +36,23 @@ pub(super) enum Test {
     In { set: Container, not: bool },
     /// A mistake, to be told by the batch.
     Mistake(Box<BuildErrorKind>),
+}
+
+/// The lowest and the highest value of a range, one after the other: those of numbers and of IPv4 addresses cost no
+/// memory.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(super) struct Bounds(Data);
+
+impl Bounds {
+    pub(super) fn new(from: &Data, to: &Data) -> Self {
+        Self(from.followed_by(to))
+    }
+
+    pub(super) fn get(&self) -> (Data, Data) {
+        let bytes = self.0.as_bytes();
+        let (from, to) = bytes.split_at(bytes.len() / 2);
+        (from.into(), to.into())
+    }
 }
 
 impl From<BuildErrorKind> for Test {

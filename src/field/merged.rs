@@ -30,7 +30,7 @@ impl Compared {
     }
 
     fn join(&mut self, next: &Self) {
-        self.data = Data::new(&[self.data.as_bytes(), next.data.as_bytes()].concat());
+        self.data = self.data.followed_by(&next.data);
     }
 }
 
@@ -52,12 +52,15 @@ pub(super) struct Plan {
 impl Plan {
     /// Whether there may be something to merge: what a rule says, or what is implied about its frames.
     pub(super) fn is_worthwhile<'a>(matches: impl Iterator<Item = &'a Match> + Clone) -> bool {
-        let found = || matches.clone().filter_map(Match::compared);
-        if matches.clone().any(|matching| matching.source.implies_comparison()) {
-            return true;
-        }
-        found().any(|(base, ..)| base == Base::LINK)
-            || found().any(|(base, _, end)| found().any(|(other, start, _)| (other, start) == (base, end)))
+        let before = matches.clone();
+        matches.enumerate().any(|(n, matching)| {
+            let Some((base, start, end)) = matching.compared() else { return matching.source.implies_comparison() };
+            let beside = |other: &Match| match other.compared() {
+                Some((of, from, to)) => of == base && (from == end || to == start),
+                None => false,
+            };
+            base == Base::LINK || matching.source.implies_comparison() || before.clone().take(n).any(beside)
+        })
     }
 
     /// Takes note of a comparison.
@@ -98,6 +101,7 @@ impl Plan {
 
 impl Match {
     /// Where the bytes begin and end that have to be equal to a constant.
+    #[inline]
     fn compared(&self) -> Option<(Base, u32, u32)> {
         match (&self.source.load, &self.test) {
             (Load::Payload { base, offset, .. }, Test::Cmp { op: CmpOp::EQ, data, swap: false })

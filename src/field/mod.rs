@@ -63,6 +63,7 @@ pub mod rt2;
 pub mod sctp;
 pub mod socket;
 mod source;
+mod spec;
 pub mod srh;
 pub mod tcp;
 pub mod th;
@@ -85,18 +86,18 @@ pub(crate) use operand::{AnOperand, Operand};
 pub use operand::{IntoOperand, MapFor, MapLookup, SetFor};
 use source::{Bits, Loaded};
 pub(crate) use source::{Load, Source};
+use spec::Spec;
 
 use crate::datum::{
     Address, BitMask, Boolean, Datum, Interval, IntoValue, Mark, Ordered, Text, common_beginning, predecessor,
     sortable, successor, swaps,
 };
 use crate::error::BuildErrorKind;
-use crate::expr::{Base, CmpOp, CtDirection, CtKey, Data, Expr, Exthdr, ExthdrOp, MetaKey, Reg};
+use crate::expr::{CmpOp, Data, Expr, Exthdr, ExthdrOp, Reg};
 use crate::set::{Anonymous, Element, IntoElement, MapValue, TypeofField, TypeofFields};
 use crate::userdata::Typeof;
-use crate::wire::Family;
-use matching::Test;
-use source::{BitOp, Header, Needs, Tells, Tunnel, combine};
+use matching::{Bounds, Test};
+use source::{BitOp, Needs, Tunnel, combine};
 
 /// Something of a packet that has values of type `V`.
 ///
@@ -139,74 +140,19 @@ impl<V, A> TypeofField for Field<V, A> {
     }
 }
 
+impl<V, A> Field<V, A> {
+    /// A field of which all is known when the program is compiled.
+    #[inline]
+    const fn fixed(spec: &'static Spec<V, A>) -> Self {
+        Self { source: Source::Fixed(&spec.origin), of: PhantomData }
+    }
+}
+
 impl<V: Datum, A> Field<V, A> {
-    const fn new(name: &'static str, load: Load, needs: Needs) -> Self {
-        let source = Source {
-            name,
-            load,
-            tunnel: None,
-            needs,
-            tells: Tells::Nothing,
-            kind: V::TYPE,
-            len: V::LEN as u8,
-            bits: None,
-            swaps: swaps::<V>(),
-            ops: Vec::new(),
-        };
-        Self { source, of: PhantomData }
-    }
-
-    /// A field of the network layer's header.
-    const fn network(name: &'static str, family: Family, offset: u16, field: u8) -> Self {
-        let header = match family {
-            Family::IP => Header::IP,
-            Family::IP6 => Header::IP6,
-            _ => Header::ARP,
-        };
-        Self::new(name, Load::Payload { base: Base::NETWORK, offset, header, field }, Needs::Network(family))
-    }
-
-    /// A field of the transport layer's header.
-    const fn transport(name: &'static str, header: Header, needs: Needs, offset: u16, field: u8) -> Self {
-        Self::new(name, Load::Payload { base: Base::TRANSPORT, offset, header, field }, needs)
-    }
-
-    const fn ether(name: &'static str, offset: u16, field: u8) -> Self {
-        Self::new(name, Load::Payload { base: Base::LINK, offset, header: Header::ETHER, field }, Needs::Ether)
-    }
-
-    /// A field of a tunnel's own header.
-    const fn of_tunnel(name: &'static str, tunnel: Tunnel, field: u8, offset: u16) -> Self {
-        let load = Load::Payload { base: Base::TUNNEL, offset, header: tunnel.header(), field };
-        let mut field = Self::new(name, load, Needs::Nothing);
-        field.source.tunnel = Some(tunnel);
-        field
-    }
-
-    const fn meta(name: &'static str, key: MetaKey) -> Self {
-        Self::new(name, Load::Meta(key), Needs::Nothing)
-    }
-
-    const fn ct(name: &'static str, key: CtKey, direction: Option<CtDirection>) -> Self {
-        Self::new(name, Load::Ct(key, direction), Needs::Nothing)
-    }
-
-    /// Makes it a field of some bits of a header: `len` of them, `offset` bits behind the header's beginning.
-    const fn bits_at(mut self, offset: u16, len: u8) -> Self {
-        let (first, bits) = Bits::at(offset, len, self.source.len);
-        if let Load::Payload { offset, .. } = &mut self.source.load {
-            *offset = first;
-        }
-        self.source.bits = bits;
-        self
-    }
-
     /// What an expression loads, with nft's number for it.
     fn loaded(name: &'static str, expr: impl Into<Expr>, of: impl Into<Option<Typeof>>) -> Self {
         let loaded = Loaded { expr: expr.into(), of: of.into() };
-        let mut field = Self::new(name, Load::Meta(MetaKey::LEN), Needs::Nothing);
-        field.source.load = Load::Expr(Box::new(loaded));
-        field
+        Spec::new(name, Load::Expr(Box::new(loaded)), Needs::Nothing).into()
     }
 
     /// A field of an extension header, an option or a chunk: `len` bits, `offset` bits behind its beginning.
@@ -225,23 +171,19 @@ impl<V: Datum, A> Field<V, A> {
         self
     }
 
-    /// Notes what a test for equality says about the packet.
-    const fn telling(mut self, tells: Tells) -> Self {
-        self.source.tells = tells;
-        self
-    }
-
-    const fn needing(mut self, needs: Needs) -> Self {
+    fn needing(mut self, needs: Needs) -> Self {
         self.source.needs = needs;
         self
     }
 
     /// Is equal to a value.
+    #[inline]
     pub fn eq(&self, value: impl IntoValue<V>) -> Match {
         self.compare(CmpOp::EQ, value)
     }
 
     /// Is not equal to a value.
+    #[inline]
     pub fn ne(&self, value: impl IntoValue<V>) -> Match {
         self.compare(CmpOp::NEQ, value)
     }
@@ -270,6 +212,7 @@ impl<V: Datum, A> Field<V, A> {
         self.test(Test::Field { other: Box::new(other.source), not: true })
     }
 
+    #[inline]
     fn compare(&self, op: CmpOp, value: impl IntoValue<V>) -> Match {
         match value.into_value().to_data() {
             Ok(data) => self.test(Test::Cmp { op, data, swap: false }),
@@ -318,6 +261,7 @@ impl<V, A> Field<V, A> {
         MapLookup::new(self.source.clone(), map.into_map())
     }
 
+    #[inline]
     fn test(&self, test: Test) -> Match {
         Match { source: self.source.clone(), test }
     }
@@ -373,9 +317,8 @@ impl<V: Choice, A> Field<V, A> {
     /// nft compares with the only element of a set.
     fn single(&self, (start, end): &(Data, Data), not: bool) -> Option<Test> {
         let op = if not { CmpOp::NEQ } else { CmpOp::EQ };
-        let (from, to) = (start.clone(), end.clone());
         if start == end {
-            return Some(Test::Cmp { op, data: from, swap: false });
+            return Some(Test::Cmp { op, data: start.clone(), swap: false });
         }
         if self.source.kind.is_text() {
             // Neighbours were merged: `"eth*", "eti*"` are no names that begin alike.
@@ -384,8 +327,8 @@ impl<V: Choice, A> Field<V, A> {
         }
         let prefix = self.source.kind.prefix_len(start.as_bytes(), end.as_bytes());
         Some(match prefix {
-            Some(len) => Test::Prefix { address: from, len, not },
-            None => Test::Range { from, to, not, swap: V::SWAPS },
+            Some(len) => Test::Prefix { address: start.clone(), len, not },
+            None => Test::Range { bounds: Bounds::new(start, end), not, swap: V::SWAPS },
         })
     }
 }
@@ -442,7 +385,7 @@ impl<V: Ordered, A> Field<V, A> {
             },
             Err(error) => return self.test(error.into()),
         };
-        self.test(Test::Range { from, to, not, swap: swaps::<V>() })
+        self.test(Test::Range { bounds: Bounds::new(&from, &to), not, swap: swaps::<V>() })
     }
 
     /// The bits of the field that `mask` has, all others zero: `(meta mark & 0xff)`.

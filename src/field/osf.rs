@@ -12,7 +12,7 @@
 //! program has loaded some. For tables of families ip and inet.
 
 use super::Field;
-use super::source::Needs;
+use super::source::{Families, Needs};
 use crate::datum::OsfName;
 use crate::expr::{Osf, OsfFlags, OsfTtl, Reg};
 use crate::userdata::Typeof;
@@ -51,6 +51,6 @@ impl Ttl {
 
     fn field(self, name: &'static str, flags: OsfFlags) -> Field<OsfName> {
         let osf = Osf { ttl: self.0, flags, ..Osf::load(Reg::R1) };
-        Field::loaded(name, osf, Typeof::Osf).needing(Needs::Tables(&[Family::INET, Family::IP]))
+        Field::loaded(name, osf, Typeof::Osf).needing(Needs::Tables(Families::of(&[Family::INET, Family::IP])))
     }
 }

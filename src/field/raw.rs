@@ -20,7 +20,7 @@
 //! ```
 
 use super::source::{Bits, Header, Load, Needs};
-use super::{Field, Write};
+use super::{Field, Spec, Write};
 use crate::datum::{Datum, swaps};
 use crate::error::BuildErrorKind;
 use crate::expr::Base;
@@ -76,10 +76,10 @@ pub fn inner_bits<V: Datum>(offset: u16, len: u8) -> Field<V, Write> {
 
 fn field<V: Datum>(name: &'static str, base: Base, offset: u16, len: u8) -> Field<V, Write> {
     let load = Load::Payload { base, offset: 0, header: Header::NONE, field: 0 };
-    let field = Field::new(name, load, Needs::Nothing);
+    let field = Spec::new(name, load, Needs::Nothing);
     match bits_of::<V>(offset, len) {
-        RawBits::Taken => field.bits_at(offset, len),
-        RawBits::Refused(mistake) => field.mistaken(mistake),
+        RawBits::Taken => field.bits_at(offset, len).into(),
+        RawBits::Refused(mistake) => Field::from(field).mistaken(mistake),
     }
 }
 

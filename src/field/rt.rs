@@ -19,7 +19,7 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 
 use super::Field;
 use super::exthdr::{RT, ipv6};
-use super::source::Needs;
+use super::source::{Families, Needs};
 use crate::datum::{Boolean, Datum, HostInteger16, Integer8, L4Proto, Realm};
 use crate::expr::{Reg, Rt, RtKey};
 use crate::userdata::Typeof;
@@ -27,8 +27,8 @@ use crate::wire::Family;
 
 const TABLES: &[Family] = &[Family::INET, Family::IP, Family::IP6, Family::BRIDGE];
 
-fn of_route<V: Datum>(name: &'static str, key: RtKey, tables: &'static [Family]) -> Field<V> {
-    Field::loaded(name, Rt::load(key, Reg::R1), Typeof::Rt(key.get())).needing(Needs::Tables(tables))
+fn of_route<V: Datum>(name: &'static str, key: RtKey, tables: &[Family]) -> Field<V> {
+    Field::loaded(name, Rt::load(key, Reg::R1), Typeof::Rt(key.get())).needing(Needs::Tables(Families::of(tables)))
 }
 
 /// `rt classid`: the realm of the route (Linux 4.10).

@@ -9,29 +9,29 @@
 pub mod chunk;
 
 use super::source::{Header, Needs};
-use super::{Field, Write};
+use super::{Field, Spec, Write};
 use crate::datum::{Datum, Integer32, L4Proto, Port};
 
-const fn field<V: Datum>(name: &'static str, offset: u16, number: u8) -> Field<V, Write> {
-    Field::transport(name, Header::SCTP, Needs::Transport(L4Proto::SCTP), offset, number)
+const fn field<V: Datum>(name: &'static str, offset: u16, number: u8) -> Spec<V, Write> {
+    Spec::transport(name, Header::SCTP, Needs::Transport(L4Proto::SCTP), offset, number)
 }
 
 /// `sctp sport`: the source port.
 pub fn sport() -> Field<Port, Write> {
-    field("sctp sport", 0, 1)
+    Field::fixed(const { &field("sctp sport", 0, 1) })
 }
 
 /// `sctp dport`: the destination port.
 pub fn dport() -> Field<Port, Write> {
-    field("sctp dport", 2, 2)
+    Field::fixed(const { &field("sctp dport", 2, 2) })
 }
 
 /// `sctp vtag`: tells packets of the association from others.
 pub fn vtag() -> Field<Integer32, Write> {
-    field("sctp vtag", 4, 3)
+    Field::fixed(const { &field("sctp vtag", 4, 3) })
 }
 
 /// `sctp checksum`.
 pub fn checksum() -> Field<Integer32, Write> {
-    field("sctp checksum", 8, 4)
+    Field::fixed(const { &field("sctp checksum", 8, 4) })
 }

@@ -1,15 +1,18 @@
 //! Where a field's value comes from, and what is computed from it.
 
+use std::hash::{Hash, Hasher};
+use std::ops::{Deref, DerefMut};
+
 use super::matching::Container;
 use crate::datum::{DataType, L4Proto};
 use crate::error::BuildErrorKind;
-use crate::expr::{Base, CtDirection, CtKey, Data, Expr, Hash, Inner, MetaKey, NumgenKind, Reg};
+use crate::expr::{self, Base, CtDirection, CtKey, Data, Expr, Inner, MetaKey, NumgenKind, Reg};
 use crate::userdata::{FieldOf, Typeof};
 use crate::wire::{Family, order};
 
 /// Where a field's value comes from.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub(crate) struct Source {
+pub(crate) struct Origin {
     /// nft's name for the field.
     pub(crate) name: &'static str,
     pub(crate) load: Load,
@@ -27,7 +30,7 @@ pub(crate) struct Source {
     /// alone does not tell: that of `ct bytes` is an integer of either.
     pub(crate) swaps: bool,
     /// What is computed from it, in this order.
-    pub(crate) ops: Vec<BitOp>,
+    pub(crate) ops: Ops,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -47,10 +50,14 @@ pub(crate) enum Load {
     /// What another expression loads.
     Expr(Box<Loaded>),
     /// A hash of fields.
-    Hash(Box<(Hash, Source)>),
+    Hash(Box<(expr::Hash, Source)>),
     /// Several fields, one after another.
-    Concatenation(Box<[Source]>),
+    Concatenation(Box<Fields>),
 }
+
+/// The fields of a concatenation.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) struct Fields(pub(super) Box<[Source]>);
 
 /// What an expression loads that has no keys of its own here.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -254,9 +261,9 @@ pub(crate) enum Needs {
     /// A message of a network protocol's own control protocol.
     Control(Family, L4Proto),
     /// A message of a control protocol that is of one of these types.
-    Message(Family, L4Proto, &'static [u8]),
+    Message(Family, L4Proto, Types),
     /// A table of one of these families: elsewhere the kernel does not know it, or knows something else.
-    Tables(&'static [Family]),
+    Tables(Families),
     /// A frame with an Ethernet header.
     Ether,
     /// A frame with a VLAN tag behind its Ethernet header.
@@ -266,7 +273,48 @@ pub(crate) enum Needs {
 }
 
 /// The families of the network layer.
-pub(super) const IP_TABLES: Needs = Needs::Tables(&[Family::INET, Family::IP, Family::IP6]);
+pub(super) const IP_TABLES: Needs = Needs::Tables(Families::of(&[Family::INET, Family::IP, Family::IP6]));
+
+/// Some families of tables.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) struct Families(u16);
+
+impl Families {
+    pub(super) const fn of(families: &[Family]) -> Self {
+        let (mut bits, mut n) = (0, 0);
+        while n < families.len() {
+            bits |= 1 << families[n].get();
+            n += 1;
+        }
+        Self(bits)
+    }
+
+    pub(super) fn has(self, family: Family) -> bool {
+        self.0.checked_shr(family.get().into()).is_some_and(|bits| bits & 1 != 0)
+    }
+}
+
+/// Types of messages that have the same fields: one, or two.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) struct Types([u8; 2]);
+
+impl Types {
+    pub(super) const fn one(only: u8) -> Self {
+        Self([only, only])
+    }
+
+    pub(super) const fn two(one: u8, other: u8) -> Self {
+        Self([one, other])
+    }
+
+    pub(super) fn as_slice(&self) -> &[u8] {
+        if self.is_one() { &self.0[..1] } else { &self.0 }
+    }
+
+    pub(super) fn is_one(self) -> bool {
+        self.0[0] == self.0[1]
+    }
+}
 
 /// What a test of the field for equality says about the packet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -286,6 +334,31 @@ pub(crate) enum Tells {
     LinkType,
 }
 
+/// What is computed from a field's value: mostly nothing, for which there is no memory.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
+pub(crate) struct Ops(Option<Box<Vec<BitOp>>>);
+
+impl Ops {
+    pub(super) const NONE: Self = Self(None);
+
+    #[inline]
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_none()
+    }
+
+    pub(super) fn push(&mut self, op: BitOp) {
+        self.0.get_or_insert_default().push(op);
+    }
+
+    fn last_mut(&mut self) -> Option<&mut BitOp> {
+        self.0.as_mut()?.last_mut()
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = &BitOp> {
+        self.0.iter().flat_map(|ops| ops.iter())
+    }
+}
+
 /// One step of a computation on a register.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) enum BitOp {
@@ -299,12 +372,57 @@ pub(crate) enum BitOp {
     Mistake(Box<BuildErrorKind>),
 }
 
+/// Where a field's value comes from: mostly what is known when the program is compiled, which costs nothing to copy.
+#[derive(Debug, Clone)]
+pub(crate) enum Source {
+    Fixed(&'static Origin),
+    Own(Box<Origin>),
+}
+
+impl Deref for Source {
+    type Target = Origin;
+
+    #[inline]
+    fn deref(&self) -> &Origin {
+        match self {
+            Self::Fixed(source) => source,
+            Self::Own(source) => source,
+        }
+    }
+}
+
+impl DerefMut for Source {
+    fn deref_mut(&mut self) -> &mut Origin {
+        if let Self::Fixed(source) = self {
+            *self = Self::Own(Box::new((*source).clone()));
+        }
+        match self {
+            Self::Own(source) => source,
+            Self::Fixed(_) => unreachable!("it was made its own"),
+        }
+    }
+}
+
+impl PartialEq for Source {
+    fn eq(&self, other: &Self) -> bool {
+        **self == **other
+    }
+}
+
+impl Eq for Source {}
+
+impl Hash for Source {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        (**self).hash(state);
+    }
+}
+
 impl Source {
     /// Whether it needs the packet's connection, or is nothing without it.
     pub(crate) fn asks_conntrack(&self) -> bool {
         match &self.load {
             Load::Ct(..) => true,
-            Load::Concatenation(fields) => fields.iter().any(Self::asks_conntrack),
+            Load::Concatenation(fields) => fields.0.iter().any(Self::asks_conntrack),
             Load::Hash(hash) => hash.1.asks_conntrack(),
             Load::Payload { .. } | Load::Meta(_) | Load::Expr(_) => false,
         }
@@ -312,17 +430,17 @@ impl Source {
 
     /// Makes it a field of what a tunnel carries.
     pub(super) fn enter(&mut self, tunnel: Tunnel) {
-        match &mut self.load {
-            Load::Concatenation(parts) => return parts.iter_mut().for_each(|part| part.enter(tunnel)),
+        let Origin { name, load, tunnel: within, ops, .. } = &mut **self;
+        match load {
+            Load::Concatenation(parts) => return parts.0.iter_mut().for_each(|part| part.enter(tunnel)),
             Load::Payload { base: Base::LINK, .. } if !tunnel.has_frames() => {}
-            Load::Payload { .. } | Load::Meta(MetaKey::PROTOCOL | MetaKey::L4PROTO) if self.tunnel.is_none() => {
-                self.tunnel = Some(tunnel);
+            Load::Payload { .. } | Load::Meta(MetaKey::PROTOCOL | MetaKey::L4PROTO) if within.is_none() => {
+                *within = Some(tunnel);
                 return;
             }
             _ => {}
         }
-        let mistake = BuildErrorKind::NotInTunnel(self.name, tunnel.word());
-        self.ops.push(BitOp::Mistake(Box::new(mistake)));
+        ops.push(BitOp::Mistake(Box::new(BuildErrorKind::NotInTunnel(name, tunnel.word()))));
     }
 
     /// Adds `(value & mask) ^ xor`, as one step with the one before if that is of the same kind.
@@ -377,8 +495,8 @@ impl Source {
     pub(crate) fn implies_set(&self) -> bool {
         match &self.load {
             Load::Hash(hash) => hash.1.implies_set(),
-            Load::Concatenation(parts) => parts.iter().any(Self::implies_set),
-            _ => matches!(self.needs, Needs::Message(_, _, [_, _, ..])),
+            Load::Concatenation(parts) => parts.0.iter().any(Self::implies_set),
+            _ => matches!(self.needs, Needs::Message(_, _, types) if !types.is_one()),
         }
     }
 
@@ -387,20 +505,20 @@ impl Source {
         match &self.load {
             Load::Expr(loaded) => matches!(&loaded.expr, Expr::Numgen(numgen) if numgen.kind != NumgenKind::RANDOM),
             Load::Hash(hash) => hash.1.counts(),
-            Load::Concatenation(parts) => parts.iter().any(Self::counts),
+            Load::Concatenation(parts) => parts.0.iter().any(Self::counts),
             _ => false,
         }
     }
 
     /// Whether packets have to be of one type, which is compared beside what the rule says.
     pub(super) fn implies_comparison(&self) -> bool {
-        matches!(self.needs, Needs::Message(_, _, [_]))
+        matches!(self.needs, Needs::Message(_, _, types) if types.is_one())
     }
 
     /// The fields of a concatenation, or the only one.
     pub(crate) fn parts(&self) -> &[Self] {
         match &self.load {
-            Load::Concatenation(parts) => parts,
+            Load::Concatenation(parts) => &parts.0,
             _ => std::slice::from_ref(self),
         }
     }
@@ -445,7 +563,7 @@ impl Source {
                 None => return FieldOf { of: None, order: None },
             },
             Load::Hash(hash) => {
-                let Hash { kind, modulus, seed, offset, .. } = hash.0;
+                let expr::Hash { kind, modulus, seed, offset, .. } = hash.0;
                 let (seed, seed_set) = (seed.unwrap_or_default(), seed.is_some().into());
                 Typeof::Hash { kind: kind.get(), offset, modulus, seed, seed_set }
             }

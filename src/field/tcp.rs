@@ -17,41 +17,41 @@
 pub mod option;
 
 use super::source::{Header, Needs};
-use super::{Field, Write};
+use super::{Field, Spec, Write};
 use crate::datum::{Integer8, Integer16, Integer32, L4Proto, Port, TcpFlags};
 
-const fn field<V: crate::datum::Datum>(name: &'static str, offset: u16, number: u8) -> Field<V, Write> {
-    Field::transport(name, Header::TCP, Needs::Transport(L4Proto::TCP), offset, number)
+const fn field<V: crate::datum::Datum>(name: &'static str, offset: u16, number: u8) -> Spec<V, Write> {
+    Spec::transport(name, Header::TCP, Needs::Transport(L4Proto::TCP), offset, number)
 }
 
 /// `tcp sport`: the source port.
 pub fn sport() -> Field<Port, Write> {
-    field("tcp sport", 0, 1)
+    Field::fixed(const { &field("tcp sport", 0, 1) })
 }
 
 /// `tcp dport`: the destination port.
 pub fn dport() -> Field<Port, Write> {
-    field("tcp dport", 2, 2)
+    Field::fixed(const { &field("tcp dport", 2, 2) })
 }
 
 /// `tcp sequence`: the number of the first byte.
 pub fn sequence() -> Field<Integer32, Write> {
-    field("tcp sequence", 4, 3)
+    Field::fixed(const { &field("tcp sequence", 4, 3) })
 }
 
 /// `tcp ackseq`: the number of the next byte that is expected.
 pub fn ackseq() -> Field<Integer32, Write> {
-    field("tcp ackseq", 8, 4)
+    Field::fixed(const { &field("tcp ackseq", 8, 4) })
 }
 
 /// `tcp doff`: words of four bytes in the header, options included.
 pub fn doff() -> Field<Integer8, Write> {
-    field::<Integer8>("tcp doff", 12, 5).bits_at(96, 4)
+    Field::fixed(const { &field::<Integer8>("tcp doff", 12, 5).bits_at(96, 4) })
 }
 
 /// `tcp reserved`: four bits without a meaning.
 pub fn reserved() -> Field<Integer8, Write> {
-    field::<Integer8>("tcp reserved", 12, 6).bits_at(100, 4)
+    Field::fixed(const { &field::<Integer8>("tcp reserved", 12, 6).bits_at(100, 4) })
 }
 
 /// `tcp flags`.
@@ -66,20 +66,20 @@ pub fn reserved() -> Field<Integer8, Write> {
 /// let synced = tcp::flags().has(TcpFlags::SYN);
 /// ```
 pub fn flags() -> Field<TcpFlags, Write> {
-    field("tcp flags", 13, 7)
+    Field::fixed(const { &field("tcp flags", 13, 7) })
 }
 
 /// `tcp window`: how many bytes the sender takes.
 pub fn window() -> Field<Integer16, Write> {
-    field("tcp window", 14, 8)
+    Field::fixed(const { &field("tcp window", 14, 8) })
 }
 
 /// `tcp checksum`.
 pub fn checksum() -> Field<Integer16, Write> {
-    field("tcp checksum", 16, 9)
+    Field::fixed(const { &field("tcp checksum", 16, 9) })
 }
 
 /// `tcp urgptr`: where the urgent data end.
 pub fn urgptr() -> Field<Integer16, Write> {
-    field("tcp urgptr", 18, 10)
+    Field::fixed(const { &field("tcp urgptr", 18, 10) })
 }

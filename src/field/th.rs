@@ -11,7 +11,7 @@
 //! ```
 
 use super::source::{Header, Needs};
-use super::{Field, Write};
+use super::{Field, Spec, Write};
 use crate::datum::Port;
 
 /// `th sport`: the source port of a protocol that has ports. Nothing is implied: test for the
@@ -26,10 +26,10 @@ use crate::datum::Port;
 /// let dns = Rule::new().when(meta::l4proto().one_of([L4Proto::TCP, L4Proto::UDP])).when(th::dport().eq(53));
 /// ```
 pub fn sport() -> Field<Port, Write> {
-    Field::transport("th sport", Header::TH, Needs::Nothing, 0, 1)
+    Field::fixed(const { &Spec::transport("th sport", Header::TH, Needs::Nothing, 0, 1) })
 }
 
 /// `th dport`: the destination port of a protocol that has ports; as [`sport`].
 pub fn dport() -> Field<Port, Write> {
-    Field::transport("th dport", Header::TH, Needs::Nothing, 2, 2)
+    Field::fixed(const { &Spec::transport("th dport", Header::TH, Needs::Nothing, 2, 2) })
 }

@@ -10,13 +10,13 @@
 //! ```
 
 use super::Field;
-use super::source::Needs;
+use super::source::{Families, Needs};
 use crate::datum::{Boolean, Datum, HostInteger32};
 use crate::expr::{Reg, Tunnel, TunnelKey};
 use crate::wire::Family;
 
 fn of_tunnel<V: Datum>(name: &'static str, key: TunnelKey) -> Field<V> {
-    Field::loaded(name, Tunnel::load(key, Reg::R1), None).needing(Needs::Tables(&[Family::NETDEV]))
+    Field::loaded(name, Tunnel::load(key, Reg::R1), None).needing(Needs::Tables(Families::of(&[Family::NETDEV])))
 }
 
 /// `tunnel path`: whether the packet came through a tunnel, or goes into one.

@@ -9,29 +9,29 @@
 //! ```
 
 use super::source::{Header, Needs};
-use super::{Field, Write};
+use super::{Field, Spec, Write};
 use crate::datum::{Integer16, L4Proto, Port};
 
-const fn field<V: crate::datum::Datum>(name: &'static str, offset: u16, number: u8) -> Field<V, Write> {
-    Field::transport(name, Header::UDP, Needs::Transport(L4Proto::UDP), offset, number)
+const fn field<V: crate::datum::Datum>(name: &'static str, offset: u16, number: u8) -> Spec<V, Write> {
+    Spec::transport(name, Header::UDP, Needs::Transport(L4Proto::UDP), offset, number)
 }
 
 /// `udp sport`: the source port.
 pub fn sport() -> Field<Port, Write> {
-    field("udp sport", 0, 1)
+    Field::fixed(const { &field("udp sport", 0, 1) })
 }
 
 /// `udp dport`: the destination port.
 pub fn dport() -> Field<Port, Write> {
-    field("udp dport", 2, 2)
+    Field::fixed(const { &field("udp dport", 2, 2) })
 }
 
 /// `udp length`: bytes of header and data.
 pub fn length() -> Field<Integer16, Write> {
-    field("udp length", 4, 3)
+    Field::fixed(const { &field("udp length", 4, 3) })
 }
 
 /// `udp checksum`.
 pub fn checksum() -> Field<Integer16, Write> {
-    field("udp checksum", 6, 4)
+    Field::fixed(const { &field("udp checksum", 6, 4) })
 }

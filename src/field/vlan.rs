@@ -17,35 +17,35 @@
 //! ```
 
 use super::source::{Header, Load, Needs, Tells};
-use super::{Field, Write};
+use super::{Field, Spec, Write};
 use crate::datum::{Datum, EtherType, Integer8, Integer16};
 use crate::expr::Base;
 
 /// The first tag is behind the addresses and the type of the frame.
 const FIRST: u16 = 14;
 
-const fn field<V: Datum>(name: &'static str, number: u8) -> Field<V, Write> {
+const fn field<V: Datum>(name: &'static str, number: u8) -> Spec<V, Write> {
     let load = Load::Payload { base: Base::LINK, offset: FIRST, header: Header::VLAN, field: number };
-    Field::new(name, load, Needs::Vlan)
+    Spec::new(name, load, Needs::Vlan)
 }
 
 /// `vlan pcp`: the priority, 3 bits.
 pub fn pcp() -> Field<Integer8, Write> {
-    field::<Integer8>("vlan pcp", 1).bits_at(FIRST * 8, 3)
+    Field::fixed(const { &field::<Integer8>("vlan pcp", 1).bits_at(FIRST * 8, 3) })
 }
 
 /// `vlan dei`: whether the frame may be dropped early, 1 bit.
 #[doc(alias = "cfi")]
 pub fn dei() -> Field<Integer8, Write> {
-    field::<Integer8>("vlan dei", 2).bits_at(FIRST * 8 + 3, 1)
+    Field::fixed(const { &field::<Integer8>("vlan dei", 2).bits_at(FIRST * 8 + 3, 1) })
 }
 
 /// `vlan id`: the number of the virtual network, 12 bits.
 pub fn id() -> Field<Integer16, Write> {
-    field::<Integer16>("vlan id", 4).bits_at(FIRST * 8 + 4, 12)
+    Field::fixed(const { &field::<Integer16>("vlan id", 4).bits_at(FIRST * 8 + 4, 12) })
 }
 
 /// `vlan type`: what is behind the tag.
 pub fn vlan_type() -> Field<EtherType, Write> {
-    field::<EtherType>("vlan type", 5).bits_at(FIRST * 8 + 16, 16).telling(Tells::EtherType)
+    Field::fixed(const { &field::<EtherType>("vlan type", 5).bits_at(FIRST * 8 + 16, 16).telling(Tells::EtherType) })
 }

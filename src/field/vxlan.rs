@@ -16,18 +16,18 @@
 //!     .drop();
 //! ```
 
-use super::Field;
+use super::{Field, Spec};
 use super::source::Tunnel;
 use crate::datum::{Integer8, Integer24};
 
 /// `vxlan vni`: the number of the virtual network.
 pub fn vni() -> Field<Integer24> {
-    Field::of_tunnel("vxlan vni", Tunnel::Vxlan, 1, 4)
+    Field::fixed(const { &Spec::of_tunnel("vxlan vni", Tunnel::Vxlan, 1, 4) })
 }
 
 /// `vxlan flags`: 8 if there is a number of a virtual network.
 pub fn flags() -> Field<Integer8> {
-    Field::of_tunnel("vxlan flags", Tunnel::Vxlan, 2, 0)
+    Field::fixed(const { &Spec::of_tunnel("vxlan flags", Tunnel::Vxlan, 2, 0) })
 }
 
 /// `vxlan ip saddr` and the like: a field of the frame that is carried, or several of them together. A batch refuses

@@ -91,6 +91,7 @@ impl RuleInfo {
         let steps = self.exprs().map(|expr| expr.map(step)).collect::<Result<_, _>>()?;
         let userdata = Userdata::kept(self.userdata());
         let unknown = Some(self.unknown()).filter(|unknown| !unknown.is_empty());
-        Ok(Rule(RuleBuilder { steps, userdata, owner: None, compat: self.compat(), unknown }))
+        let rest = Rest { userdata, owner: None, compat: self.compat(), unknown };
+        Ok(Rule(RuleBuilder { steps, rest: Some(Box::new(rest)) }))
     }
 }

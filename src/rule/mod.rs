@@ -14,6 +14,7 @@ mod queueing;
 mod redirecting;
 mod reset;
 mod statement;
+mod steps;
 mod update;
 
 use std::fmt;
@@ -30,6 +31,7 @@ pub(crate) use own_set::OwnSet;
 pub use queueing::QueueTarget;
 pub use redirecting::{IntoAddress, TproxyTarget};
 pub use statement::RejectWith;
+use steps::Steps;
 pub use update::DynamicElement;
 
 use crate::chain::ChainRef;
@@ -103,7 +105,14 @@ pub struct Rule(RuleBuilder);
 #[derive(Debug, Clone, Default)]
 #[must_use = "a rule does nothing until a batch has it"]
 pub struct RuleBuilder {
-    steps: Vec<Step>,
+    steps: Steps,
+    /// What most rules have none of.
+    rest: Option<Box<Rest>>,
+}
+
+/// What a rule has beside its steps.
+#[derive(Debug, Clone, Default)]
+struct Rest {
     userdata: Userdata,
     owner: Option<Owner>,
     compat: Option<Compat>,
@@ -157,7 +166,7 @@ impl Rule {
     /// Begins a rule.
     #[allow(clippy::new_ret_no_self, reason = "a rule is begun here, and is one when it is complete")]
     pub const fn new() -> RuleBuilder {
-        RuleBuilder { steps: Vec::new(), userdata: Userdata::None, owner: None, compat: None, unknown: None }
+        RuleBuilder { steps: Steps::new(), rest: None }
     }
 
     /// Sets a comment of at most 127 bytes.
@@ -201,23 +210,24 @@ impl Rule {
     }
 }
 
-/// Steps that a rule has room for from the beginning: more than 1,000 bytes take allocators a longer way.
-const STEPS: usize = 5;
-
 impl RuleBuilder {
+    #[inline(always)]
     fn push(mut self, step: Step) -> Self {
-        if self.steps.capacity() == 0 {
-            self.steps.reserve(STEPS);
-        }
         self.steps.push(step);
         self
     }
 
+    fn rest(&mut self) -> &mut Rest {
+        self.rest.get_or_insert_default()
+    }
+
+    #[inline]
     fn end(self, step: Step) -> Rule {
         Rule(self.push(step))
     }
 
     /// Goes on only with packets that match.
+    #[inline]
     pub fn when(self, matching: Match) -> Self {
         self.push(Step::Match(matching))
     }
@@ -246,6 +256,7 @@ impl RuleBuilder {
     }
 
     /// Counts the packets that come this far (`counter`).
+    #[inline]
     pub fn counter(self) -> Self {
         self.push(Step::Counter)
     }
@@ -261,11 +272,13 @@ impl RuleBuilder {
     }
 
     /// Lets the packet pass this chain (`accept`). Chains of a higher priority still see it.
+    #[inline]
     pub fn accept(self) -> Rule {
         self.end(Step::Verdict(VerdictCode::ACCEPT))
     }
 
     /// Drops the packet (`drop`).
+    #[inline]
     pub fn drop(self) -> Rule {
         self.end(Step::Verdict(VerdictCode::DROP))
     }
@@ -323,7 +336,7 @@ impl RuleBuilder {
 
     /// Sets a comment of at most 127 bytes.
     pub fn comment(mut self, comment: impl Into<Arc<str>>) -> Self {
-        self.userdata = Userdata::comment(comment);
+        self.rest().userdata = Userdata::comment(comment);
         self
     }
 
@@ -331,14 +344,14 @@ impl RuleBuilder {
     /// nft keeps comments there, as type, length, value; what it cannot read as such it ignores. An
     /// [owner](Self::owner) is written behind it.
     pub fn userdata(mut self, bytes: impl Into<Arc<[u8]>>) -> Self {
-        self.userdata = Userdata::Bytes(bytes.into());
+        self.rest().userdata = Userdata::Bytes(bytes.into());
         self
     }
 
     /// Sets who the rule belongs to: up to 100 bytes that the kernel keeps and nft does not show.
     /// [`RuleInfo::owner`] returns it.
     pub fn owner(mut self, owner: impl Into<Arc<str>>) -> Self {
-        self.owner = Some(Owner::new(owner));
+        self.rest().owner = Some(Owner::new(owner));
         self
     }
 
@@ -352,7 +365,7 @@ impl RuleBuilder {
     /// `u16::from_ne_bytes([0x08, 0x00])` for IPv4.
     #[doc(alias = "NFTA_RULE_COMPAT")]
     pub fn compat(mut self, proto: u16, flags: CompatFlags) -> Self {
-        self.compat = Some(Compat::new(proto, flags));
+        self.rest().compat = Some(Compat::new(proto, flags));
         self
     }
 
@@ -440,7 +453,20 @@ impl RuleBuilder {
     }
 }
 
+impl Rest {
+    fn write(&self, w: &mut AttrWriter) {
+        userdata::write_rule(w, NFTA_RULE_USERDATA, &self.userdata, self.owner.as_ref());
+        if let Some(compat) = self.compat {
+            compat.write(w, NFTA_RULE_COMPAT);
+        }
+        if let Some(unknown) = &self.unknown {
+            w.raw(unknown);
+        }
+    }
+}
+
 impl Step {
+    #[inline]
     fn as_match(&self) -> Option<&Match> {
         match self {
             Self::Match(matching) => Some(matching),
@@ -652,6 +678,12 @@ pub trait AsRule {
     #[doc(hidden)]
     fn encode(&self, chain: &ChainRef, sets: &[u32], w: &mut AttrWriter, steps: &mut Vec<u8>);
 
+    /// Whether something comes with the rule: sets, or a chain.
+    #[doc(hidden)]
+    fn has_own(&self) -> bool {
+        false
+    }
+
     /// The sets that come with the rule, in the order in which it looks them up.
     #[doc(hidden)]
     fn own_sets(&self) -> OwnSets<'_> {
@@ -675,13 +707,13 @@ impl AsRule for RuleBuilder {
         encode_list(w, sets, |encoder| {
             self.lower(chain, encoder, |encoder| steps.push(encoder.count.min(255) as u8));
         });
-        userdata::write_rule(w, NFTA_RULE_USERDATA, &self.userdata, self.owner.as_ref());
-        if let Some(compat) = self.compat {
-            compat.write(w, NFTA_RULE_COMPAT);
+        if let Some(rest) = &self.rest {
+            rest.write(w);
         }
-        if let Some(unknown) = &self.unknown {
-            w.raw(unknown);
-        }
+    }
+
+    fn has_own(&self) -> bool {
+        self.steps.iter().any(Step::may_have_own)
     }
 
     fn own_sets(&self) -> OwnSets<'_> {
@@ -698,6 +730,10 @@ impl AsRule for Rule {
         self.0.encode(chain, sets, w, steps);
     }
 
+    fn has_own(&self) -> bool {
+        self.0.has_own()
+    }
+
     fn own_sets(&self) -> OwnSets<'_> {
         self.0.own_sets()
     }
@@ -710,6 +746,10 @@ impl AsRule for Rule {
 impl<R: AsRule + ?Sized> AsRule for &R {
     fn encode(&self, chain: &ChainRef, sets: &[u32], w: &mut AttrWriter, steps: &mut Vec<u8>) {
         (**self).encode(chain, sets, w, steps);
+    }
+
+    fn has_own(&self) -> bool {
+        (**self).has_own()
     }
 
     fn own_sets(&self) -> OwnSets<'_> {

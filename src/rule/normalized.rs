@@ -170,7 +170,7 @@ impl RuleBuilder {
     pub fn normalized(&self, chain: impl AsRef<ChainRef>) -> Result<NormalizedRule, BuildErrorKind> {
         let chain = chain.as_ref();
         let mut rule = NormalizedRule::new(self.exprs(chain)?);
-        rule.unknown.clone_from(&self.unknown);
+        rule.unknown = self.rest.as_ref().and_then(|rest| rest.unknown.clone());
         let mut own = self.own_sets_in_order().into_iter().filter_map(|set| set.contents());
         // No set of a table's has a `%` in its name.
         rule.resolve(|name| if name.as_bytes().contains(&b'%') { own.next() } else { None });

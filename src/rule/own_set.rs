@@ -34,7 +34,7 @@ impl RuleBuilder {
         // What is implied depends on what is known of the packet, but not on the chain.
         let chain = ChainRef::new(Table::inet("any"), "any");
         let mut context = Context::new(&chain);
-        for step in &self.steps {
+        for step in self.steps.iter() {
             step.lower(&mut context, &mut Nowhere);
             sets.extend(context.take_implied().into_iter().map(|(set, key)| OwnSet::Typed(set, key)));
             step.push_own_sets(&mut sets);
@@ -44,6 +44,19 @@ impl RuleBuilder {
 }
 
 impl Step {
+    /// Whether the rule may have a set or a chain to itself for this step.
+    pub(super) fn may_have_own(&self) -> bool {
+        match self {
+            Self::Match(matching) => matching.implies_set() || matching.own_set().is_some(),
+            Self::Expr(_) | Self::Kept(_) | Self::Statement(_) | Self::Counter | Self::Object(_) | Self::Flow(_) => {
+                false
+            }
+            Self::Verdict(_) | Self::ToChain(..) | Self::Reject(_) => false,
+            Self::KeptUse(_) | Self::ToOwn(..) | Self::Set(_) | Self::Update(_) | Self::VerdictMap(_) => true,
+            Self::ObjectMap(_) | Self::Nat(_) | Self::Redirecting(_) | Self::Queue(_) | Self::Meter(_) => true,
+        }
+    }
+
     /// Whether a test that this step implies may need a set of the rule's own.
     fn may_imply_sets(&self) -> bool {
         match self {

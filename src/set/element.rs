@@ -94,11 +94,13 @@ pub struct Element<K, V = ()> {
 
 impl<K: Key> Element<K> {
     /// An element with that key.
+    #[inline]
     pub fn new(key: impl IntoElement<K>) -> Self {
         key.into_element()
     }
 
     /// An element with that key, of whatever type it is.
+    #[inline]
     pub fn of(key: K) -> Self {
         Self::with(Some(key))
     }
@@ -108,6 +110,7 @@ impl<K: Key> Element<K> {
         Self::with(None)
     }
 
+    #[inline]
     fn with(key: Option<K>) -> Self {
         Self { key, value: (), timeout: None, expires: None, comment: None, exprs: Vec::new(), incomplete: false }
     }
@@ -125,6 +128,7 @@ impl<K: Key> Element<K> {
 
 impl<K: Key, V: Mapped> Element<K, V> {
     /// Refuses an object of another table than the map's.
+    #[inline]
     pub(crate) fn check_object(&self, table: &TableRef) -> Result<(), BuildErrorKind> {
         match self.foreign_object() {
             Some((name, of)) => table.check_same("object", name, of),
@@ -133,6 +137,7 @@ impl<K: Key, V: Mapped> Element<K, V> {
     }
 
     /// The object that is the value, and its table, if that is known.
+    #[inline]
     pub(super) fn foreign_object(&self) -> Option<(&Name, &TableRef)> {
         self.value.object().zip(self.value.table())
     }
@@ -165,53 +170,55 @@ impl<K: Key, V: Mapped> Element<K, V> {
         self
     }
 
-    /// Writes the kernel's entries for the element: one, or for an interval two. Returns whether it
-    /// is an interval that ends with the highest value, and so has no second one.
-    pub(crate) fn encode(&self, what: WhatOfElement, w: &mut AttrWriter) -> bool {
-        let intervals = K::FLAGS.contains(SetFlags::INTERVAL);
-        let Some(key) = &self.key else {
-            self.write_entry(what, None, None, false, w);
-            return false;
-        };
-        let (start, end) = match key.bounds(intervals) {
+    /// Writes the kernel's entries for the element: one, or for an interval two.
+    #[inline]
+    pub(crate) fn encode(&self, what: WhatOfElement, w: &mut AttrWriter, order: &mut Order) {
+        let full = what == WhatOfElement::Full;
+        match &self.key {
+            None => self.write_entry(full, false, false, w, |_| {}),
+            Some(key) if is_plain_interval::<K>() => self.encode_interval(key, full, w, order),
+            Some(key) if K::FIELDS.len() == 1 && !(full && self.has_more()) => match key.bare() {
+                Ok(key) => key.write_alone(w, NFTA_LIST_ELEM, NFTA_SET_ELEM_KEY),
+                Err(mistake) => w.fail(mistake),
+            },
+            Some(key) => self.write_entry(full, true, false, w, |w| {
+                let written = key.write(w);
+                w.check(written);
+            }),
+        }
+    }
+
+    /// Writes an interval: the second entry is the first value after it.
+    fn encode_interval(&self, key: &K, full: bool, w: &mut AttrWriter, order: &mut Order) {
+        let (start, end) = match key.bounds(true) {
             Ok(bounds) => bounds,
-            Err(mistake) => {
-                w.fail(mistake);
-                return false;
-            }
+            Err(mistake) => return w.fail(mistake),
         };
-        if !intervals {
-            self.write_entry(what, Some(&start), None, false, w);
-            return false;
-        }
-        if K::FLAGS.contains(SetFlags::CONCAT) {
-            // The kernel could do without the end of a single value, but nft takes what has none for
-            // the beginning of an interval.
-            self.write_entry(what, Some(&start), Some(&end), false, w);
-            return false;
-        }
-        // The second entry is the first value after the interval; after the highest there is none.
         let after = successor(end.as_bytes());
-        self.write_entry(what, Some(&start), None, after.is_none(), w);
-        if let Some(after) = after {
-            write_end(&after, w);
-            return false;
+        if full && (self.has_more() || after.is_none()) {
+            self.write_entry(full, true, after.is_none(), w, |w| start.write(w, NFTA_SET_ELEM_KEY));
+        } else {
+            start.write_alone(w, NFTA_LIST_ELEM, NFTA_SET_ELEM_KEY);
         }
-        true
+        match &after {
+            Some(after) => write_end(after, w),
+            // After the highest value there is none.
+            None => order.has_open_end = true,
+        }
+        order.note(start);
     }
 
     /// Writes the entry that begins the element.
     fn write_entry(
         &self,
-        what: WhatOfElement,
-        key: Option<&Data>,
-        key_end: Option<&Data>,
+        full: bool,
+        has_key: bool,
         open_end: bool,
         w: &mut AttrWriter,
+        key: impl FnOnce(&mut AttrWriter),
     ) {
         let entry = w.open(NFTA_LIST_ELEM);
-        let full = what == WhatOfElement::Full;
-        if key.is_none() {
+        if !has_key {
             w.u32(NFTA_SET_ELEM_FLAGS, ElementFlags::CATCHALL.bits());
         }
         if full {
@@ -227,11 +234,7 @@ impl<K: Key, V: Mapped> Element<K, V> {
                 w.u64(NFTA_SET_ELEM_EXPIRATION, expires);
             }
         }
-        for (attr, key) in [(NFTA_SET_ELEM_KEY, key), (NFTA_SET_ELEM_KEY_END, key_end)] {
-            if let Some(key) = key {
-                key.write(w, attr);
-            }
-        }
+        key(w);
         if full {
             match self.value.value() {
                 Ok(None) => {}
@@ -245,7 +248,14 @@ impl<K: Key, V: Mapped> Element<K, V> {
         w.close(entry);
     }
 
+    /// Whether it has more than a key.
+    #[inline]
+    fn has_more(&self) -> bool {
+        V::SHAPE.is_some() || self.has_options()
+    }
+
     /// Whether it has more than a key and a value.
+    #[inline]
     pub(super) fn has_options(&self) -> bool {
         let Self { key: _, value: _, timeout, expires, comment, exprs, incomplete } = self;
         timeout.is_some() || expires.is_some() || comment.is_some() || !exprs.is_empty() || *incomplete
@@ -267,6 +277,28 @@ impl<K: Key, V: Mapped> Element<K, V> {
         let Self { key: _, value: _, timeout, expires, comment, exprs, incomplete } = self;
         (timeout, expires, comment, exprs, incomplete)
             == (&other.timeout, &other.expires, &other.comment, &other.exprs, &other.incomplete)
+    }
+}
+
+/// Whether a key is an interval of which the kernel has two entries.
+pub(crate) const fn is_plain_interval<K: Key>() -> bool {
+    K::FLAGS.contains(SetFlags::INTERVAL) && !K::FLAGS.contains(SetFlags::CONCAT)
+}
+
+/// What is to be known of the intervals of one list.
+#[derive(Debug, Default)]
+pub(crate) struct Order {
+    last: Option<Data>,
+    /// One begins before the one that was written before it.
+    pub(crate) is_descending: bool,
+    /// One ends with the highest value, and so has no second entry.
+    pub(crate) has_open_end: bool,
+}
+
+impl Order {
+    fn note(&mut self, start: Data) {
+        self.is_descending |= self.last.as_ref().is_some_and(|last| *last > start);
+        self.last = Some(start);
     }
 }
 

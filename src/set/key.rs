@@ -2,6 +2,7 @@
 
 use std::ops::RangeInclusive;
 
+use super::element::{NFTA_SET_ELEM_KEY, NFTA_SET_ELEM_KEY_END};
 use super::{Element, MapValue, Mapped, SetFlags};
 use crate::datum::{
     ByteOrder, Bytes, DataType, Datum, Interval, IntoKey, IntoMapped, Ordered, concatenations, conversions, sortable,
@@ -9,6 +10,7 @@ use crate::datum::{
 };
 use crate::error::BuildErrorKind;
 use crate::expr::Data;
+use crate::wire::AttrWriter;
 
 /// What a set has for keys: a data type, an [`Interval`] of one, or a tuple of those: a
 /// concatenation.
@@ -46,6 +48,16 @@ pub trait Key: Clone {
     #[doc(hidden)]
     fn bounds(&self, sorted: bool) -> Result<(Data, Data), BuildErrorKind>;
 
+    /// The key as a register has it, if it is one value.
+    #[doc(hidden)]
+    fn bare(&self) -> Result<Data, BuildErrorKind> {
+        self.bounds(false).map(|(start, _)| start)
+    }
+
+    /// Writes what an element has for a key that is no plain interval: a concatenation of intervals has its end, too.
+    #[doc(hidden)]
+    fn write(&self, w: &mut AttrWriter) -> Result<(), BuildErrorKind>;
+
     /// The key that has those bounds.
     #[doc(hidden)]
     fn from_bounds(start: &[u8], end: &[u8], sorted: bool) -> Option<Self>;
@@ -60,6 +72,12 @@ pub trait KeyPart: Clone {
 
     #[doc(hidden)]
     fn bounds(&self, sorted: bool) -> Result<(Data, Data), BuildErrorKind>;
+
+    /// A value that is not an interval, as a register has it.
+    #[doc(hidden)]
+    fn data(&self) -> Result<Data, BuildErrorKind> {
+        self.bounds(false).map(|(start, _)| start)
+    }
 
     #[doc(hidden)]
     fn from_bounds(start: &[u8], end: &[u8], sorted: bool) -> Option<Self>;
@@ -96,6 +114,11 @@ impl<V: Datum> KeyPart for V {
         Ok((data.clone(), data))
     }
 
+    #[inline]
+    fn data(&self) -> Result<Data, BuildErrorKind> {
+        self.to_data()
+    }
+
     fn from_bounds(start: &[u8], end: &[u8], sorted: bool) -> Option<Self> {
         Interval::<V>::from_bounds(start, end, sorted).filter(|_| start == end).map(|interval| interval.start().clone())
     }
@@ -123,6 +146,17 @@ impl<P: KeyPart> Key for P {
 
     fn bounds(&self, sorted: bool) -> Result<(Data, Data), BuildErrorKind> {
         KeyPart::bounds(self, sorted)
+    }
+
+    #[inline]
+    fn bare(&self) -> Result<Data, BuildErrorKind> {
+        self.data()
+    }
+
+    #[inline]
+    fn write(&self, w: &mut AttrWriter) -> Result<(), BuildErrorKind> {
+        self.data()?.write(w, NFTA_SET_ELEM_KEY);
+        Ok(())
     }
 
     fn from_bounds(start: &[u8], end: &[u8], sorted: bool) -> Option<Self> {
@@ -177,6 +211,37 @@ pub(crate) fn push_part(out: &mut Vec<u8>, part: &Data) {
     out.resize(out.len().next_multiple_of(4), 0);
 }
 
+/// The parts of a concatenation, each with its padding.
+struct Parts {
+    bytes: [u8; KEY_MAX],
+    len: usize,
+}
+
+impl Parts {
+    fn new() -> Self {
+        Self { bytes: [0; KEY_MAX], len: 0 }
+    }
+
+    /// Appends a part. What has no room the kernel would refuse: types say how long their values are.
+    #[inline]
+    fn push(&mut self, part: &Data) {
+        let part = part.as_bytes();
+        if let Some(place) = self.bytes.get_mut(self.len..self.len + part.len()) {
+            place.copy_from_slice(part);
+        }
+        self.len = (self.len + part.len()).next_multiple_of(4).min(KEY_MAX);
+    }
+
+    fn data(&self) -> Data {
+        Data::new(&self.bytes[..self.len])
+    }
+
+    #[inline]
+    fn write(&self, w: &mut AttrWriter, attr: u16) {
+        Data::write_bytes(&self.bytes[..self.len], w, attr);
+    }
+}
+
 macro_rules! concatenated_keys {
     ($($Part:ident $from:ident $n:tt),*) => {
         impl<$($Part: KeyPart),*> Key for ($($Part,)*) {
@@ -187,13 +252,34 @@ macro_rules! concatenated_keys {
             const FIELDS: &'static [Part] = &[$($Part::PART),*];
 
             fn bounds(&self, sorted: bool) -> Result<(Data, Data), BuildErrorKind> {
-                let (mut low, mut high) = (Vec::with_capacity(Self::LEN), Vec::with_capacity(Self::LEN));
+                let (mut low, mut high) = (Parts::new(), Parts::new());
                 $({
                     let (start, end) = self.$n.bounds(sorted)?;
-                    push_part(&mut low, &start);
-                    push_part(&mut high, &end);
+                    low.push(&start);
+                    high.push(&end);
                 })*
-                Ok((Data::new(&low), Data::new(&high)))
+                Ok((low.data(), high.data()))
+            }
+
+            #[inline]
+            fn write(&self, w: &mut AttrWriter) -> Result<(), BuildErrorKind> {
+                if !Self::FLAGS.contains(SetFlags::INTERVAL) {
+                    let mut parts = Parts::new();
+                    $(parts.push(&self.$n.data()?);)*
+                    parts.write(w, NFTA_SET_ELEM_KEY);
+                    return Ok(());
+                }
+                // The kernel could do without the end of a single value, but nft takes what has none for
+                // the beginning of an interval.
+                let (mut low, mut high) = (Parts::new(), Parts::new());
+                $({
+                    let (start, end) = self.$n.bounds(true)?;
+                    low.push(&start);
+                    high.push(&end);
+                })*
+                low.write(w, NFTA_SET_ELEM_KEY);
+                high.write(w, NFTA_SET_ELEM_KEY_END);
+                Ok(())
             }
 
             fn from_bounds(mut start: &[u8], mut end: &[u8], sorted: bool) -> Option<Self> {
@@ -207,6 +293,7 @@ macro_rules! concatenated_keys {
 
         #[allow(non_camel_case_types, reason = "type parameters come in two cases here")]
         impl<$($Part: KeyPart, $from: IntoKey<$Part>),*> IntoElement<($($Part,)*)> for ($($from,)*) {
+            #[inline]
             fn into_element(self) -> Element<($($Part,)*)> {
                 Element::of(self.into_key())
             }
@@ -242,6 +329,7 @@ pub trait IntoElement<K, V = ()> {
 }
 
 impl<K: Key, V: Mapped> IntoElement<K, V> for Element<K, V> {
+    #[inline]
     fn into_element(self) -> Self {
         self
     }
@@ -254,6 +342,7 @@ impl<K: Key, V: Mapped> IntoElement<K, V> for &Element<K, V> {
 }
 
 impl<K: Key, V: MapValue, A: IntoKey<K>, B: IntoKey<V>> IntoElement<K, V> for (A, B) {
+    #[inline]
     fn into_element(self) -> Element<K, V> {
         Element::of(self.0.into_key()).to(self.1)
     }
@@ -292,6 +381,7 @@ impl<K: Key, V: MapValue> IntoPair<K, V> for &Element<K, V> {
 macro_rules! elements {
     ($([$($generics:tt)*] $from:ty => $key:ty;)*) => {$(
         impl<$($generics)*> IntoElement<$key> for $from {
+            #[inline]
             fn into_element(self) -> Element<$key> {
                 Element::of(self.into_key())
             }

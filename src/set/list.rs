@@ -42,25 +42,66 @@ impl<'a, B: FnMut(&mut AttrWriter) -> usize, E: FnMut(&mut AttrWriter, usize)> S
         Self { begin, end, w, start, list }
     }
 
+    /// Makes room for as many entries as are to come, of the size that most have.
+    pub(crate) fn expect(&mut self, count: usize) {
+        self.w.buffer().reserve(count.min(EXPECTED_MAX) * USUAL_ENTRY);
+    }
+
     /// Writes what `encode` does, in the next message if this one has no room.
+    #[inline]
     pub(crate) fn write(&mut self, encode: impl FnOnce(&mut AttrWriter)) {
         let before = self.w.len();
         encode(self.w);
         if self.w.nested_len(&self.list) > LIST_MAX {
-            let entries = self.w.buffer().split_off(before);
-            self.w.close(self.list);
-            (self.end)(self.w, self.start);
-            self.start = (self.begin)(self.w);
-            self.list = self.w.open(NFTA_SET_ELEM_LIST_ELEMENTS);
-            self.w.raw(&entries);
+            self.go_on(before);
         }
     }
 
-    /// Ends the last message.
-    pub(crate) fn finish(mut self) {
+    /// Moves the last entry to the next message.
+    #[cold]
+    fn go_on(&mut self, before: usize) {
+        let entries = self.w.buffer().split_off(before);
         self.w.close(self.list);
         (self.end)(self.w, self.start);
+        self.start = (self.begin)(self.w);
+        self.list = self.w.open(NFTA_SET_ELEM_LIST_ELEMENTS);
+        self.w.raw(&entries);
     }
+
+    /// Ends the last message, and tells whether there are entries.
+    pub(crate) fn finish(mut self) -> bool {
+        let written = self.w.nested_len(&self.list) > 0;
+        self.w.close(self.list);
+        (self.end)(self.w, self.start);
+        written
+    }
+}
+
+/// Bytes of an entry that has an address for a key, and nothing else.
+const USUAL_ENTRY: usize = 16;
+/// For more entries there is room when they come: who says how many there are may be wrong.
+const EXPECTED_MAX: usize = 1 << 22;
+
+/// Entries of lists in ascending order of their keys, each interval's end with its beginning. `lists` are the
+/// attributes of messages that were written here: an end follows its beginning.
+pub(crate) fn ascending<'a>(lists: impl Iterator<Item = &'a [u8]>) -> impl Iterator<Item = &'a [u8]> {
+    let mut intervals: Vec<(Option<Data>, &[u8])> = Vec::new();
+    for attrs in lists {
+        let Ok(mut list) = EntryList::find(attrs) else { continue };
+        let (mut start, mut at) = (list.0.start, list.0.start);
+        while let Ok(Some(entry)) = list.next(attrs) {
+            match intervals.last_mut() {
+                Some((_, whole)) if entry.is_interval_end() => *whole = &attrs[start..list.0.start],
+                _ => {
+                    start = at;
+                    intervals.push((entry.key, &attrs[start..list.0.start]));
+                }
+            }
+            at = list.0.start;
+        }
+    }
+    intervals.sort_by(|(a, _), (b, _)| a.cmp(b));
+    intervals.into_iter().map(|(_, entries)| entries)
 }
 
 /// Writes the number of a set that its batch adds.

@@ -22,7 +22,7 @@ use std::time::Duration;
 pub(crate) use anonymous::{Anonymous, Contents};
 pub(crate) use bytecode::show_userdata;
 pub use element::{Element, ElementFlags};
-pub(crate) use element::{LIST_SCHEMA, NFTA_SET_ELEM_LIST_ELEMENTS, WhatOfElement};
+pub(crate) use element::{LIST_SCHEMA, NFTA_SET_ELEM_LIST_ELEMENTS, Order, WhatOfElement};
 pub use element_info::ElementInfo;
 pub(crate) use element_info::{Lookup, assemble, in_order, write_lookup};
 pub use entry::Entry;
@@ -33,7 +33,7 @@ use key::KEY_MAX;
 pub(crate) use key::Part;
 pub use key::{IntoElement, IntoPair, Key, KeyFor, KeyPart};
 pub(crate) use list::{
-    EntryList, SplitEntries, agree, first_entries, has_repeated, identify_entries, open_end_overlaps,
+    EntryList, SplitEntries, agree, ascending, first_entries, has_repeated, identify_entries, open_end_overlaps,
     read_element_list, read_set_ref, show_entries, write_set_id,
 };
 pub(crate) use merge::{Changes, cut_out, merge, merge_into};
@@ -619,7 +619,7 @@ mod tests {
         assert_eq!(written(&set(3)).1, Some(mistake.clone()));
         let element = (0..3).fold(Element::<Port>::new(80), |element, _| element.stateful(Counter::default()));
         let mut w = AttrWriter::new();
-        element.encode(WhatOfElement::Full, &mut w);
+        element.encode(WhatOfElement::Full, &mut w, &mut Order::default());
         assert_eq!(w.take_error(), Some(mistake));
     }
 

@@ -80,6 +80,7 @@ impl Shape {
 impl Mapped for () {
     const SHAPE: Option<Shape> = None;
 
+    #[inline]
     fn value(&self) -> Result<Option<Value>, BuildErrorKind> {
         Ok(None)
     }

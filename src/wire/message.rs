@@ -71,6 +71,7 @@ open_number! {
 }
 
 /// Appends a message whose attributes `content` writes; its length is patched afterwards.
+#[inline]
 pub(crate) fn message(
     w: &mut AttrWriter,
     kind: u16,
@@ -86,15 +87,24 @@ pub(crate) fn message(
 }
 
 /// Makes the header of the message at `start` say that it reaches to the end of the buffer.
+#[inline]
 pub(crate) fn patch_length(buf: &mut [u8], start: usize) {
     // A message is an operation's; a batch of 4 GiB does not reach a socket.
     let len = u32::try_from(buf.len() - start).unwrap_or(u32::MAX);
-    NetlinkBuffer::new(&mut buf[start..]).set_length(len);
+    buf[start..start + 4].copy_from_slice(&order::host_u32(len));
 }
 
 /// The headers of an nf_tables message that has no attributes yet.
+#[inline]
 pub(crate) fn header(kind: u16, flags: u16, sequence: u32, family: Family) -> [u8; HEADER_LEN] {
-    framed((NFNL_SUBSYS_NFTABLES << 8) | kind, flags | NLM_F_REQUEST, sequence, [family.get(), 0, 0, 0], HEADER_LEN)
+    // As `framed` writes it: there is one for each rule.
+    let mut bytes = [0; HEADER_LEN];
+    bytes[..4].copy_from_slice(&order::host_u32(HEADER_LEN as u32));
+    bytes[4..6].copy_from_slice(&order::host_u16((NFNL_SUBSYS_NFTABLES << 8) | kind));
+    bytes[6..8].copy_from_slice(&order::host_u16(flags | NLM_F_REQUEST));
+    bytes[8..12].copy_from_slice(&order::host_u32(sequence));
+    bytes[NLMSG_HDRLEN] = family.get();
+    bytes
 }
 
 fn framed(message_type: u16, flags: u16, sequence: u32, nfgenmsg: [u8; 4], len: usize) -> [u8; HEADER_LEN] {

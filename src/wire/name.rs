@@ -35,6 +35,12 @@ impl Name {
         std::str::from_utf8(&self.0).ok()
     }
 
+    /// Whether both are one name in memory: equal ones need not be.
+    #[inline]
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+
     /// Refuses what the kernel, or nft, could not take as the name of a new `what`.
     pub(crate) fn check(&self, what: &'static str) -> Result<(), BuildErrorKind> {
         match self.0.len() {

@@ -43,11 +43,13 @@ impl AttrWriter {
     }
 
     /// Keeps `error` if it is the first.
+    #[cold]
     pub(crate) fn fail(&mut self, error: BuildErrorKind) {
         self.error.get_or_insert(error);
     }
 
     /// Keeps the error of `result`, if there is one and it is the first.
+    #[inline]
     pub(crate) fn check(&mut self, result: Result<(), BuildErrorKind>) {
         if let Err(error) = result {
             self.fail(error);
@@ -59,8 +61,13 @@ impl AttrWriter {
     pub(crate) fn in_range(&mut self, what: &'static str, value: impl Into<u64>, range: RangeInclusive<u64>) {
         let value = value.into();
         if !range.contains(&value) {
-            self.fail(BuildErrorKind::OutOfRange { what, value, min: *range.start(), max: *range.end() });
+            self.out_of_range(what, value, range);
         }
+    }
+
+    #[cold]
+    fn out_of_range(&mut self, what: &'static str, value: u64, range: RangeInclusive<u64>) {
+        self.fail(BuildErrorKind::OutOfRange { what, value, min: *range.start(), max: *range.end() });
     }
 
     #[inline]
@@ -137,15 +144,39 @@ impl AttrWriter {
         self.nest(attr, |w| w.bytes(inner, value));
     }
 
-    /// A nest of a single attribute of the first `len` of sixteen bytes; the others are zero.
+    /// A nest of a single attribute of the first `len` of a few bytes; the others are zero.
     #[inline]
-    pub(crate) fn nested_short(&mut self, attr: u16, inner: u16, value: &[u8; 16], len: u8) {
-        let len = usize::from(len).min(value.len());
-        let mut bytes = [0; 2 * NLA_HDRLEN + 16];
+    pub(crate) fn nested_short<const N: usize>(&mut self, attr: u16, inner: u16, value: &[u8; N], len: u8) {
+        const { assert!(N <= Short::VALUE) };
+        let len = usize::from(len).min(N);
+        let mut bytes = [0; 2 * NLA_HDRLEN + Short::VALUE];
         let whole = 2 * NLA_HDRLEN + align(len);
         bytes[..4].copy_from_slice(&header(attr | NLA_F_NESTED, whole as u16));
         bytes[4..8].copy_from_slice(&header(inner, (NLA_HDRLEN + len) as u16));
-        bytes[8..].copy_from_slice(value);
+        bytes[8..8 + N].copy_from_slice(value);
+        let end = self.buf.len() + whole;
+        self.buf.extend_from_slice(&bytes);
+        self.buf.truncate(end);
+    }
+
+    /// [`nested_short`](Self::nested_short) as all that is in another nest.
+    #[inline]
+    pub(crate) fn nested_short_alone<const N: usize>(
+        &mut self,
+        outer: u16,
+        attr: u16,
+        inner: u16,
+        value: &[u8; N],
+        len: u8,
+    ) {
+        const { assert!(N <= Short::VALUE) };
+        let len = usize::from(len).min(N);
+        let mut bytes = [0; 3 * NLA_HDRLEN + Short::VALUE];
+        let whole = 3 * NLA_HDRLEN + align(len);
+        bytes[..4].copy_from_slice(&header(outer | NLA_F_NESTED, whole as u16));
+        bytes[4..8].copy_from_slice(&header(attr | NLA_F_NESTED, (whole - NLA_HDRLEN) as u16));
+        bytes[8..12].copy_from_slice(&header(inner, (NLA_HDRLEN + len) as u16));
+        bytes[12..12 + N].copy_from_slice(value);
         let end = self.buf.len() + whole;
         self.buf.extend_from_slice(&bytes);
         self.buf.truncate(end);
@@ -216,6 +247,15 @@ impl AttrWriter {
         }
     }
 
+    /// Writes what `content` does, and tells whether that is no mistake.
+    pub(crate) fn succeeds(&mut self, content: impl FnOnce(&mut Self)) -> bool {
+        let before = self.error.take();
+        content(self);
+        let succeeds = self.error.is_none();
+        self.error = before.or(self.error.take());
+        succeeds
+    }
+
     /// Writes what `content` does; if that is a mistake and `take_back` says so, nothing. Returns
     /// whether it was.
     pub(crate) fn attempt(&mut self, content: impl FnOnce(&mut Self), take_back: bool) -> bool {
@@ -243,14 +283,15 @@ impl AttrWriter {
 struct Short([u8; Short::SIZE]);
 
 impl Short {
-    /// Header, sixteen bytes, and padding.
-    const SIZE: usize = 24;
+    /// The most bytes of a value, with its NUL or its padding.
+    const VALUE: usize = 24;
+    const SIZE: usize = NLA_HDRLEN + Self::VALUE;
 
     #[inline]
     fn new(attr: u16, len: u16, value: &[u8]) -> Option<Self> {
         let mut bytes = [0; Self::SIZE];
         bytes[..NLA_HDRLEN].copy_from_slice(&header(attr, len));
-        let place = bytes[NLA_HDRLEN..].get_mut(..value.len()).filter(|_| value.len() <= 16)?;
+        let place = bytes[NLA_HDRLEN..].get_mut(..value.len()).filter(|_| value.len() < Self::VALUE)?;
         place.copy_from_slice(value);
         Some(Self(bytes))
     }

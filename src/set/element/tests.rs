@@ -8,7 +8,7 @@ use std::net::Ipv4Addr;
 
 fn entries<K: Key>(element: Element<K>) -> Vec<u8> {
     let mut w = AttrWriter::new();
-    element.encode(WhatOfElement::Full, &mut w);
+    element.encode(WhatOfElement::Full, &mut w, &mut Order::default());
     assert_eq!(w.take_error(), None);
     w.bytes_written().to_vec()
 }
@@ -84,7 +84,7 @@ fn an_element_is_put_back_whole_or_refused() {
             more,
         };
         let mut w = AttrWriter::new();
-        info.into_element().encode(WhatOfElement::Full, &mut w);
+        info.into_element().encode(WhatOfElement::Full, &mut w, &mut Order::default());
         (w.bytes_written().to_vec(), w.take_error())
     };
     // Nothing left is a millisecond: zero would be all of it.
@@ -118,7 +118,9 @@ fn long_lists_are_split_and_nothing_is_lost() {
         let begin = |w: &mut AttrWriter| w.len();
         let end = |w: &mut AttrWriter, start| messages.push(w.bytes_written()[start..].to_vec());
         let mut split = SplitEntries::new(begin, end, &mut w);
-        (0..count).for_each(|n| split.write(|w| _ = Element::<Mark>::new(n).encode(WhatOfElement::Full, w)));
+        (0..count).for_each(|n| {
+            split.write(|w| _ = Element::<Mark>::new(n).encode(WhatOfElement::Full, w, &mut Order::default()))
+        });
         split.finish();
         assert_eq!(w.take_error(), None);
         assert_eq!(messages.len(), (count as usize).div_ceil(4095).max(1));
