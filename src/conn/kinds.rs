@@ -5,7 +5,7 @@ use crate::engine::{Identify, Link, Linked, NumberOf, Query, Told, Transport};
 use crate::error::Error;
 use crate::flowtable::{NFT_MSG_GETFLOWTABLE, NFT_MSG_NEWFLOWTABLE, NFTA_FLOWTABLE_HANDLE, NFTA_FLOWTABLE_TABLE};
 use crate::object::{NFT_MSG_GETOBJ, NFT_MSG_NEWOBJ, NFTA_OBJ_HANDLE, NFTA_OBJ_TABLE};
-use crate::rule::{NFT_MSG_GETRULE, NFT_MSG_NEWRULE, NFTA_RULE_HANDLE, NFTA_RULE_POSITION, NFTA_RULE_TABLE};
+use crate::rule::{NFT_MSG_GETRULE, NFT_MSG_NEWRULE, NFTA_RULE_EXPRESSIONS, NFTA_RULE_HANDLE, NFTA_RULE_POSITION, NFTA_RULE_TABLE};
 use crate::set::{NFT_MSG_GETSET, NFT_MSG_NEWSET, NFTA_SET_HANDLE, NFTA_SET_TABLE};
 use crate::table::{NFT_MSG_GETTABLE, NFT_MSG_NEWTABLE, NFTA_TABLE_HANDLE, NFTA_TABLE_NAME};
 use crate::wire::reader::Notes;
@@ -43,14 +43,26 @@ pub(super) const RULES: Kind = Kind {
                 Some(Ok((NFTA_RULE_TABLE, value))) => table = start..start + value.bytes().len(),
                 Some(Ok((NFTA_RULE_HANDLE, value))) => number = value.u64().ok(),
                 Some(Ok((NFTA_RULE_POSITION, value))) => behind = value.u64().ok(),
+                // The kernel tells where a rule is before it tells what it does. One that did not would be
+                // taken for one that says nothing, and read again.
+                Some(Ok((NFTA_RULE_EXPRESSIONS, _)) | Err(_)) | None => break,
                 Some(Ok(_)) => {}
-                Some(Err(_)) | None => break,
             }
         }
         Some(Linked { table: attrs.get(table)?, number: number?, behind })
     },
     ..Kind::new("rules", NFT_MSG_GETRULE, NFT_MSG_NEWRULE, |attrs, take| {
-        parts(attrs, [NFTA_RULE_TABLE, NFTA_RULE_HANDLE], take);
+        let notes = Notes::default();
+        let mut reader = AttrReader::new(attrs, &notes);
+        let mut has_table = false;
+        while let Some(Ok((number, _))) = reader.next() {
+            has_table |= number == NFTA_RULE_TABLE;
+            if number == NFTA_RULE_HANDLE && has_table {
+                // The names of table and chain, and the number, as the kernel puts them.
+                return take(attrs.get(..attrs.len() - reader.left()).unwrap_or_default());
+            }
+        }
+        take(attrs);
     })
 };
 pub(super) const SETS: Kind = Kind::new("sets", NFT_MSG_GETSET, NFT_MSG_NEWSET, |attrs, take| {

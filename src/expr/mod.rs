@@ -124,6 +124,11 @@ pub(crate) const MSECS_MAX: u64 = u64::MAX / 1_000_000 - 1;
 pub(crate) trait Wire: Sized + fmt::Display {
     /// The kernel's name for it.
     const NAME: &'static str;
+    /// Its name as a number, by which it is found.
+    const KEY: u128 = {
+        assert!(!Self::NAME.is_empty() && Self::NAME.len() <= size_of::<u128>());
+        key(Self::NAME.as_bytes())
+    };
     /// What its attributes are called in an error's path.
     const SCHEMA: Schema;
     /// Whether it is its name alone: nft sends no data then.
@@ -150,6 +155,20 @@ pub(crate) trait Wire: Sized + fmt::Display {
     /// them and decoded from them.
     #[cfg(test)]
     fn golden() -> Vec<(Self, &'static [u8])>;
+}
+
+/// A name as a number, which no other name has: none has a NUL in it. It is zero if the name is longer than any that is
+/// known.
+#[inline]
+const fn key(name: &[u8]) -> u128 {
+    let (mut key, mut n) = (0, 0);
+    if name.len() <= size_of::<u128>() {
+        while n < name.len() {
+            key = key << 8 | name[n] as u128;
+            n += 1;
+        }
+    }
+    key
 }
 
 macro_rules! expressions {
@@ -210,10 +229,10 @@ macro_rules! expressions {
             }
 
             fn decode(name: &[u8], attrs: &mut AttrReader<'_>) -> Option<Result<Self, DecodeError>> {
-                $(if name == $variant::NAME.as_bytes() {
-                    return Some($variant::decode(attrs).map(Self::$variant));
-                })*
-                None
+                match key(name) {
+                    $(<$variant as Wire>::KEY => Some($variant::decode(attrs).map(Self::$variant)),)*
+                    _ => None,
+                }
             }
         }
 
@@ -498,6 +517,44 @@ const fn put_header(bytes: &mut [u8], at: usize, attr: u16, len: usize) {
     [bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]] = [len[0], len[1], attr[0], attr[1]];
 }
 
+/// The bytes of an expression. Most have so few that they need no allocation.
+#[derive(Clone)]
+enum Raw {
+    Inline { len: u8, bytes: [u8; Raw::INLINE] },
+    Heap(Box<[u8]>),
+}
+
+impl Raw {
+    /// As many as a bitwise of four bytes has, and a little more: 80 bytes in all.
+    const INLINE: usize = 78;
+
+    #[inline]
+    fn new(raw: &[u8]) -> Self {
+        let mut bytes = [0; Self::INLINE];
+        match bytes.get_mut(..raw.len()) {
+            Some(inline) => {
+                inline.copy_from_slice(raw);
+                Self::Inline { len: raw.len() as u8, bytes }
+            }
+            None => Self::Heap(raw.into()),
+        }
+    }
+
+    #[inline]
+    fn as_bytes(&self) -> &[u8] {
+        match self {
+            Self::Inline { len, bytes } => &bytes[..usize::from(*len).min(Self::INLINE)],
+            Self::Heap(bytes) => bytes,
+        }
+    }
+}
+
+impl fmt::Debug for Raw {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.as_bytes().fmt(f)
+    }
+}
+
 /// An expression as the kernel has it, with the bytes it came in.
 ///
 /// It reads as an [`Expr`]. Written back untouched it is the same expression, what this library
@@ -505,17 +562,18 @@ const fn put_header(bytes: &mut [u8], at: usize, attr: u16, len: usize) {
 #[derive(Debug, Clone)]
 pub struct ExprInfo {
     expr: Expr,
-    raw: Box<[u8]>,
+    raw: Raw,
     has_unknown: bool,
     edited: bool,
 }
 
 impl ExprInfo {
     /// Reads the attributes of one entry of an expression list.
+    #[inline]
     pub(crate) fn read(entry: Attr<'_>) -> Result<Self, DecodeError> {
         let notes = Notes::default();
         let expr = Expr::read(AttrReader::new(entry.bytes(), &notes))?;
-        Ok(Self { expr, raw: entry.bytes().into(), has_unknown: notes.has_unknown(), edited: false })
+        Ok(Self { expr, raw: Raw::new(entry.bytes()), has_unknown: notes.has_unknown(), edited: false })
     }
 
     /// Returns the expression.
@@ -544,7 +602,7 @@ impl ExprInfo {
 
     /// Returns the bytes of the expression's attributes as the kernel sent them.
     pub fn raw(&self) -> &[u8] {
-        &self.raw
+        self.raw.as_bytes()
     }
 
     /// The expression to compare with others. What this library does not know of it makes it
@@ -563,13 +621,13 @@ impl ExprInfo {
     /// some of what it wants. What is not known is written as it came.
     pub(crate) fn write(&self, w: &mut AttrWriter) {
         if self.has_unknown && !self.edited {
-            return w.nest(NFTA_LIST_ELEM, |w| w.raw(&self.raw));
+            return w.nest(NFTA_LIST_ELEM, |w| w.raw(self.raw()));
         }
         w.check(self.mistake().map_or(Ok(()), Err));
         let taken_back = w.attempt(|w| self.expr.write(w), !self.edited);
         if taken_back {
             // What we hold for wrong this kernel has: it knows better.
-            w.nest(NFTA_LIST_ELEM, |w| w.raw(&self.raw));
+            w.nest(NFTA_LIST_ELEM, |w| w.raw(self.raw()));
         }
     }
 }

@@ -207,27 +207,40 @@ impl<'a> Messages<'a> {
 impl<'a> Iterator for Messages<'a> {
     type Item = Result<Message<'a>, DecodeError>;
 
+    #[inline]
     fn next(&mut self) -> Option<Self::Item> {
         if self.0.is_empty() {
             return None;
         }
         let bytes = std::mem::take(&mut self.0);
-        let Ok(framed) = NetlinkBuffer::new_checked(bytes) else {
-            return Some(Err(DecodeError::new("netlink message", "length out of bounds")));
-        };
-        let len = framed.length() as usize;
-        self.0 = bytes.get(align(len)..).unwrap_or_default();
-        Some(Ok(Message {
-            flags: framed.flags(),
-            sequence: framed.sequence_number(),
-            port: framed.port_number(),
-            message_type: framed.message_type(),
-            payload: bytes.get(NLMSG_HDRLEN..len).unwrap_or_default(),
+        Some(Message::first(bytes).map(|(message, len)| {
+            self.0 = bytes.get(align(len)..).unwrap_or_default();
+            message
         }))
     }
 }
 
 impl<'a> Message<'a> {
+    /// Reads the first message of a datagram, and tells its length.
+    #[inline]
+    fn first(bytes: &'a [u8]) -> Result<(Self, usize), DecodeError> {
+        // As `NetlinkBuffer` reads it: there is one for each rule.
+        let broken = DecodeError::new("netlink message", "length out of bounds");
+        let Some(&head) = bytes.first_chunk::<NLMSG_HDRLEN>() else { return Err(broken) };
+        let [l0, l1, l2, l3, t0, t1, f0, f1, s0, s1, s2, s3, p0, p1, p2, p3] = head;
+        let len = order::from_host_u32([l0, l1, l2, l3]) as usize;
+        let Some(payload) = bytes.get(NLMSG_HDRLEN..len) else { return Err(broken) };
+        let message = Self {
+            flags: order::from_host_u16([f0, f1]),
+            sequence: order::from_host_u32([s0, s1, s2, s3]),
+            port: order::from_host_u32([p0, p1, p2, p3]),
+            message_type: order::from_host_u16([t0, t1]),
+            payload,
+        };
+        Ok((message, len))
+    }
+
+    #[inline]
     pub(crate) fn content(&self) -> Result<Content<'a>, DecodeError> {
         match self.message_type {
             NLMSG_ERROR => self.ack(),

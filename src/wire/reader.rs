@@ -128,8 +128,12 @@ impl<'a> Attr<'a> {
     }
 
     /// The bytes before the first NUL.
+    #[inline]
     pub(crate) fn str_bytes(self) -> &'a [u8] {
-        self.value.split(|&byte| byte == 0).next().unwrap_or_default()
+        match self.value.iter().position(|&byte| byte == 0) {
+            Some(end) => self.value.get(..end).unwrap_or_default(),
+            None => self.value,
+        }
     }
 
     pub(crate) fn name(self) -> Name {
