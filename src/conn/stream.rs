@@ -35,11 +35,13 @@ pub enum Consistency {
 
 /// Makes values of a message's attributes.
 trait Unpack<T> {
-    /// Begins a message.
-    fn begin(&mut self, family: Family, attrs: &[u8]) -> Result<(), Error>;
+    /// Begins a message, and returns its first value, or none if that is the [next](Self::next).
+    fn begin(&mut self, family: Family, attrs: &[u8]) -> Result<Option<T>, Error>;
 
     /// Returns the next value of the message.
-    fn next(&mut self, attrs: &[u8]) -> Result<Option<T>, Error>;
+    fn next(&mut self, _attrs: &[u8]) -> Result<Option<T>, Error> {
+        Ok(None)
+    }
 
     /// Returns what was held back until there are no more messages.
     fn end(&mut self) -> Result<Option<T>, Error> {
@@ -53,19 +55,11 @@ trait Unpack<T> {
 }
 
 /// One value of each message.
-struct Each<T, F> {
-    decode: F,
-    value: Option<T>,
-}
+struct Each<F>(F);
 
-impl<T, F: FnMut(Family, &[u8]) -> Result<Option<T>, DecodeError>> Unpack<T> for Each<T, F> {
-    fn begin(&mut self, family: Family, attrs: &[u8]) -> Result<(), Error> {
-        self.value = (self.decode)(family, attrs)?;
-        Ok(())
-    }
-
-    fn next(&mut self, _attrs: &[u8]) -> Result<Option<T>, Error> {
-        Ok(self.value.take())
+impl<T, F: FnMut(Family, &[u8]) -> Result<Option<T>, DecodeError>> Unpack<T> for Each<F> {
+    fn begin(&mut self, family: Family, attrs: &[u8]) -> Result<Option<T>, Error> {
+        Ok((self.0)(family, attrs)?)
     }
 }
 
@@ -81,10 +75,10 @@ struct Elements<S> {
 }
 
 impl<S: ElementSource> Unpack<ElementOf<S>> for Elements<S> {
-    fn begin(&mut self, _family: Family, attrs: &[u8]) -> Result<(), Error> {
+    fn begin(&mut self, _family: Family, attrs: &[u8]) -> Result<Option<ElementOf<S>>, Error> {
         self.list = EntryList::default();
         self.list = EntryList::find(attrs)?;
-        Ok(())
+        Ok(None)
     }
 
     fn next(&mut self, attrs: &[u8]) -> Result<Option<ElementOf<S>>, Error> {
@@ -164,7 +158,9 @@ impl<T> Streamed<'_, T> {
             match self.dump.next()? {
                 Some((family, attrs)) => {
                     self.attrs = attrs;
-                    self.unpack.begin(family, self.dump.attrs(self.attrs.clone()))?;
+                    if let Some(value) = self.unpack.begin(family, self.dump.attrs(self.attrs.clone()))? {
+                        return Ok(Some(value));
+                    }
                 }
                 None => {
                     self.ended = true;
@@ -370,6 +366,6 @@ impl Conn {
             None => Ok(()),
         });
         let dump = dump.map_err(|error| about(error, &what))?;
-        Ok(Streamed { dump, unpack: Box::new(Each { decode, value: None }), attrs: 0..0, ended: false })
+        Ok(Streamed { dump, unpack: Box::new(Each(decode)), attrs: 0..0, ended: false })
     }
 }

@@ -67,6 +67,14 @@ impl Told {
     }
 }
 
+impl Told {
+    /// Notes what an answer was that said so.
+    fn note_number(&mut self, table: &[u8], number: u64) {
+        self.count += 1;
+        self.sum = self.hash.hash(self.hash.hash(self.sum, table), &number.to_ne_bytes());
+    }
+}
+
 impl PartialEq for Told {
     fn eq(&self, other: &Self) -> bool {
         (self.count, self.sum) == (other.count, other.sum)
@@ -141,8 +149,10 @@ impl<'a, T: Transport> Dump<'a, T> {
             self.link.tear();
         }
         if let Ok(Some((_, range))) = &answer {
-            let attrs = self.link.buffer.get(range.clone()).unwrap_or_default();
-            self.told.note(attrs);
+            match self.answers.last() {
+                Some((table, number)) => self.told.note_number(table, number),
+                None => self.told.note(self.link.buffer.get(range.clone()).unwrap_or_default()),
+            }
         } else {
             self.done = true;
         }

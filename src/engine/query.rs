@@ -143,6 +143,11 @@ impl Answers {
         !self.counted
     }
 
+    /// What the last answer was, if it said what it is: a table, and the number of something in it.
+    pub(crate) fn last(&self) -> Option<(&[u8], u64)> {
+        self.last.map(|number| (&*self.table, number))
+    }
+
     /// Notes that answers were lost.
     pub(crate) fn lose(&mut self) {
         self.torn = true;

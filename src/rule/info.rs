@@ -6,7 +6,7 @@ use super::*;
 use crate::error::DecodeError;
 use crate::expr::{Counter, Exprs, Value};
 use crate::table::TableRef;
-use crate::wire::reader::Notes;
+use crate::wire::reader::{Notes, until_nul};
 use crate::wire::{AttrReader, Family, Name};
 
 /// A rule as the kernel has it.
@@ -51,8 +51,8 @@ impl Parts {
                 start..start + v.bytes().len() as u32
             };
             match number {
-                NFTA_RULE_TABLE => table = v.str_bytes(),
-                NFTA_RULE_CHAIN => chain = v.str_bytes(),
+                NFTA_RULE_TABLE => table = v.bytes(),
+                NFTA_RULE_CHAIN => chain = v.bytes(),
                 NFTA_RULE_HANDLE => handle = RuleHandle::from_raw(v.u64()?),
                 NFTA_RULE_POSITION => position = Some(RuleHandle::from_raw(v.u64()?)),
                 NFTA_RULE_EXPRESSIONS => exprs = value(),
@@ -60,14 +60,15 @@ impl Parts {
                 _ => {}
             }
         }
-        let same = |at: &&mut ChainRef| {
-            at.table.family == family && at.table.name.as_bytes() == table && at.name.as_bytes() == chain
-        };
-        let chain = match last.as_mut().filter(same) {
+        // With the NUL: a name has none.
+        let is = |name: &Name, text: &[u8]| text.strip_suffix(&[0]) == Some(name.as_bytes());
+        let same = |at: &&ChainRef| at.table.family == family && is(&at.name, chain) && is(&at.table.name, table);
+        let chain = match last.as_ref().filter(same) {
             Some(at) => at.clone(),
-            None => last
-                .insert(ChainRef { table: TableRef { family, name: Name::from(table) }, name: Name::from(chain) })
-                .clone(),
+            None => {
+                let name = |text| Name::from(until_nul(text));
+                last.insert(ChainRef { table: TableRef { family, name: name(table) }, name: name(chain) }).clone()
+            }
         };
         Ok(Self { chain, handle, position, exprs, userdata })
     }

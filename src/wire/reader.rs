@@ -130,10 +130,7 @@ impl<'a> Attr<'a> {
     /// The bytes before the first NUL.
     #[inline]
     pub(crate) fn str_bytes(self) -> &'a [u8] {
-        match self.value.iter().position(|&byte| byte == 0) {
-            Some(end) => self.value.get(..end).unwrap_or_default(),
-            None => self.value,
-        }
+        until_nul(self.value)
     }
 
     pub(crate) fn name(self) -> Name {
@@ -147,6 +144,15 @@ impl<'a> Attr<'a> {
             return Err(DecodeError::attr(self.number, "nested too deep"));
         }
         Ok(AttrReader { rest: self.value, notes: self.notes, depth: self.depth + 1 })
+    }
+}
+
+/// The bytes before the first NUL.
+#[inline]
+pub(crate) fn until_nul(bytes: &[u8]) -> &[u8] {
+    match bytes.iter().position(|&byte| byte == 0) {
+        Some(end) => bytes.get(..end).unwrap_or_default(),
+        None => bytes,
     }
 }
 
