@@ -17,6 +17,8 @@ use nftlink::{Batch, Chain, Conn, ElementSource, Interval, Key, Map, Mapped, Rec
 
 const RULES: u32 = 1000;
 const ELEMENTS: u32 = 10_000;
+/// For a whole listing, however long it is.
+const A_FEW: u64 = 5;
 
 fn fw() -> Table {
     Table::ip("fw")
@@ -70,7 +72,8 @@ fn expressions() -> Group {
                 exprs.filter(|expr| !matches!(expr.get(), Expr::Unknown(_))).count()
             };
             meter.measure(|| same.iter().map(read).sum())
-        }),
+        })
+        .allocations(8 * u64::from(RULES)),
     ];
     Group::new("expressions of a rule", RULES, ways)
 }
@@ -89,9 +92,9 @@ fn listed_rules() -> Group {
         meter.measure(|| stream.map(|rule| black_box(rule.expect("a rule"))).count())
     });
     let ways = vec![
-        counting("only where they are", heads),
+        counting("only where they are", heads).allocations(A_FEW),
         // Each has its own copy of the kernel's bytes.
-        counting("whole", stream).allocations(u64::from(RULES)),
+        counting("whole", stream).allocations(u64::from(RULES) + A_FEW),
     ];
     Group::new("rule of a listing", RULES, ways)
 }
@@ -102,6 +105,7 @@ fn streamed<S: ElementSource + 'static>(set: S, recording: &Recording) -> Way {
         let stream = conn.stream_elements(&set).expect("a stream");
         meter.measure(|| stream.map(|element| black_box(element.expect("an element"))).count())
     })
+    .allocations(A_FEW)
 }
 
 fn listed_addresses() -> Group {

@@ -115,12 +115,13 @@ fn the_rule() -> Group {
 }
 
 /// Other rules of the typed language, built anew and kept.
-fn typed_rule(name: &'static str, allocations: u64, rule: impl Fn() -> Rule + 'static) -> Group {
+///
+/// `anew` and `again` is how often each allocates.
+fn typed_rule(name: &'static str, (anew, again): (u64, u64), rule: impl Fn() -> Rule + 'static) -> Group {
     let kept = rule();
-    let anew = rules("built anew", move |batch, chain| _ = batch.append(chain, rule()));
     let ways = vec![
-        anew.allocations(allocations * u64::from(RULES)),
-        rules("kept", move |batch, chain| _ = batch.append(chain, &kept)),
+        rules("built anew", move |batch, chain| _ = batch.append(chain, rule())).allocations(anew * u64::from(RULES)),
+        rules("kept", move |batch, chain| _ = batch.append(chain, &kept)).allocations(again * u64::from(RULES)),
     ];
     Group::new(name, RULES, ways)
 }
@@ -166,18 +167,20 @@ fn main() {
     let comment: Arc<str> = "scans ports".into();
     common::run(vec![
         the_rule(),
-        typed_rule("typed: a state", 0, || {
+        typed_rule("typed: a state", (6, 0), || {
             Rule::new().when(ct::state().has_any(CtState::ESTABLISHED | CtState::RELATED)).accept()
         }),
-        typed_rule("typed: an interface, a prefix, a range", 0, || {
+        typed_rule("typed: an interface, a prefix, a range", (0, 0), || {
             Rule::new()
                 .when(meta::iifname().eq("eth0"))
                 .when(ip::saddr().in_prefix(Ipv4Addr::new(192, 0, 2, 0), 24))
                 .when(tcp::dport().in_range(1024..=2048))
                 .accept()
         }),
-        typed_rule("typed: a set", 0, move || Rule::new().when(ip::saddr().in_set(&kept)).counter().drop()),
-        typed_rule("typed: a set of its own", 6, || Rule::new().when(tcp::dport().one_of([22, 80, 443])).accept()),
+        typed_rule("typed: a set", (0, 0), move || Rule::new().when(ip::saddr().in_set(&kept)).counter().drop()),
+        typed_rule("typed: a set of its own", (11, 6), || {
+            Rule::new().when(tcp::dport().one_of([22, 80, 443])).accept()
+        }),
         elements("address", plain.clone(), address, move |out, n| by_hand::element(out, &address_of(n))),
         elements(
             "prefix",

@@ -127,11 +127,11 @@ fn element() -> Group {
     };
     let second = |recording: &Recording| recording.refuse_next(Refusal::operation(1, Errno::ENOENT));
     let ways = vec![
-        commits("without a place", batch(), second, has_no_place).allocations(1000),
+        commits("without a place", batch(), second, has_no_place).allocations(2000),
         commits("with its place", batch(), finds_out, |rejection| {
             assert_eq!(rejection.path().and_then(|path| path.element()), Some(0), "{rejection}");
         })
-        .allocations(1000),
+        .allocations(2000),
     ];
     Group::new("message of 1,000 elements", 1, ways)
 }

@@ -14,6 +14,8 @@ use nftlink::{Batch, Interval, Rule, Set, Table};
 
 const INTERVALS: u32 = 100_000;
 const PORTS: u32 = 1000;
+/// For lists that grow, and for each message: not for each interval.
+const A_FEW: u64 = 150;
 /// As many pairs of entries as the list of one message holds.
 const PER_MESSAGE: usize = 1638;
 
@@ -128,8 +130,8 @@ fn main() {
             INTERVALS,
             vec![
                 by_numbers(shuffled(apart())),
-                added("in order", set(), apart()),
-                added("in no order", set(), shuffled(apart())),
+                added("in order", set(), apart()).allocations(A_FEW),
+                added("in no order", set(), shuffled(apart())).allocations(A_FEW),
             ],
         ),
         Group::new(
@@ -137,8 +139,8 @@ fn main() {
             INTERVALS,
             vec![
                 by_numbers(shuffled(apart())),
-                added("in order", merged(), apart()),
-                added("in no order", merged(), shuffled(apart())),
+                added("in order", merged(), apart()).allocations(A_FEW),
+                added("in no order", merged(), shuffled(apart())).allocations(A_FEW),
             ],
         ),
         Group::new(
@@ -146,19 +148,25 @@ fn main() {
             INTERVALS,
             vec![
                 by_numbers(shuffled(overlapping())),
-                added("in order", merged(), overlapping()),
-                added("in no order", merged(), shuffled(overlapping())),
+                added("in order", merged(), overlapping()).allocations(A_FEW),
+                added("in no order", merged(), shuffled(overlapping())).allocations(A_FEW),
             ],
         ),
         Group::new(
             "port of a rule's own set",
             PORTS,
-            vec![rules("in order", ports()), rules("in no order", shuffled(ports()))],
+            vec![
+                rules("in order", ports()).allocations(A_FEW),
+                rules("in no order", shuffled(ports())).allocations(A_FEW),
+            ],
         ),
         Group::new(
             "range of a rule's own set",
             PORTS,
-            vec![ranges("in order", starts()), ranges("in no order", shuffled(starts()))],
+            vec![
+                ranges("in order", starts()).allocations(A_FEW),
+                ranges("in no order", shuffled(starts())).allocations(A_FEW),
+            ],
         ),
     ]);
 }

@@ -120,18 +120,26 @@ impl Group {
         Self { name, items, ways }
     }
 
-    /// Checks that all ways do the same, and how often they allocate.
-    fn check(&mut self) {
+    /// Checks that all ways do the same, and how often they allocate; returns what is wrong.
+    fn check(&mut self) -> Vec<String> {
+        let mut wrong = Vec::new();
         let mut first: Option<Vec<u8>> = None;
         for way in &mut self.ways {
             let outcome = way.outcome();
-            assert!(!outcome.is_empty(), "{}, {}: it does not tell what it has done", self.name, way.name);
-            let expected = first.get_or_insert_with(|| outcome.clone());
-            assert!(*expected == outcome, "{}, {}: it does other work", self.name, way.name);
             // It is warm now.
-            let (count, most) = (way.count(), way.allocations);
-            assert!(count <= most, "{}, {}: {count} allocations instead of {most}", self.name, way.name);
+            let (name, count, most) = (way.name, way.count(), way.allocations);
+            let mut tell = |what: String| wrong.push(format!("{}, {name}: {what}", self.name));
+            if outcome.is_empty() {
+                tell("it does not tell what it has done".to_owned());
+            }
+            if count > most {
+                tell(format!("{count} allocations instead of {most}"));
+            }
+            if *first.get_or_insert_with(|| outcome.clone()) != outcome {
+                tell("it does other work than the first".to_owned());
+            }
         }
+        wrong
     }
 
     fn criterion(&mut self, criterion: &mut Criterion) {
@@ -188,7 +196,8 @@ fn median(values: impl Iterator<Item = f64>) -> f64 {
 
 /// Checks and measures; with `--test` each is done a few times only.
 pub(crate) fn run(mut groups: Vec<Group>) {
-    groups.iter_mut().for_each(Group::check);
+    let wrong: Vec<String> = groups.iter_mut().flat_map(Group::check).collect();
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
     let trial = std::env::args().any(|argument| argument == "--test");
     let mut criterion = Criterion::default()
         .measurement_time(Duration::from_secs(2))
