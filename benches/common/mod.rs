@@ -157,7 +157,7 @@ impl Group {
         let slowest = self.ways.iter_mut().map(|way| way.time(1)).max().unwrap_or_default();
         let rounds = match (trial, slowest > Duration::from_millis(5)) {
             (true, _) => 1,
-            (false, true) => 20,
+            (false, true) => 10,
             (false, false) => 100,
         };
         let mut times: Vec<Vec<f64>> = vec![Vec::new(); self.ways.len()];

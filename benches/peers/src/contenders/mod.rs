@@ -67,9 +67,9 @@ pub const ALL: &[Contender] = &[
     contender("nftables-json", Kind::Json),
 ];
 
-/// Whether only the library and the floor take part.
-fn is_of_our_own(what: What) -> bool {
-    matches!(what, What::DecodeRules | What::GrowRules | What::GrowElements)
+/// Only the library and the floor have to grow.
+fn is_growth(what: What) -> bool {
+    matches!(what, What::GrowRules | What::GrowElements)
 }
 
 fn is_paired(what: What) -> bool {
@@ -106,11 +106,12 @@ impl Contender {
             Kind::Floor | Kind::Typed => true,
             Kind::LowLevel => matches!(task.what, What::Rules | What::EncodeRules),
             Kind::Streaming | Kind::Checked => task.what.is_listing(),
-            _ if is_of_our_own(task.what) => false,
+            Kind::Program(Program::Libnftnl) => !is_growth(task.what),
+            _ if is_growth(task.what) || task.what == What::DecodeRules => false,
             // The crate has no intervals, no maps, no listings.
             Kind::Program(Program::Nftnl) => !task.what.is_listing() && !is_paired(task.what),
             Kind::Program(Program::Rustables) => !is_paired(task.what),
-            Kind::Program(Program::Libnftnl | Program::Google) | Kind::Json => true,
+            Kind::Program(Program::Google) | Kind::Json => true,
             Kind::Nft => !task.what.is_in_memory(),
         };
         takes_part.then_some(task)
