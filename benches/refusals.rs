@@ -74,7 +74,7 @@ fn rules() -> Group {
         let mut batch = Batch::new();
         for n in 0..RULES {
             let rule = Rule::new().when(tcp::dport().eq(n as u16)).when(ip::saddr().in_set(&blocked())).drop();
-            batch.append(&chain(), rule);
+            batch.append(chain(), rule);
         }
         batch
     };
@@ -95,9 +95,9 @@ fn last_operation() -> Group {
     let batch = || {
         let mut batch = Batch::new();
         for n in 1..OPERATIONS {
-            batch.append(&chain(), Rule::new().when(ip::saddr().eq(Ipv4Addr::from_bits(n))).drop());
+            batch.append(chain(), Rule::new().when(ip::saddr().eq(Ipv4Addr::from_bits(n))).drop());
         }
-        batch.append(&chain(), Rule::new().when(ip::saddr().in_set(&blocked())).drop());
+        batch.append(chain(), Rule::new().when(ip::saddr().in_set(&blocked())).drop());
         batch
     };
     let last = |recording: &Recording| {

@@ -280,6 +280,6 @@ pub(crate) fn addresses(attributes: &[u8]) -> impl Iterator<Item = Ipv4Addr> {
     attrs(list).filter_map(|(_, entry)| {
         let (_, key) = attrs(entry).find(|(kind, _)| *kind == 1)?;
         let (_, bytes) = attrs(key).next()?;
-        Some(Ipv4Addr::from_octets(bytes.try_into().ok()?))
+        Some(Ipv4Addr::from(<[u8; 4]>::try_from(bytes).ok()?))
     })
 }
