@@ -478,6 +478,33 @@ static void encode(bool rules, uint64_t n)
 	report(n, NULL);
 }
 
+/* The whole message: the library has no way to decode the expressions alone. */
+static void decode(uint64_t n)
+{
+	static char buffer[BUFFER + OVERRUN];
+	char *at = buffer;
+
+	for (uint64_t i = 0; i < PER_PASS; i++) {
+		put_rule(at, ++sequence, i);
+		at += ((struct nlmsghdr *)at)->nlmsg_len;
+	}
+	for (uint64_t from = 0; from < n + PER_PASS; from += PER_PASS) {
+		if (from == PER_PASS)
+			start();
+		at = buffer;
+		for (uint64_t i = 0; i < PER_PASS; i++) {
+			struct nlmsghdr *nlh = (struct nlmsghdr *)at;
+			struct nftnl_rule *rule = nftnl_rule_alloc();
+
+			if (!rule || nftnl_rule_nlmsg_parse(nlh, rule) < 0)
+				fail("a rule");
+			nftnl_rule_free(rule);
+			at += nlh->nlmsg_len;
+		}
+	}
+	report(n, NULL);
+}
+
 int main(int argc, char **argv)
 {
 	const char *work = argc > 2 ? argv[1] : "";
@@ -489,6 +516,8 @@ int main(int argc, char **argv)
 		add_one(n);
 	else if (!strncmp(work, "list-", 5))
 		list(!strcmp(work, "list-rules"));
+	else if (!strcmp(work, "decode-rules"))
+		decode(n);
 	else if (!strncmp(work, "encode-", 7))
 		encode(!strcmp(work, "encode-rules"), n);
 	else

@@ -1,7 +1,7 @@
 //! Counts what the kernel has, independently of who put it there.
 
 use anyhow::Result;
-use peers_work::{BUFFER, Socket, What, attrs, messages};
+use peers_work::{BUFFER, LOADED, SET, Socket, What, attrs, messages};
 
 use crate::wire::{self, DUMP, GETCHAIN, GETRULE, GETSET, GETSETELEM};
 
@@ -37,6 +37,10 @@ fn settled(socket: &Socket, what: What) -> Result<Count> {
     Ok(last)
 }
 
+fn set_of(what: What) -> &'static str {
+    if what == What::Loaded { LOADED } else { SET }
+}
+
 fn be32(value: &[u8]) -> Option<u64> {
     value.try_into().ok().map(|bytes| u32::from_be_bytes(bytes).into())
 }
@@ -49,7 +53,7 @@ fn kept(socket: &Socket, what: What) -> Result<Option<u64>> {
         What::Intervals => return Ok(None),
         _ => (GETSET, 20),
     };
-    let found = socket.one(&wire::request(kind, 0), |of| {
+    let found = socket.one(&wire::request(kind, 0, set_of(what)), |of| {
         attrs(of).find(|(other, _)| *other == number).and_then(|(_, value)| be32(value))
     })?;
     Ok(found)
@@ -62,7 +66,7 @@ fn listing(socket: &Socket, what: What) -> Result<Count> {
         digest = digest.wrapping_add(of);
     };
     let kind = if what.is_of_rules() { GETRULE } else { GETSETELEM };
-    socket.dump(&wire::request(kind, DUMP), &mut vec![0; BUFFER], |datagram| {
+    socket.dump(&wire::request(kind, DUMP, set_of(what)), &mut vec![0; BUFFER], |datagram| {
         for (_, body) in messages(datagram).filter(|(kind, _)| kind >> 8 == 0x0a) {
             for (number, value) in attrs(&body[4..]) {
                 match (what.is_of_rules(), number) {

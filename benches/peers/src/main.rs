@@ -1,5 +1,8 @@
 //! Measures nftlink beside what the kernel alone takes, and beside other ways to program nftables. See `--help`.
 
+#[allow(dead_code, reason = "the benches of the library use the rest")]
+#[path = "../../common/by_hand.rs"]
+mod by_hand;
 mod contenders;
 mod count;
 mod driver;

@@ -10,15 +10,20 @@ use crate::driver::{Cell, Plan};
 use crate::stats::{median, quantile};
 
 /// What is compared, in nanoseconds: of single transactions what half of them take, of encoding one rule or element,
-/// of growth by the processor's time in user mode, of all else the whole.
+/// of growth by the processor's time of the thread, of all else the whole.
 pub fn nanos(cell: &Cell, report: &Report) -> f64 {
     let done = report.done.unwrap_or(1) as f64;
     match cell.workload.what {
         What::AddOne => report.p50.unwrap_or_default() as f64,
-        What::GrowRules | What::GrowElements => report.user as f64 / done,
+        What::GrowRules | What::GrowElements => of_processor(report) as f64 / done,
         what if what.is_in_memory() => report.wall as f64 / done,
         _ => report.wall as f64,
     }
+}
+
+/// The time of the processor by the clock of the thread, where that did all of it, or else by ticks and in user mode.
+fn of_processor(report: &Report) -> u64 {
+    report.thread.unwrap_or(report.user)
 }
 
 fn time(nanos: f64) -> String {
@@ -107,6 +112,10 @@ fn row(out: &mut String, cell: &Cell, floor: Option<&Cell>) {
         return;
     }
     let each = |report: &Report| report.done.filter(|_| cell.workload.what.is_in_memory()).unwrap_or(1) as f64;
+    let user = |report: &Report| {
+        let nanos = if cell.workload.what.is_in_memory() { of_processor(report) } else { report.user };
+        Some(nanos as f64 / each(report))
+    };
     let ratios = floor.map(|floor| ratios(cell, floor)).unwrap_or_default();
     let quartiles = [0.25, 0.75].map(|part| text(quantile(&ratios, part), ratio)).join("–");
     let count =
@@ -117,7 +126,7 @@ fn row(out: &mut String, cell: &Cell, floor: Option<&Cell>) {
         quartiles,
         text(median_of(cell, |report| Some(nanos(cell, report))), time),
         text(median_of(cell, |report| report.p99.map(|p99| p99 as f64)), time),
-        text(median_of(cell, |report| Some(report.user as f64 / each(report))), time),
+        text(median_of(cell, user), time),
         text(median_of(cell, |report| Some(report.peak as f64)), megabytes),
         text(
             median_of(cell, |report| report.allocations.map(|count| (count as f64 / each(report)).round_to(2))),
@@ -185,7 +194,11 @@ fn growth(out: &mut String, cells: &[Cell]) {
         let all: Vec<&Cell> = cells.iter().filter(|cell| cell.workload.what == what).collect();
         let Some(first) = all.first() else { continue };
         let same = |one: &&&Cell, name: &str| one.contender.name == name;
-        let _ = writeln!(out, "\n**Growth of user time for each of {what}**: ratio to that of {}\n", first.workload.n);
+        let _ = writeln!(
+            out,
+            "\n**Growth of the processor's time for each of {what}**: ratio to that of {}\n",
+            first.workload.n
+        );
         let sizes: Vec<u64> =
             all.iter().filter(|cell| same(cell, first.contender.name)).map(|cell| cell.workload.n).collect();
         let _ = write!(out, "| |");

@@ -13,6 +13,9 @@ pub const GETSETELEM: u16 = 0x0a0d;
 const BATCH_BEGIN: u16 = 0x10;
 const BATCH_END: u16 = 0x11;
 
+/// Bytes of a message before its attributes.
+pub const HEADERS: usize = 20;
+
 const REQUEST: u16 = 1;
 pub const ACK: u16 = 4;
 pub const DUMP: u16 = 0x300;
@@ -179,15 +182,15 @@ pub fn small_transaction(out: &mut Vec<u8>, from: u64, to: u64) {
     end(out, 2);
 }
 
-/// A request about the chain or the set; with [`DUMP`] for a listing.
-pub fn request(kind: u16, flags: u16) -> Vec<u8> {
+/// A request about the chain or a set; with [`DUMP`] for a listing.
+pub fn request(kind: u16, flags: u16, set: &str) -> Vec<u8> {
     let mut out = Vec::new();
     message(&mut out, (kind, flags, 1), [INET, 0, 0], |out| {
         named(out, 1, TABLE);
         match kind {
             GETCHAIN => named(out, 3, CHAIN),
             GETRULE => named(out, 2, CHAIN),
-            _ => named(out, 2, SET),
+            _ => named(out, 2, set),
         }
     });
     out

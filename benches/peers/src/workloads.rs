@@ -41,6 +41,7 @@ pub const ALL: &[Workload] = &[
     workload("w5-add-one", What::AddOne, 10 * K, 200, "W5: add one address, a transaction each, half take less than"),
     workload("w6-encode-rule", What::EncodeRules, 200 * K, K, "W6: build and encode a rule"),
     workload("w6-encode-element", What::EncodeElements, 2 * M, K, "W6: build and encode an address of a set"),
+    workload("w6-decode-rule", What::DecodeRules, 200 * K, K, "W6: decode the expressions of a rule"),
     workload("growth-rules-1k", What::GrowRules, K, K, "Growth: encode 1,000 rules, each of them"),
     workload("growth-rules-10k", What::GrowRules, 10 * K, K, "Growth: encode 10,000 rules, each"),
     workload("growth-rules-100k", What::GrowRules, 100 * K, K, "Growth: encode 100,000 rules, each"),

@@ -3,22 +3,25 @@
 use std::hint::black_box;
 use std::time::Instant;
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 use nftlink::Batch;
-use peers_work::{BUFFER, PER_MESSAGE, PER_PASS, Report, Socket, Stopwatch, Task, What, values};
+use peers_work::{BUFFER, PER_MESSAGE, PER_PASS, Report, SET, Socket, Stopwatch, Task, What, values};
 
 use super::nftlink::add_to;
-use crate::wire::{self, DUMP, GETRULE, GETSETELEM};
+use crate::by_hand;
+use crate::wire::{self, DUMP, GETRULE, GETSETELEM, HEADERS};
 
 pub fn run(task: Task) -> Result<Report> {
     match task.what {
         What::Rules | What::Elements | What::Sized => send(&wire::transaction(task.n, task.what == What::Rules)),
         What::Intervals | What::Concatenation | What::VerdictMap => send(&built(task)),
         What::Split => split(task.n),
-        What::ListRules => list(GETRULE),
-        What::ListElements => list(GETSETELEM),
+        What::Loaded => bail!("the floor has no loader"),
+        What::ListRules => list(&wire::request(GETRULE, DUMP, SET)),
+        What::ListElements => list(&wire::request(GETSETELEM, DUMP, SET)),
         What::AddOne => add_one(task.n),
         What::EncodeRules | What::EncodeElements => Ok(encode(task)),
+        What::DecodeRules => Ok(decode(task)),
         What::GrowRules | What::GrowElements => Ok(grow(task)),
     }
 }
@@ -62,11 +65,11 @@ fn split(n: u64) -> Result<Report> {
     Ok(Report { bytes: Some(bytes.len() as u64), ..report })
 }
 
-fn list(kind: u16) -> Result<Report> {
+fn list(request: &[u8]) -> Result<Report> {
     let (socket, mut buffer) = (Socket::open()?, vec![0; BUFFER]);
     let mut bytes = 0;
     let watch = Stopwatch::start();
-    socket.dump(&wire::request(kind, DUMP), &mut buffer, |datagram| bytes += datagram.len() as u64)?;
+    socket.dump(request, &mut buffer, |datagram| bytes += datagram.len() as u64)?;
     let report = watch.stop();
     Ok(Report { bytes: Some(bytes), ..report })
 }
@@ -106,9 +109,25 @@ fn encode(task: Task) -> Report {
     Report { done: Some(task.n), ..watch.stop() }
 }
 
+/// A reader that trusts what it reads.
+fn decode(task: Task) -> Report {
+    let rules: Vec<Vec<u8>> = (0..PER_PASS)
+        .map(|n| {
+            let mut message = Vec::new();
+            wire::nth_rule(&mut message, n);
+            message
+        })
+        .collect();
+    let exprs = |rule: &Vec<u8>| by_hand::exprs(black_box(&rule[HEADERS..])).map(black_box).count();
+    let watch = Stopwatch::start();
+    for _ in (0..task.n).step_by(PER_PASS as usize) {
+        black_box(rules.iter().map(exprs).sum::<usize>());
+    }
+    Report { done: Some(task.n), ..watch.stop() }
+}
+
 /// How often a task of growth is done anew, so that there is enough to measure.
 pub fn repeats(task: Task) -> u64 {
-    // The processor's time in user mode is counted in ticks.
     let all = if task.what == What::GrowRules { 1_000_000 } else { 20_000_000 };
     all / task.n.min(all)
 }

@@ -20,6 +20,8 @@ pub enum Kind {
     Typed,
     /// nftlink's listings as they come.
     Streaming,
+    /// The same, with the answer to whether it was one state: for the elements of a set they are read a second time.
+    Checked,
     /// A peer with a program of its own.
     Program(Program),
     /// The program nft, with a script.
@@ -53,8 +55,10 @@ pub const ALL: &[Contender] = &[
     contender("nftlink", Kind::Typed),
     contender("nftlink-low-level", Kind::LowLevel),
     contender("nftlink-stream", Kind::Streaming),
+    contender("nftlink-stream-checked", Kind::Checked),
     instead("nftlink-sized", Kind::Typed, What::Sized),
     instead("nftlink-split", Kind::Typed, What::Split),
+    instead("nftlink-loader", Kind::Typed, What::Loaded),
     contender("libnftnl", Kind::Program(Program::Libnftnl)),
     contender("nftnl", Kind::Program(Program::Nftnl)),
     contender("rustables", Kind::Program(Program::Rustables)),
@@ -63,6 +67,7 @@ pub const ALL: &[Contender] = &[
     contender("nftables-json", Kind::Json),
 ];
 
+/// Only the library and the floor have to grow.
 fn is_growth(what: What) -> bool {
     matches!(what, What::GrowRules | What::GrowElements)
 }
@@ -99,14 +104,14 @@ impl Contender {
         }
         let takes_part = match self.kind {
             Kind::Floor | Kind::Typed => true,
-            Kind::LowLevel => task.what.is_of_rules() && task.what != What::ListRules,
-            Kind::Streaming => task.what.is_listing(),
-            // Only the library and the floor have to grow.
-            _ if is_growth(task.what) => false,
+            Kind::LowLevel => matches!(task.what, What::Rules | What::EncodeRules),
+            Kind::Streaming | Kind::Checked => task.what.is_listing(),
+            Kind::Program(Program::Libnftnl) => !is_growth(task.what),
+            _ if is_growth(task.what) || task.what == What::DecodeRules => false,
             // The crate has no intervals, no maps, no listings.
             Kind::Program(Program::Nftnl) => !task.what.is_listing() && !is_paired(task.what),
             Kind::Program(Program::Rustables) => !is_paired(task.what),
-            Kind::Program(Program::Libnftnl | Program::Google) | Kind::Json => true,
+            Kind::Program(Program::Google) | Kind::Json => true,
             Kind::Nft => !task.what.is_in_memory(),
         };
         takes_part.then_some(task)
@@ -114,7 +119,7 @@ impl Contender {
 
     /// Whether it is the library that all is about, or the floor: these take part in each round.
     pub fn is_own(&self) -> bool {
-        matches!(self.kind, Kind::Floor | Kind::LowLevel | Kind::Typed | Kind::Streaming)
+        matches!(self.kind, Kind::Floor | Kind::LowLevel | Kind::Typed | Kind::Streaming | Kind::Checked)
     }
 
     /// Does it, in a worker's own process and namespace.
@@ -124,6 +129,7 @@ impl Contender {
             Kind::LowLevel => nftlink::run(task, nftlink::Api::LowLevel),
             Kind::Typed => nftlink::run(task, nftlink::Api::Typed),
             Kind::Streaming => nftlink::run(task, nftlink::Api::Streaming),
+            Kind::Checked => nftlink::run(task, nftlink::Api::Checked),
             Kind::Program(program) => program.run(task),
             Kind::Nft => nft::run(task),
             Kind::Json => nft::run_json(task),

@@ -7,8 +7,8 @@ use std::time::Instant;
 use anyhow::{Result, ensure};
 use nftlink::expr::{Base, Cmp, CmpOp, Counter, Meta, MetaKey, Payload, Reg, Verdict};
 use nftlink::field::{ip, tcp};
-use nftlink::{Batch, Chain, Conn, Interval, Rule};
-use peers_work::{CHAIN, PER_MESSAGE, PER_PASS, Report, Stopwatch, Task, What, values};
+use nftlink::{Batch, Chain, Conn, Interval, Loader, Recording, Rule, RuleInfo, Streamed};
+use peers_work::{CHAIN, LOADED, PER_MESSAGE, PER_PASS, Report, Stopwatch, Task, What, values};
 
 use super::floor::repeats;
 use crate::setup;
@@ -19,17 +19,20 @@ pub enum Api {
     Typed,
     LowLevel,
     Streaming,
+    Checked,
 }
 
 pub fn run(task: Task, api: Api) -> Result<Report> {
     match task.what {
         What::EncodeRules | What::EncodeElements => return Ok(encode(task, api)),
+        What::DecodeRules => return decode(task),
         What::GrowRules | What::GrowElements => return Ok(grow(task, api)),
         _ => {}
     }
     let mut conn = Conn::open()?;
     match task.what {
         What::Split => split(&mut conn, task.n),
+        What::Loaded => load(&mut conn, task.n),
         What::ListRules => list_rules(&mut conn, api),
         What::ListElements => list_elements(&mut conn, api),
         What::AddOne => add_one(&mut conn, task.n),
@@ -81,7 +84,7 @@ fn fill(batch: &mut Batch, task: Task, api: Api) {
             let chain = chain();
             match api {
                 Api::LowLevel => all.for_each(|n| low_level(batch, &chain, n)),
-                Api::Typed | Api::Streaming => all.for_each(|n| typed(batch, &chain, n)),
+                Api::Typed | Api::Streaming | Api::Checked => all.for_each(|n| typed(batch, &chain, n)),
             }
         }
         What::Intervals => {
@@ -112,16 +115,32 @@ fn split(conn: &mut Conn, n: u64) -> Result<Report> {
     Ok(watch.stop())
 }
 
+fn load(conn: &mut Conn, n: u64) -> Result<Report> {
+    let watch = Stopwatch::start();
+    let live = Loader::new(&setup::addresses()).load(conn, (0..n).map(values::address))?;
+    let report = watch.stop();
+    ensure!(live.at().name().as_str() == Some(LOADED), "{} was loaded, and not {LOADED}", live.at());
+    Ok(report)
+}
+
+/// Reads a stream to its end.
+fn drain<T>(mut stream: Streamed<'_, T>, api: Api) -> Result<u64> {
+    let mut done = 0;
+    for one in &mut stream {
+        black_box(one?);
+        done += 1;
+    }
+    if api == Api::Checked {
+        stream.consistency()?;
+    }
+    Ok(done)
+}
+
 fn list_rules(conn: &mut Conn, api: Api) -> Result<Report> {
     let chain = chain();
     let watch = Stopwatch::start();
-    if api == Api::Streaming {
-        let (mut stream, mut done) = (conn.stream_rules(&chain)?, 0);
-        for rule in &mut stream {
-            black_box(rule?);
-            done += 1;
-        }
-        stream.consistency()?;
+    if matches!(api, Api::Streaming | Api::Checked) {
+        let done = drain(conn.stream_rules(&chain)?, api)?;
         return Ok(Report { done: Some(done), ..watch.stop() });
     }
     let rules = conn.rules(&chain)?;
@@ -132,13 +151,8 @@ fn list_rules(conn: &mut Conn, api: Api) -> Result<Report> {
 fn list_elements(conn: &mut Conn, api: Api) -> Result<Report> {
     let set = setup::addresses();
     let watch = Stopwatch::start();
-    if api == Api::Streaming {
-        let (mut stream, mut done) = (conn.stream_elements(&set)?, 0);
-        for element in &mut stream {
-            black_box(element?);
-            done += 1;
-        }
-        stream.consistency()?;
+    if matches!(api, Api::Streaming | Api::Checked) {
+        let done = drain(conn.stream_elements(&set)?, api)?;
         return Ok(Report { done: Some(done), ..watch.stop() });
     }
     let elements = conn.elements(&set)?;
@@ -176,6 +190,20 @@ fn encode(task: Task, api: Api) -> Report {
     let watch = Stopwatch::start();
     (0..task.n).step_by(PER_PASS as usize).for_each(pass);
     Report { done: Some(task.n), ..watch.stop() }
+}
+
+/// The expressions of rules that a recording has, which were read before.
+fn decode(task: Task) -> Result<Report> {
+    let (mut batch, chain) = (Batch::new(), chain());
+    batch.add(&setup::table()).add(&chain);
+    (0..PER_PASS).for_each(|n| typed(&mut batch, &chain, n));
+    let rules = Recording::with(&batch)?.conn().rules(&chain)?;
+    let exprs = |rule: &RuleInfo| black_box(rule).exprs().map(black_box).filter(Result::is_ok).count();
+    let pass = || rules.iter().map(exprs).sum::<usize>();
+    ensure!(pass() == 8 * rules.len(), "an expression is missing");
+    let watch = Stopwatch::start();
+    (0..task.n).step_by(PER_PASS as usize).for_each(|_| _ = black_box(pass()));
+    Ok(Report { done: Some(task.n), ..watch.stop() })
 }
 
 fn grow(task: Task, api: Api) -> Report {

@@ -17,6 +17,8 @@ pub const TABLE: &str = "fw";
 pub const CHAIN: &str = "input";
 /// The set or map of the elements.
 pub const SET: &str = "s";
+/// The set that nftlink's loader makes in its place.
+pub const LOADED: &str = "s.1";
 /// The most elements of four bytes that the list of one message holds.
 pub const PER_MESSAGE: u64 = 4095;
 /// Rules or elements of one pass of the measurement of encoding: they stay in the cache.

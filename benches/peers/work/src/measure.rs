@@ -52,6 +52,9 @@ pub struct Report {
     pub wall: u64,
     /// Nanoseconds of the processor in user mode, of all.
     pub user: u64,
+    /// Nanoseconds of the processor in the thread that did the work, by a clock that is exact, where that is known.
+    #[serde(default)]
+    pub thread: Option<u64>,
     /// The most memory that was resident, in kB.
     pub peak: u64,
     /// What was resident before the work, in kB, where that is known.
@@ -112,6 +115,15 @@ fn user() -> u64 {
     nanos(usage(libc::RUSAGE_SELF).ru_utime) + nanos(usage(libc::RUSAGE_CHILDREN).ru_utime)
 }
 
+/// The processor's time of this thread, in user mode and in the kernel. No clock tells them apart but by ticks, which
+/// many kernels count user mode by.
+fn of_thread() -> u64 {
+    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: the structure is the one that the call fills.
+    let failed = unsafe { libc::clock_gettime(libc::CLOCK_THREAD_CPUTIME_ID, &mut time) } != 0;
+    if failed { 0 } else { (time.tv_sec as u64) * 1_000_000_000 + time.tv_nsec as u64 }
+}
+
 /// The most memory that a child that has ended had, in kB.
 pub fn peak_of_children() -> u64 {
     usage(libc::RUSAGE_CHILDREN).ru_maxrss as u64
@@ -137,6 +149,7 @@ pub struct Stopwatch {
     base: u64,
     allocations: u64,
     user: u64,
+    thread: u64,
     start: Instant,
 }
 
@@ -145,16 +158,18 @@ impl Stopwatch {
     pub fn start() -> Self {
         let base = status("VmRSS:");
         reset_peak();
-        Self { base, allocations: allocations(), user: user(), start: Instant::now() }
+        Self { base, allocations: allocations(), user: user(), thread: of_thread(), start: Instant::now() }
     }
 
     /// Stops, before anything is freed.
     pub fn stop(self) -> Report {
         let wall = self.start.elapsed();
+        let thread = of_thread() - self.thread;
         let (user, allocations) = (user() - self.user, allocations() - self.allocations);
         Report {
             wall: u64::try_from(Duration::as_nanos(&wall)).unwrap_or(u64::MAX),
             user,
+            thread: Some(thread),
             peak: status("VmHWM:"),
             base: Some(self.base),
             allocations: Some(allocations),

@@ -14,6 +14,8 @@ pub enum What {
     Sized,
     /// The same in transactions of [`PER_MESSAGE`](crate::PER_MESSAGE).
     Split,
+    /// The same by nftlink's loader, into a set of its own.
+    Loaded,
     /// Add prefixes to a set of intervals, in one transaction.
     Intervals,
     /// Add addresses with ports to a set, in one transaction.
@@ -30,6 +32,8 @@ pub enum What {
     EncodeRules,
     /// Build and encode elements, send nothing.
     EncodeElements,
+    /// Decode the expressions of rules that are in memory.
+    DecodeRules,
     /// Build and encode rules into memory that grows.
     GrowRules,
     /// Build and encode elements into memory that grows.
@@ -37,11 +41,12 @@ pub enum What {
 }
 
 impl What {
-    const NAMES: [(&'static str, Self); 14] = [
+    const NAMES: [(&'static str, Self); 16] = [
         ("rules", Self::Rules),
         ("elements", Self::Elements),
         ("sized", Self::Sized),
         ("split", Self::Split),
+        ("loaded", Self::Loaded),
         ("intervals", Self::Intervals),
         ("concatenation", Self::Concatenation),
         ("verdict-map", Self::VerdictMap),
@@ -50,6 +55,7 @@ impl What {
         ("add-one", Self::AddOne),
         ("encode-rules", Self::EncodeRules),
         ("encode-elements", Self::EncodeElements),
+        ("decode-rules", Self::DecodeRules),
         ("grow-rules", Self::GrowRules),
         ("grow-elements", Self::GrowElements),
     ];
@@ -66,7 +72,8 @@ impl What {
 
     /// Whether nothing is sent to the kernel.
     pub fn is_in_memory(self) -> bool {
-        matches!(self, Self::EncodeRules | Self::EncodeElements | Self::GrowRules | Self::GrowElements)
+        use What::{DecodeRules, EncodeElements, EncodeRules, GrowElements, GrowRules};
+        matches!(self, EncodeRules | EncodeElements | DecodeRules | GrowRules | GrowElements)
     }
 }
 
