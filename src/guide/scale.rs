@@ -2,9 +2,7 @@ use std::net::Ipv4Addr;
 
 use nftlink::expr::{Counter, Verdict};
 use nftlink::field::{ip, udp};
-use nftlink::{
-    Batch, Chain, Conn, Error, Hook, Hooked, Loader, Map, Object as _, Priority, Rule, RuleHandle, Set, Table, object,
-};
+use nftlink::{Batch, Chain, Conn, Error, Hook, Hooked, Loader, Map, Priority, Rule, RuleHandle, Set, Table, object};
 
 /// One of very many who have an address of this host.
 #[derive(Debug, Clone)]
