@@ -37,8 +37,10 @@ use nix::time::{ClockId, clock_gettime};
 #[path = "../examples/lab/mod.rs"]
 mod lab;
 
+type Part = (&'static str, fn(&Scale));
+
 /// What there is to measure.
-const PARTS: [(&str, fn(&Scale)); 7] = [
+const PARTS: [Part; 7] = [
     ("write", write),
     ("fill", fill),
     ("change", change),
@@ -172,9 +174,9 @@ fn fill(scale: &Scale) {
     }
 }
 
-fn fill_once<K: Key>(what: [&str; 2], elements: usize, set: Set<K>, keys: impl Iterator<Item = K> + Send)
+fn fill_once<K>(what: [&str; 2], elements: usize, set: Set<K>, keys: impl Iterator<Item = K> + Send)
 where
-    K: nftlink::IntoElement<K> + Send,
+    K: Key + nftlink::IntoElement<K> + Send,
 {
     let filled = apart(elements, |conn| {
         let set = if what[1] == "one batch, sized" { set.size(elements as u32) } else { set };

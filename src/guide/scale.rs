@@ -101,7 +101,7 @@ impl Hosting {
     }
 
     pub fn received(&mut self, customer: &Customer) -> Result<Counter, Error> {
-        self.conn.counter(&customer.received())
+        self.conn.counter(customer.received())
     }
 
     /// Shuts out these addresses, however many, and lets in all others that were shut out before.
