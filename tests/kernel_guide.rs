@@ -30,6 +30,9 @@ mod kill_switch;
 #[path = "../src/guide/replace.rs"]
 #[allow(unreachable_pub, reason = "a user's program, shown with what others call")]
 mod replace;
+#[path = "../src/guide/scale.rs"]
+#[allow(unreachable_pub, reason = "a user's program, shown with what others call")]
+mod scale;
 
 #[path = "kernel_guide/call.rs"]
 mod call;
@@ -51,6 +54,8 @@ mod host_test;
 mod kill_switch_test;
 #[path = "kernel_guide/replace.rs"]
 mod replace_test;
+#[path = "kernel_guide/scale.rs"]
+mod scale_test;
 
 fn main() -> ExitCode {
     if let Some(exit) = kill_switch_test::program() {
@@ -90,6 +95,8 @@ fn main() -> ExitCode {
         test!(daemons_test::gate_lets_in_whom_it_admits),
         test!(daemons_test::gate_is_made_what_it_should_be),
         test!(daemons_test::clients_of_the_service_each_hear_what_became_of_it),
+        test!(scale_test::each_customer_has_rules_and_a_counter_of_its_own),
+        test!(scale_test::what_one_batch_cannot_hold_comes_in_parts),
         test!(containers_test::published_ports_lead_in_and_nothing_else_does).needs_nft(),
         test!(containers_test::containers_reach_outside_as_the_host_and_not_each_other).needs_nft(),
         test!(containers_test::containers_come_and_go_and_the_others_notice_nothing).needs_nft(),

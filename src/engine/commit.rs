@@ -328,7 +328,10 @@ impl<'a> Replies<'a> {
         // Echoes are made by the commit alone, and acks of the last operation come behind all
         // errors, so that where one was received no error was lost.
         if self.end_acked || self.last_acked || self.echoed {
-            return Fate::Applied(Applied { handles: self.handles, complete: self.lost.is_none() });
+            let mut handles = self.handles;
+            // They come in this order already, but for what the kernel may do some day.
+            handles.sort_by_key(|(op, _)| *op);
+            return Fate::Applied(Applied { handles, complete: self.lost.is_none() });
         }
         match self.lost {
             Some(reason) => Fate::Unknown(reason),
@@ -355,6 +358,7 @@ pub(crate) fn commit_failed(errno: Errno, extended: ExtAck) -> CommitError {
 /// What the kernel gave the operations of a batch that it applied.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Applied {
+    /// In the order of the operations.
     handles: Vec<(Op, Handle)>,
     complete: bool,
 }
@@ -368,7 +372,9 @@ impl Applied {
     /// Returns the handle of what an operation added, if it added a table, chain, rule, set or
     /// object.
     pub fn handle(&self, op: Op) -> Option<Handle> {
-        self.handles.iter().rev().find(|(of, _)| *of == op).map(|(_, handle)| *handle)
+        let end = self.handles.partition_point(|(of, _)| *of <= op);
+        let (of, handle) = self.handles[..end].last()?;
+        (*of == op).then_some(*handle)
     }
 
     /// Returns the handle of the rule that an operation added.

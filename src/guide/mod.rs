@@ -12,6 +12,7 @@
 //! | a rule of mine in a chain of somebody else's, added if it is missing | [`find_my_rule`] |
 //! | addresses and networks are shut out for a time, thousands a second | [`ban_daemon`] |
 //! | each event adds or deletes one element, thousands a second, from one thread or from many | [`daemons`] |
+//! | there are a hundred thousand of something, or millions: what grows, and what to do instead | [`scale`] |
 //! | containers behind a bridge have ports of the host, and a way out | [`container_network`] |
 //! | a host answers whom it should, and is polite to the others | [`host_firewall`] |
 //!
@@ -180,8 +181,9 @@ pub mod host_firewall {}
 ///
 /// - **Keep the connection and the batch.** `clear`, fill, `commit`: that is two system calls and no allocation, some
 ///   microseconds in all. To open a connection takes longer than the commit.
-/// - **Put what changes into sets and maps, not into rules.** A rule looks the set up and stays. An element costs the same
-///   however many there are; a rule costs the kernel a walk over its chain, and each packet a comparison.
+/// - **Put what changes into sets and maps, not into rules.** A rule looks the set up and stays. An element of single
+///   values costs the same however many there are; a rule costs the kernel a walk over its chain, and each packet a
+///   comparison. (An interval costs a walk over its set on newer kernels: [`scale`].)
 /// - **Give a large set its [size](crate::Set::size)**, if there is a bound: then the kernel need not let its table grow.
 /// - **Events of one thread** are best committed one by one, or what has come together in one batch: one commit of a hundred
 ///   elements is far cheaper than a hundred. If it is refused, nothing of it is applied, and the error names the operations.
@@ -197,6 +199,87 @@ pub mod host_firewall {}
 #[doc = include_str!("daemons.rs")]
 #[doc = "```"]
 pub mod daemons {}
+
+/// Keeps very many of anything: what the cost grows with, and what to do instead.
+///
+/// Most of what slows a large ruleset down is in the kernel, whatever program talks to it. The figures are of
+/// the processor's time, kernel and library together, measured on Linux 6.18 (`benches/SCALE.md`; `cargo bench
+/// --bench scale` makes them anew); the growth is what to look at.
+///
+/// # What costs what
+///
+/// | each a commit of its own | grows with | beside 1,000 | 10,000 | 100,000 | 1,000,000 |
+/// |---|---|---|---|---|---|
+/// | a rule appended, inserted, replaced | rules of the chain | 0.2 ms | 2.4 ms | 40 ms | 0.4–0.9 s |
+/// | a rule deleted | rules of the chain | 0.13 ms | 1.8 ms | 38 ms | 0.3 s |
+/// | a rule with a verdict, in another chain of the table | rules of the table that packets reach | 0.1 ms | 1.1 ms | 16 ms | 0.16 s |
+/// | a rule without one; a deletion; in another chain | – | 14 µs | 20 µs | 35 µs | 36 µs |
+/// | a rule in another table (Linux 6.1: as in another chain) | – | 30 µs | 32 µs | 38 µs | 33 µs |
+/// | an element, single values | – | 6 µs | 6 µs | 6 µs | 6 µs |
+/// | an element with a jump | rules of the table that packets reach | 0.08 ms | 1.7 ms | 16 ms | 0.16 s |
+/// | an interval (Linux 6.1: does not grow) | elements of the set | 27 µs | 0.25–0.6 ms | 8 ms | 0.1 s |
+/// | concatenated intervals, added | elements of the set, at first | 40 µs | 0.2 ms | 0.4 ms | |
+/// | concatenated intervals, deleted | elements of the set, at first | 2.4 ms | 25 ms | 35 ms | |
+///
+/// | reading | grows with | of 1,000 | 10,000 | 100,000 | 1,000,000 |
+/// |---|---|---|---|---|---|
+/// | all rules | the square, once they are many | 3.7 ms | 45 ms | 4.5 s | |
+/// | the rules of one chain of 100 | rules of the chain | 0.4 ms | 0.4 ms | 0.4 ms | |
+/// | all elements, single values | the square, once they are many | 0.3 ms | 3.2 ms | 0.12 s | 15 s |
+/// | one element by its key | – | 18 µs | 18 µs | 19 µs | 29 µs |
+/// | one rule by its handle | the rules before it | 11 µs | 93 µs | 6.5 ms | 66 ms |
+/// | a table, chain, or object by its name; the generation | – | 4 µs | 4 µs | 4 µs | 5 µs |
+///
+/// # What to do instead
+///
+/// - **Many changes, one batch.** The kernel walks over a chain once for each commit, not once for each rule: a
+///   rule in a batch of many costs 10 to 15 µs, however many there are. What comes in singly and need not be
+///   there at once is collected; a [`Writer`](crate::Writer) does that for many threads.
+/// - **A set or a map instead of many rules.** One rule looks up a million addresses in one step, where a
+///   packet would be compared with a million rules. What is to be done with each goes into a map: verdicts
+///   ([`vmap`](crate::RuleBuilder::vmap)), marks, addresses to translate to, [named
+///   counters](crate::object::ObjectOf).
+/// - **Many chains, reached by a verdict map, instead of a long one.** A rule then costs a walk over a short
+///   chain. But a rule that ends in a verdict or looks something up, and an element with a jump, also make the
+///   kernel look for loops in all of the table that packets can reach. What changes often does not belong into
+///   the table of a hundred thousand rules: the look ends at the table. A rule without verdict, and any
+///   deletion, does without it.
+/// - **Single values where they will do.** Intervals that come and go one by one are cheap in a small set: keep
+///   addresses and networks in sets of their own, and change the large one in batches.
+/// - **[`Set::size`](crate::Set::size)** for a large set of single values that is filled at once: a million
+///   elements in one batch cost 0.7 s instead of 2.1 s. It is a bound, too: one element more is refused
+///   (`ENFILE`).
+/// - **A [`Loader`](crate::Loader)** for a set that is to be made anew as a whole: it needs no size and no
+///   large send buffer, takes 0.7 s, too, and packets see the old set until the new one is complete.
+/// - **Do not list to find.** Read what is known by its name or key: [`element`](crate::Conn::element),
+///   [`object`](crate::Conn::object) and [`counter`](crate::Conn::counter), [`chain`](crate::Conn::chain). Keep
+///   the handles of rules that are to be changed ([`commit_with_handles`](crate::Conn::commit_with_handles)).
+///   Count with objects: to read a rule's counter the kernel walks over the chain.
+/// - **Do not list to notice.** A [`Monitor`](crate::monitor::Monitor) tells what changes;
+///   [`generation`](crate::Conn::generation) tells whether anything did, in 4 µs beside a million rules.
+/// - **If it has to be listed**, list one chain instead of a table, and hold one message at a time:
+///   `stream_rules` and `stream_elements` take no memory, `rules` 500 bytes a rule.
+///   [`rule_heads`](crate::Conn::rule_heads) saves memory; the kernel's time is the same.
+///
+/// # What stops a batch
+///
+/// - **The send buffer.** A batch is one message to the kernel. [`commit`](crate::Conn::commit) raises the
+///   buffer as it is needed: with `CAP_NET_ADMIN` over the machine up to 2 GiB. In a user namespace, as in most
+///   containers, the kernel gives twice `net.core.wmem_max`: 425,984 bytes if nobody raised it, which is about
+///   900 rules, or 26,000 addresses. What is larger is [`Error::TooLarge`](crate::Error::TooLarge), which says
+///   how much it needs and how much there is; nothing was sent. `in_parts`, below, is an answer where each
+///   thing may come by itself, the loader where it is one set.
+/// - **Memory.** The program holds the batch (464 bytes for a rule on an address and a port, 16 for an
+///   address), the kernel a copy of it while it is applied, and afterwards 500 to 1,100 bytes for the rule, 65 to 180
+///   for the address. In a container the kernel's part counts, too.
+/// - A rule has 128 expressions at most; a packet follows 15 jumps, one within another; an attribute has 65,535
+///   bytes, which only a rule with very many long expressions could reach (lists of elements are divided as it
+///   takes). All of these are errors that name the operation. Some kernels bound the jumps of a network
+///   namespace (`net.netfilter.nf_tables_jumps_max_netns`).
+#[doc = "```no_run"]
+#[doc = include_str!("scale.rs")]
+#[doc = "```"]
+pub mod scale {}
 
 /// Lists the words of nft, each with its Rust.
 ///
