@@ -2,6 +2,8 @@
 
 mod members;
 mod rules;
+#[cfg(test)]
+mod tests;
 mod unfinished;
 
 use std::fmt;
