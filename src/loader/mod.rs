@@ -88,9 +88,9 @@ use unfinished::Unfinished;
 /// # Elements
 ///
 /// They are taken from the iterator as they are needed, and never stand in memory together: a batch has 4,095 of them,
-/// later an eighth of what is there already, and a MiB at most, or what the send buffer holds. Those of a set of intervals are sorted 65,536 at a time, which saves the kernel work; of one that
-/// [merges](Set::auto_merge) all are collected, and merged as in one batch. The old and the new set are both in the
-/// kernel's memory until the end.
+/// later an eighth of what is there already, and a MiB at most, or what the send buffer holds. Those of a set of
+/// intervals are sorted 65,536 at a time, which saves the kernel work; of one that [merges](Set::auto_merge) all are
+/// collected, and merged as in one batch. The old and the new set are both in the kernel's memory until the end.
 ///
 /// Linux 5.10 is enough. A load makes some generations and events for each batch: a [`Monitor`](crate::monitor::Monitor)
 /// sees all of them.

@@ -138,6 +138,9 @@ fn name_that_leaves_no_room_for_that_of_the_mark_is_refused_before_anything_is_m
     loader(229).load(&mut conn, addresses(1)).unwrap();
     assert_eq!(recording.take().len(), 3);
     let error = loader(255).load(&mut conn, addresses(1)).unwrap_err();
-    assert!(matches!(&error, Error::Build(mistake) if matches!(mistake.kind(), BuildErrorKind::NameTooLong { .. })), "{error}");
+    assert!(
+        matches!(&error, Error::Build(mistake) if matches!(mistake.kind(), BuildErrorKind::NameTooLong { .. })),
+        "{error}"
+    );
     assert!(recording.take().is_empty());
 }
