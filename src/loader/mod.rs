@@ -60,7 +60,8 @@ use unfinished::Unfinished;
 ///
 /// A set that is being filled has a mark beside it, a counter `blocked.2.loading.PORT`, which goes in the step that puts
 /// the set into use. So what a killed program leaves behind is known, whether rules refer to the live set or not: the
-/// next loader of the set deletes it before it begins. Until then it is out of use, and in nobody's way.
+/// next loader of the set deletes it before it begins. Until then it is out of use, and in nobody's way. Name, number
+/// and what marks them have to fit the 255 bytes of a name: one of 225 always does.
 ///
 /// # Two at once
 ///
@@ -83,7 +84,8 @@ use unfinished::Unfinished;
 /// Elements that others, or rules, add to the old set are in use at once, and go with it when the new one takes its
 /// place, at whatever moment of the loading they came: the new set has the elements that were given, and no others. Who
 /// adds to the set by itself, or lets rules do so, has to give what is to stay, or to add it again to the set that is
-/// returned. With the old set's name nothing can be added any more (`is_not_found`).
+/// returned. With the old set's name nothing can be added any more (`is_not_found`). So what comes and goes by itself,
+/// as the bans of a daemon do, is best in a set of its own, which a rule of its own looks up.
 ///
 /// # Elements
 ///

@@ -201,6 +201,32 @@ fn event_harms_no_other_whatever_it_does() {
 }
 
 #[test]
+fn batch_that_an_event_has_taken_away_is_like_any_other() {
+    let (conn, recording) = Conn::recording();
+    let writer = patient().start(conn).unwrap();
+    let mut pending = submit(&writer.handle(), 0..3);
+    let (give, take) = mpsc::channel();
+    pending.push(writer.handle().submit(move |batch| {
+        element(3)(batch);
+        element(4)(batch);
+        give.send(std::mem::take(batch)).unwrap();
+    }));
+    let mut conn = writer.finish();
+    assert_eq!(outcomes(pending), [""; 4]);
+    let mut told = |batch: &Batch, refusal: Refusal| {
+        recording.refuse_next(refusal);
+        conn.commit(batch).unwrap_err().to_string()
+    };
+    let taken = take.recv().unwrap();
+    for refusal in [Refusal::operation(0, Errno::EEXIST), Refusal::operation(1, Errno::EEXIST)] {
+        assert_eq!(told(&taken, refusal.clone()), told(&elements(3..5), refusal));
+    }
+    assert_eq!(told(&taken, Refusal::commit(Errno::EMLINK)), told(&elements(3..5), Refusal::commit(Errno::EMLINK)));
+    conn.commit(&taken).unwrap();
+    conn.check(&taken).unwrap();
+}
+
+#[test]
 fn event_is_given_back_where_there_is_no_room() {
     let (conn, recording) = Conn::recording();
     let writer = Writer::options().capacity(2).start(conn).unwrap();
