@@ -137,7 +137,7 @@ mod tests {
         assert_eq!(counts((usize::MAX, 0)), [1; 10_000]);
         // Together they are what one batch would have.
         let mut whole = Batch::new();
-        whole.add_elements(&set(), numbered(10_000).into_iter());
+        whole.add_elements(&set(), numbered(10_000));
         let parts = messages(numbered(10_000), (usize::MAX, usize::MAX));
         let bytes: Vec<u8> = parts.iter().flat_map(|(_, batch)| batch.as_bytes()[16..].to_vec()).collect();
         let mut expected = Vec::new();

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::data::DATA_SCHEMA;
-use super::{Data, NUMBER, Reg, Wire};
+use super::{Data, NUMBER, Reg, Wire, before_data, shortened, template};
 use crate::error::DecodeError;
 use crate::wire::newtype::open_number;
 use crate::wire::path::{AttrName, Schema};
@@ -62,8 +62,15 @@ impl Wire for Cmp {
     ]);
 
     #[inline]
-    fn encoded_len(&self) -> Option<usize> {
-        self.data.nested_len().map(|len| 2 * NUMBER + len)
+    fn write_usual(&self, w: &mut AttrWriter) -> bool {
+        const BEFORE: usize = before_data("cmp");
+        const VALUE: usize = BEFORE + 2 * NUMBER;
+        const SHORT: [u8; VALUE + Data::SHORT_MAX] = template("cmp", &[NFTA_CMP_SREG, NFTA_CMP_OP]);
+        let Some((value, len)) = self.data.short(NFTA_CMP_DATA).filter(|_| self.sreg.is_valid()) else { return false };
+        let mut bytes = SHORT;
+        bytes[VALUE..].copy_from_slice(&value);
+        w.template(shortened(bytes, BEFORE, VALUE + len), BEFORE, [self.sreg.get(), self.op.get()], VALUE + len);
+        true
     }
 
     #[inline]
@@ -103,5 +110,32 @@ impl fmt::Display for Cmp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "cmp {} {} ", self.op, self.sreg)?;
         self.data.fmt(f)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::expr::golden;
+
+    #[test]
+    fn data_of_every_length_are_written_alike() {
+        for len in 1..=16u8 {
+            let cmp = Cmp::new(CmpOp::NEQ, Reg::R2, &(1..=len).collect::<Vec<u8>>()[..]);
+            let bytes = golden::encode(&cmp);
+            assert_eq!(usize::from(bytes[20]), usize::from(len) + 4, "{cmp}");
+        }
+    }
+
+    #[test]
+    fn what_the_kernel_would_refuse_is_a_mistake_in_either_form() {
+        let out_of_range = golden::out_of_range;
+        let what = "the length of an expression's data";
+        for len in [0, 17, 23, 64] {
+            let cmp = Cmp::new(CmpOp::EQ, Reg::R1, &vec![1; len][..]);
+            assert_eq!(golden::mistake(&cmp), out_of_range(what, len as u64, 1, 16));
+        }
+        let cmp = Cmp::new(CmpOp::EQ, Reg::from_raw(24), [1]);
+        assert_eq!(golden::mistake(&cmp), out_of_range("a register", 24, 0, 23));
     }
 }

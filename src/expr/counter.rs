@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::Wire;
+use super::{Wire, before_data, template};
 use crate::error::DecodeError;
 use crate::wire::path::{AttrName, Schema};
 use crate::wire::{AttrReader, AttrWriter};
@@ -44,8 +44,14 @@ impl Wire for Counter {
         Schema(&[AttrName::value(NFTA_COUNTER_BYTES, "bytes"), AttrName::value(NFTA_COUNTER_PACKETS, "packets")]);
 
     #[inline]
-    fn encoded_len(&self) -> Option<usize> {
-        (*self == Self::default()).then_some(0)
+    fn write_usual(&self, w: &mut AttrWriter) -> bool {
+        // nft sends none of a counter that starts at zero.
+        const ZERO: [u8; before_data("counter")] = template("counter", &[]);
+        let is_usual = *self == Self::default();
+        if is_usual {
+            w.prelude(&ZERO);
+        }
+        is_usual
     }
 
     #[inline]

@@ -2,11 +2,11 @@
 
 use std::fmt;
 
-use super::NUMBER;
+use super::put_header;
 use crate::error::DecodeError;
 use crate::wire::newtype::open_number;
 use crate::wire::path::{AttrName, Schema};
-use crate::wire::{Attr, AttrReader, AttrWriter, NLA_HDRLEN, Name, align};
+use crate::wire::{Attr, AttrReader, AttrWriter, NLA_F_NESTED, NLA_HDRLEN, Name, align};
 
 const NFTA_DATA_VALUE: u16 = 1;
 const NFTA_DATA_VERDICT: u16 = 2;
@@ -105,12 +105,22 @@ impl Data {
         self.as_bytes().is_empty()
     }
 
-    /// How many bytes [`write`](Self::write) writes, unless they are many.
+    /// The most bytes of [`short`](Self::short).
+    pub(super) const SHORT_MAX: usize = 2 * NLA_HDRLEN + 8;
+
+    /// A nest of the data, and its length, of numbers and IPv4 addresses.
     #[inline]
-    pub(super) fn nested_len(&self) -> Option<usize> {
+    pub(super) fn short(&self, attr: u16) -> Option<([u8; Self::SHORT_MAX], usize)> {
         match &self.0 {
-            Repr::Inline { len, .. } => Some(2 * NLA_HDRLEN + align(usize::from(*len))),
-            Repr::Heap(_) => None,
+            &Repr::Inline { len: len @ 1..=8, ref bytes } => {
+                let len = usize::from(len);
+                let mut nest = [0; Self::SHORT_MAX];
+                put_header(&mut nest, 0, attr | NLA_F_NESTED, 2 * NLA_HDRLEN + align(len));
+                put_header(&mut nest, NLA_HDRLEN, NFTA_DATA_VALUE, NLA_HDRLEN + len);
+                nest[2 * NLA_HDRLEN..].copy_from_slice(&bytes[..8]);
+                Some((nest, 2 * NLA_HDRLEN + align(len)))
+            }
+            _ => None,
         }
     }
 
@@ -317,17 +327,11 @@ impl Verdict {
         Self { chain: Some(chain.into()), ..Self::plain(VerdictCode::GOTO) }
     }
 
-    /// How many bytes [`write`](Self::write) writes, unless there is a chain.
-    #[inline]
-    pub(super) fn nested_len(&self) -> Option<usize> {
-        (self.chain.is_none() && self.chain_id.is_none()).then_some(2 * NLA_HDRLEN + NUMBER)
-    }
-
     /// Writes the verdict as a nest.
     #[inline]
     pub(crate) fn write(&self, w: &mut AttrWriter, attr: u16) {
         let code = self.code.get() as u32;
-        if self.nested_len().is_some() {
+        if self.chain.is_none() && self.chain_id.is_none() {
             return w.nested_u32(attr, NFTA_DATA_VERDICT, NFTA_VERDICT_CODE, code);
         }
         w.nest(attr, |w| {

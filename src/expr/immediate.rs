@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::data::DATA_SCHEMA;
-use super::{Data, NUMBER, Reg, Value, Verdict, Wire};
+use super::{Data, Reg, Value, Verdict, Wire};
 use crate::error::DecodeError;
 use crate::wire::path::{AttrName, Schema};
 use crate::wire::{AttrReader, AttrWriter};
@@ -39,7 +39,7 @@ impl Immediate {
 /// Writes a verdict as the expression that gives it.
 #[inline]
 pub(super) fn write_verdict(w: &mut AttrWriter, verdict: &Verdict) {
-    super::write_as::<Immediate>(w, verdict.nested_len().map(|len| NUMBER + len), |w| {
+    super::write_as::<Immediate>(w, |w| {
         Reg::VERDICT.write(w, NFTA_IMMEDIATE_DREG);
         verdict.write(w, NFTA_IMMEDIATE_DATA);
     });
@@ -51,14 +51,6 @@ impl Wire for Immediate {
         AttrName::value(NFTA_IMMEDIATE_DREG, "dreg"),
         AttrName::nest(NFTA_IMMEDIATE_DATA, "data", &DATA_SCHEMA),
     ]);
-
-    #[inline]
-    fn encoded_len(&self) -> Option<usize> {
-        match &self.value {
-            Value::Data(data) => data.nested_len().map(|len| NUMBER + len),
-            Value::Verdict(verdict) => verdict.nested_len().map(|len| NUMBER + len),
-        }
-    }
 
     #[inline]
     fn encode(&self, w: &mut AttrWriter) {

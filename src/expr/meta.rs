@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{NUMBER, Reg, Wire};
+use super::{NUMBER, Reg, Wire, before_data, template};
 use crate::error::DecodeError;
 use crate::wire::newtype::open_number;
 use crate::wire::path::{AttrName, Schema};
@@ -131,21 +131,24 @@ impl Wire for Meta {
     ]);
 
     #[inline]
-    fn encoded_len(&self) -> Option<usize> {
-        (self.dreg.is_some() != self.sreg.is_some()).then_some(2 * NUMBER)
+    fn write_usual(&self, w: &mut AttrWriter) -> bool {
+        const LOAD: [u8; BEFORE + 2 * NUMBER] = template("meta", &[NFTA_META_KEY, NFTA_META_DREG]);
+        const BEFORE: usize = before_data("meta");
+        let &Self { key, dreg: Some(dreg), sreg: None } = self else { return false };
+        let is_usual = dreg.is_valid() && key.get() <= 255;
+        if is_usual {
+            w.template(LOAD, BEFORE, [key.get(), dreg.get()], LOAD.len());
+        }
+        is_usual
     }
 
     #[inline]
     fn encode(&self, w: &mut AttrWriter) {
         // Kernels before 6.6 keep the lowest byte.
         w.in_range("a meta key", self.key.get(), 0..=255);
-        let key = (NFTA_META_KEY, self.key.get());
-        match self.dreg {
-            Some(dreg) => {
-                dreg.check(w);
-                w.u32s([key, (NFTA_META_DREG, dreg.get())]);
-            }
-            None => w.u32s([key]),
+        w.u32(NFTA_META_KEY, self.key.get());
+        if let Some(dreg) = self.dreg {
+            dreg.write(w, NFTA_META_DREG);
         }
         if let Some(sreg) = self.sreg {
             sreg.write(w, NFTA_META_SREG);

@@ -132,11 +132,10 @@ pub(crate) trait Wire: Sized + fmt::Display {
     /// Writes its attributes, in nft's order.
     fn encode(&self, w: &mut AttrWriter);
 
-    /// How many bytes [`encode`](Self::encode) writes, where that is quickly told: what is known beforehand need not
-    /// be mended afterwards.
+    /// Writes all of its entry in a list in one piece, if it is of the form that most have. Returns whether it is.
     #[inline]
-    fn encoded_len(&self) -> Option<usize> {
-        None
+    fn write_usual(&self, _w: &mut AttrWriter) -> bool {
+        false
     }
 
     /// Reads its attributes in any order.
@@ -416,29 +415,21 @@ impl Expr {
 /// Writes an expression as an entry of a list.
 #[inline]
 pub(crate) fn write<E: Wire>(w: &mut AttrWriter, expr: &E) {
-    write_as::<E>(w, expr.encoded_len(), |w| expr.encode(w));
+    if !expr.write_usual(w) {
+        write_as::<E>(w, |w| expr.encode(w));
+    }
 }
 
-/// Writes an expression of a kind as an entry of a list; `content` writes so many bytes, if that is known.
+/// Writes an expression of a kind as an entry of a list.
 #[inline]
-fn write_as<E: Wire>(w: &mut AttrWriter, len: Option<usize>, content: impl FnOnce(&mut AttrWriter)) {
-    let prelude = const { Prelude::new(E::NAME, E::NAME_ONLY) };
+fn write_as<E: Wire>(w: &mut AttrWriter, content: impl FnOnce(&mut AttrWriter)) {
     let entry = w.len();
-    if E::NAME_ONLY {
-        w.prelude(prelude.as_bytes());
-        return w.close_at(entry);
-    }
-    if let Some(len) = len {
-        let prelude = prelude.of_content(len);
-        w.prelude(prelude.as_bytes());
+    w.prelude(const { Prelude::new(E::NAME, E::NAME_ONLY) }.as_bytes());
+    if !E::NAME_ONLY {
+        let data = w.len() - NLA_HDRLEN;
         content(w);
-        debug_assert_eq!(w.len() - entry, prelude.len + len, "{} has another length", E::NAME);
-        return;
+        w.close_at(data);
     }
-    w.prelude(prelude.as_bytes());
-    let data = w.len() - NLA_HDRLEN;
-    content(w);
-    w.close_at(data);
     w.close_at(entry);
 }
 
@@ -477,22 +468,46 @@ impl Prelude {
         Self { bytes, len: if name_only { data } else { data + NLA_HDRLEN } }
     }
 
-    /// With the lengths of an expression whose data have so many bytes.
-    #[inline]
-    fn of_content(mut self, len: usize) -> Self {
-        let data = self.len - NLA_HDRLEN;
-        put_header(&mut self.bytes, 0, NFTA_LIST_ELEM | NLA_F_NESTED, self.len + len);
-        put_header(&mut self.bytes, data, NFTA_EXPR_DATA | NLA_F_NESTED, NLA_HDRLEN + len);
-        self
-    }
-
     #[inline]
     const fn as_bytes(&self) -> &[u8] {
         self.bytes.split_at(self.len).0
     }
 }
 
+/// An entry of `N` bytes whose data begin with numbers of 32 bits, all zero as yet.
+const fn template<const N: usize>(name: &str, numbers: &[u16]) -> [u8; N] {
+    let prelude = Prelude::new(name, false);
+    let mut bytes = [0; N];
+    let mut n = 0;
+    while n < prelude.len {
+        bytes[n] = prelude.bytes[n];
+        n += 1;
+    }
+    put_header(&mut bytes, 0, NFTA_LIST_ELEM | NLA_F_NESTED, N);
+    let data = prelude.len - NLA_HDRLEN;
+    put_header(&mut bytes, data, NFTA_EXPR_DATA | NLA_F_NESTED, N - data);
+    n = 0;
+    while n < numbers.len() {
+        put_header(&mut bytes, prelude.len + n * NUMBER, numbers[n], NUMBER);
+        n += 1;
+    }
+    bytes
+}
+
+/// A [`template`] that has `len` bytes only.
 #[inline]
+fn shortened<const N: usize>(mut bytes: [u8; N], before_data: usize, len: usize) -> [u8; N] {
+    let data = before_data - NLA_HDRLEN;
+    put_header(&mut bytes, 0, NFTA_LIST_ELEM | NLA_F_NESTED, len);
+    put_header(&mut bytes, data, NFTA_EXPR_DATA | NLA_F_NESTED, len - data);
+    bytes
+}
+
+/// How many bytes come before the data of an expression.
+const fn before_data(name: &str) -> usize {
+    Prelude::new(name, false).len
+}
+
 const fn put_header(bytes: &mut [u8], at: usize, attr: u16, len: usize) {
     let (len, attr) = ((len as u16).to_ne_bytes(), attr.to_ne_bytes());
     [bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]] = [len[0], len[1], attr[0], attr[1]];
@@ -635,6 +650,13 @@ pub(crate) mod golden {
         let mut w = AttrWriter::new();
         expr.encode(&mut w);
         assert_eq!(w.take_error(), None);
+        let (mut whole, mut usual) = (AttrWriter::new(), AttrWriter::new());
+        write_as::<E>(&mut whole, |w| expr.encode(w));
+        if expr.write_usual(&mut usual) {
+            assert_eq!(usual.bytes_written(), whole.bytes_written(), "{expr}");
+        } else {
+            assert!(usual.bytes_written().is_empty(), "{expr}");
+        }
         w.bytes_written().to_vec()
     }
 
@@ -642,7 +664,11 @@ pub(crate) mod golden {
     pub(crate) fn mistake<E: Wire>(expr: &E) -> Option<BuildErrorKind> {
         let mut w = AttrWriter::new();
         expr.encode(&mut w);
-        w.take_error()
+        let mistake = w.take_error();
+        let mut w = AttrWriter::new();
+        write(&mut w, expr);
+        assert_eq!(w.take_error(), mistake, "{expr}");
+        mistake
     }
 
     /// What [`mistake`] says of a number out of range.

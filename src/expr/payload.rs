@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::data::LEN_MAX;
-use super::{NUMBER, Reg, Wire};
+use super::{NUMBER, Reg, Wire, before_data, template};
 use crate::error::DecodeError;
 use crate::wire::newtype::open_number;
 use crate::wire::path::{AttrName, Schema};
@@ -98,9 +98,18 @@ impl Wire for Payload {
     ]);
 
     #[inline]
-    fn encoded_len(&self) -> Option<usize> {
-        let is_load = self.dreg.is_some() && self.sreg.is_none();
-        (is_load && self.checksum_type == 0 && self.checksum_flags == 0).then_some(4 * NUMBER)
+    fn write_usual(&self, w: &mut AttrWriter) -> bool {
+        const LOAD: [u8; BEFORE + 4 * NUMBER] =
+            template("payload", &[NFTA_PAYLOAD_DREG, NFTA_PAYLOAD_BASE, NFTA_PAYLOAD_OFFSET, NFTA_PAYLOAD_LEN]);
+        const BEFORE: usize = before_data("payload");
+        let &Self { dreg, sreg, base, offset, len, checksum_type, checksum_offset, checksum_flags } = self;
+        let Some(dreg) = dreg.filter(|dreg| dreg.is_valid()) else { return false };
+        let is_load = sreg.is_none() && checksum_type == 0 && checksum_offset == 0 && checksum_flags == 0;
+        let is_usual = is_load && u64::from(offset) <= OFFSET_MAX && (1..=LEN_MAX).contains(&len.into());
+        if is_usual {
+            w.template(LOAD, BEFORE, [dreg.get(), base.get(), offset, len], LOAD.len());
+        }
+        is_usual
     }
 
     #[inline]
@@ -111,16 +120,14 @@ impl Wire for Payload {
         if let Some(sreg) = self.sreg {
             sreg.write(w, NFTA_PAYLOAD_SREG);
         }
-        let place =
-            [(NFTA_PAYLOAD_BASE, self.base.get()), (NFTA_PAYLOAD_OFFSET, self.offset), (NFTA_PAYLOAD_LEN, self.len)];
-        match self.dreg {
-            Some(dreg) => {
-                dreg.check(w);
-                let [base, offset, len] = place;
-                w.u32s([(NFTA_PAYLOAD_DREG, dreg.get()), base, offset, len]);
-            }
-            None => w.u32s(place),
+        if let Some(dreg) = self.dreg {
+            dreg.write(w, NFTA_PAYLOAD_DREG);
         }
+        w.u32s([
+            (NFTA_PAYLOAD_BASE, self.base.get()),
+            (NFTA_PAYLOAD_OFFSET, self.offset),
+            (NFTA_PAYLOAD_LEN, self.len),
+        ]);
         if self.checksum_type != 0 {
             w.u32s([(NFTA_PAYLOAD_CSUM_TYPE, self.checksum_type), (NFTA_PAYLOAD_CSUM_OFFSET, self.checksum_offset)]);
         }

@@ -81,6 +81,11 @@ impl Reg {
         regs.into_iter().for_each(|reg| *reg = reg.normalized());
     }
 
+    #[inline]
+    pub(crate) fn is_valid(self) -> bool {
+        self.0 <= NFT_REG32_15
+    }
+
     /// Refuses a number that is none of a register: kernels before 5.17 take some of them for
     /// others.
     #[inline]

@@ -336,6 +336,7 @@ pub(crate) enum Tells {
 
 /// What is computed from a field's value: mostly nothing, for which there is no memory.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
+#[allow(clippy::box_collection, reason = "a field of which nothing is computed is smaller by two words")]
 pub(crate) struct Ops(Option<Box<Vec<BitOp>>>);
 
 impl Ops {

@@ -624,6 +624,8 @@ struct Encoder<'a> {
 }
 
 impl Sink for Encoder<'_> {
+    // Where it is called most of the expression is known.
+    #[inline(always)]
     fn put<E: Wire + Into<Expr>>(&mut self, expr: E) {
         expr::write(self.w, &expr);
         self.count += 1;

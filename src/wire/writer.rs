@@ -147,25 +147,14 @@ impl AttrWriter {
     /// A nest of a single attribute of the first `len` of a few bytes; the others are zero.
     #[inline]
     pub(crate) fn nested_short<const N: usize>(&mut self, attr: u16, inner: u16, value: &[u8; N], len: u8) {
-        const { assert!(8 <= N && N <= Short::VALUE) };
+        const { assert!(N <= Short::VALUE) };
         let len = usize::from(len).min(N);
-        let whole = 2 * NLA_HDRLEN + align(len);
-        let end = self.buf.len() + whole;
-        if len <= 8 {
-            // Most are: numbers and IPv4 addresses.
-            let mut bytes = [0; 2 * NLA_HDRLEN + 8];
-            bytes[..4].copy_from_slice(&header(attr | NLA_F_NESTED, whole as u16));
-            bytes[4..8].copy_from_slice(&header(inner, (NLA_HDRLEN + len) as u16));
-            bytes[8..].copy_from_slice(&value[..8]);
-            self.buf.extend_from_slice(&bytes);
-            return self.buf.truncate(end);
-        }
         let mut bytes = [0; 2 * NLA_HDRLEN + Short::VALUE];
+        let whole = 2 * NLA_HDRLEN + align(len);
         bytes[..4].copy_from_slice(&header(attr | NLA_F_NESTED, whole as u16));
         bytes[4..8].copy_from_slice(&header(inner, (NLA_HDRLEN + len) as u16));
         bytes[8..8 + N].copy_from_slice(value);
-        self.buf.extend_from_slice(&bytes);
-        self.buf.truncate(end);
+        self.shortened(&bytes, whole);
     }
 
     /// [`nested_short`](Self::nested_short) as all that is in another nest.
@@ -186,9 +175,7 @@ impl AttrWriter {
         bytes[4..8].copy_from_slice(&header(attr | NLA_F_NESTED, (whole - NLA_HDRLEN) as u16));
         bytes[8..12].copy_from_slice(&header(inner, (NLA_HDRLEN + len) as u16));
         bytes[12..12 + N].copy_from_slice(value);
-        let end = self.buf.len() + whole;
-        self.buf.extend_from_slice(&bytes);
-        self.buf.truncate(end);
+        self.shortened(&bytes, whole);
     }
 
     /// A number as all that is in a nest, which is all that is in another.
@@ -199,6 +186,31 @@ impl AttrWriter {
         bytes[4..8].copy_from_slice(&header(inner | NLA_F_NESTED, 12));
         bytes[8..].copy_from_slice(&u32_attr(attr, value));
         self.buf.extend_from_slice(&bytes);
+    }
+
+    /// The first `len` bytes of what is known when the program is compiled but for numbers, each an attribute, from
+    /// `first` on.
+    #[inline]
+    pub(crate) fn template<const N: usize, const K: usize>(
+        &mut self,
+        mut bytes: [u8; N],
+        first: usize,
+        numbers: [u32; K],
+        len: usize,
+    ) {
+        for (n, number) in numbers.into_iter().enumerate() {
+            let at = first + n * (NLA_HDRLEN + 4) + NLA_HDRLEN;
+            bytes[at..at + 4].copy_from_slice(&order::be_u32(number));
+        }
+        self.shortened(&bytes, len);
+    }
+
+    /// The first `len` of a few bytes: copied as a whole, which takes no call and no loop.
+    #[inline]
+    fn shortened<const N: usize>(&mut self, bytes: &[u8; N], len: usize) {
+        let end = self.buf.len() + len;
+        self.buf.extend_from_slice(bytes);
+        self.buf.truncate(end);
     }
 
     /// Bytes that are known when the program is compiled, of attributes that are not closed yet.

@@ -119,7 +119,7 @@ fn long_lists_are_split_and_nothing_is_lost() {
         let end = |w: &mut AttrWriter, start| messages.push(w.bytes_written()[start..].to_vec());
         let mut split = SplitEntries::new(begin, end, &mut w);
         (0..count).for_each(|n| {
-            split.write(|w| _ = Element::<Mark>::new(n).encode(WhatOfElement::Full, w, &mut Order::default()))
+            split.write(|w| Element::<Mark>::new(n).encode(WhatOfElement::Full, w, &mut Order::default()))
         });
         split.finish();
         assert_eq!(w.take_error(), None);
