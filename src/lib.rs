@@ -89,11 +89,9 @@
 //! | [`object`] | named stateful objects: counters, quotas, limits, conntrack helpers and timeouts, tunnels … |
 //! | [`datum`] | nft's data types: ports, marks, interface names, ICMP types, TCP flags, intervals … |
 //! | [`ruleset`] | the whole ruleset as a value: to be looked at, kept in a file, and written back |
-//! | [`monitor`] | what changes the ruleset: each commit with its events and its author |
 //! | [`monitor`] | who changes what in the ruleset; a copy of a part of it, kept in step |
 //! | [`trace`] | which rules a packet meets, and what becomes of it |
 //! | [`expr`] | the kernel's own expressions, below the typed language |
-//! | [`trace`] | which rules a packet passes, and what becomes of it |
 //! | `tokio` | with the feature `tokio`: monitor and traces as streams, and a connection for tasks |
 //! | [`error`](mod@error) | what can go wrong |
 //!

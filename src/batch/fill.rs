@@ -14,7 +14,16 @@ use crate::wire::message::{NLM_F_CREATE, header, patch_length};
 pub(crate) struct Filling {
     /// The element that had no room.
     rest: Vec<u8>,
+    /// Whether the batch has no room for it either.
+    full: bool,
     open_ends: OpenEnds,
+}
+
+impl Filling {
+    /// Whether what comes next has no room in the batch.
+    pub(crate) fn is_full(&self) -> bool {
+        self.full
+    }
 }
 
 /// Finds what overlaps an interval that ends with the highest value. Such an interval has no entry for its end, and
@@ -46,7 +55,8 @@ impl OpenEnds {
 
 impl Batch {
     /// Adds a message of elements: up to `count` of them, as long as the batch has no more than `bytes`, but at least
-    /// one. Returns how many; with none left it adds nothing.
+    /// one. Returns how many; with none left it adds nothing. A batch that is [full](Filling::is_full) by then would
+    /// have more bytes with another message.
     pub(crate) fn fill<K: Key, V: Mapped>(
         &mut self,
         set: &SetRef,
@@ -63,6 +73,7 @@ impl Batch {
         };
         let has_ends = SetFlags::has_ends(K::FLAGS);
         let mut written = 0;
+        filling.full = false;
         let mut order = Order::default();
         self.op(detail_of::<K>(), |batch| {
             batch.messages += 1;
@@ -71,6 +82,7 @@ impl Batch {
             w.buffer().extend_from_slice(&header(NFT_MSG_NEWSETELEM, NLM_F_CREATE, batch.messages, set.table.family));
             set.write(w);
             let list = w.open(NFTA_SET_ELEM_LIST_ELEMENTS);
+            let head = w.len() - start;
             if !filling.rest.is_empty() {
                 w.raw(&filling.rest);
                 filling.rest.clear();
@@ -85,6 +97,7 @@ impl Batch {
                     w.check(filling.open_ends.note(bounds));
                 }
                 if written > 0 && (w.nested_len(&list) > LIST_MAX || w.len() > bytes) {
+                    filling.full = w.len() + head > bytes;
                     filling.rest = w.buffer().split_off(before);
                     break;
                 }
@@ -148,6 +161,19 @@ mod tests {
             rest = after;
         }
         assert_eq!(bytes, expected);
+    }
+
+    #[test]
+    fn batch_of_several_messages_has_no_more_bytes_than_it_may() {
+        let comment = "x".repeat(100);
+        let commented = || numbered(3000).into_iter().map(|element| element.comment(comment.as_str()));
+        for most in 100_000..100_500 {
+            let (mut elements, mut filling, mut batch) = (commented(), Filling::default(), Batch::new());
+            while !filling.is_full() {
+                batch.fill(set::<Ipv4Addr>().at(), &mut elements, &mut filling, (usize::MAX, most));
+            }
+            assert!((most - 500..=most).contains(&batch.as_bytes().len()), "{} of {most}", batch.as_bytes().len());
+        }
     }
 
     #[test]

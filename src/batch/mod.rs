@@ -606,6 +606,11 @@ impl Batch {
         at
     }
 
+    /// The sequence of the first message: not 1 of what was a part of another batch.
+    pub(crate) fn first_sequence(&self) -> u32 {
+        self.before + 1
+    }
+
     /// The sequence of the last message.
     pub(crate) fn last_sequence(&self) -> u32 {
         self.messages

@@ -58,7 +58,7 @@ impl<'a> Request<'a> {
         let envelope = Envelope::new(options.generation, batch.last_sequence() + 1, true);
         let bytes = batch.as_bytes();
         let body = if options.handles || options.first_ack {
-            Body::Copy(flagged(bytes, batch.last_sequence(), options))
+            Body::Copy(flagged(batch, options))
         } else if options.last_ack {
             let (before, last) = bytes.split_at(batch.last_message());
             match last.split_first_chunk() {
@@ -103,9 +103,10 @@ impl<'a> Request<'a> {
 }
 
 /// The messages with the flags that `options` ask for.
-fn flagged(bytes: &[u8], last: u32, options: Options) -> Vec<u8> {
-    let mut copy = bytes.to_vec();
-    let (mut at, mut sequence) = (0, 0);
+fn flagged(batch: &Batch, options: Options) -> Vec<u8> {
+    let mut copy = batch.as_bytes().to_vec();
+    let (first, last) = (batch.first_sequence(), batch.last_sequence());
+    let (mut at, mut sequence) = (0, first - 1);
     while let Some(head) = copy.get_mut(at..).and_then(|rest| rest.first_chunk_mut::<NLMSG_HDRLEN>()) {
         sequence += 1;
         let (len, kind) = len_and_kind(head);
@@ -113,7 +114,7 @@ fn flagged(bytes: &[u8], last: u32, options: Options) -> Vec<u8> {
         if options.handles && handle_attr(kind).is_some() {
             flags |= NLM_F_ECHO;
         }
-        if (options.first_ack && sequence == 1) || (options.last_ack && sequence == last) {
+        if (options.first_ack && sequence == first) || (options.last_ack && sequence == last) {
             flags |= NLM_F_ACK;
         }
         add_flags(head, flags);
@@ -242,7 +243,7 @@ impl<'a> Replies<'a> {
         }
         match message.content() {
             Ok(Content::Ack { errno: None, .. }) => {
-                self.first_acked |= message.sequence == 1;
+                self.first_acked |= message.sequence == self.batch.first_sequence();
                 self.last_acked |= message.sequence == last && last > 0;
                 self.end_acked |= message.sequence == last + 1;
             }
@@ -290,8 +291,9 @@ impl<'a> Replies<'a> {
             };
         }
         if !self.errors.is_empty() {
+            let first = self.batch.first_sequence();
             let placeless = |(sequence, _, extended): &(u32, Errno, ExtAck)| {
-                *sequence == 1 && extended.offset.is_none() && extended.missing.is_none()
+                *sequence == first && extended.offset.is_none() && extended.missing.is_none()
             };
             // Two errors of one operation: one is the operation's, the other cannot be the
             // commit's, which an operation's error precludes.

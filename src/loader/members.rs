@@ -140,6 +140,13 @@ mod tests {
     }
 
     #[test]
+    fn mark_of_a_name_of_225_bytes_is_no_longer_than_a_name_may_be() {
+        let set = join(&["x".repeat(225).as_bytes(), u32::MAX.to_string().as_bytes()]);
+        let mark = mark(Table::inet("fw").as_ref(), &set, PortId::from_raw(u32::MAX));
+        assert_eq!(mark.at().name().as_bytes().len(), 255);
+    }
+
+    #[test]
     fn next_name_is_free() {
         let members = |highest| Members { finished: Vec::new(), unfinished: Vec::new(), marks: Vec::new(), highest };
         let of = SetRef::new(Table::inet("fw"), "a");

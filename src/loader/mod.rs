@@ -2,6 +2,8 @@
 
 mod members;
 mod rules;
+#[cfg(test)]
+mod tests;
 mod unfinished;
 
 use std::fmt;
@@ -58,7 +60,8 @@ use unfinished::Unfinished;
 ///
 /// A set that is being filled has a mark beside it, a counter `blocked.2.loading.PORT`, which goes in the step that puts
 /// the set into use. So what a killed program leaves behind is known, whether rules refer to the live set or not: the
-/// next loader of the set deletes it before it begins. Until then it is out of use, and in nobody's way.
+/// next loader of the set deletes it before it begins. Until then it is out of use, and in nobody's way. Name, number
+/// and what marks them have to fit the 255 bytes of a name: one of 225 always does.
 ///
 /// # Two at once
 ///
@@ -81,14 +84,15 @@ use unfinished::Unfinished;
 /// Elements that others, or rules, add to the old set are in use at once, and go with it when the new one takes its
 /// place, at whatever moment of the loading they came: the new set has the elements that were given, and no others. Who
 /// adds to the set by itself, or lets rules do so, has to give what is to stay, or to add it again to the set that is
-/// returned. With the old set's name nothing can be added any more (`is_not_found`).
+/// returned. With the old set's name nothing can be added any more (`is_not_found`). So what comes and goes by itself,
+/// as the bans of a daemon do, is best in a set of its own, which a rule of its own looks up.
 ///
 /// # Elements
 ///
 /// They are taken from the iterator as they are needed, and never stand in memory together: a batch has 4,095 of them,
-/// later an eighth of what is there already, and a MiB at most, or what the send buffer holds. Those of a set of intervals are sorted 65,536 at a time, which saves the kernel work; of one that
-/// [merges](Set::auto_merge) all are collected, and merged as in one batch. The old and the new set are both in the
-/// kernel's memory until the end.
+/// later an eighth of what is there already, and a MiB at most, or what the send buffer holds. Those of a set of
+/// intervals are sorted 65,536 at a time, which saves the kernel work; of one that [merges](Set::auto_merge) all are
+/// collected, and merged as in one batch. The old and the new set are both in the kernel's memory until the end.
 ///
 /// Linux 5.10 is enough. A load makes some generations and events for each batch: a [`Monitor`](crate::monitor::Monitor)
 /// sees all of them.

@@ -72,10 +72,11 @@ impl<'c> Unfinished<'c> {
             self.begin_batch();
             let most = COUNT.max(loaded / SHARE);
             let mut added = 0;
-            while added < most && self.batch.as_bytes().len() < bytes {
-                match self.batch.fill(set, &mut elements, &mut filling, (most - added, bytes)) {
-                    0 => break,
-                    count => added += count,
+            loop {
+                let count = self.batch.fill(set, &mut elements, &mut filling, (most - added, bytes));
+                added += count;
+                if count == 0 || added >= most || filling.is_full() {
+                    break;
                 }
             }
             if added == 0 {

@@ -1,13 +1,11 @@
 //! Where events become batches, are committed, and learn what became of them.
 
-use std::any::Any;
 use std::cell::Cell;
 use std::ops::Range;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::outcome::Outcome;
+use super::outcome::{Outcome, caught};
 use crate::batch::Batch;
 use crate::conn::Conn;
 use crate::error::{Error, Op, Stage};
@@ -35,10 +33,10 @@ impl Event {
     /// Has the event fill a batch of its own, which goes on where another one ends.
     fn build(&self, part: &mut Batch, after: u32) -> Result<(), Error> {
         part.begin_after(after);
-        if let Err(panic) = catch_unwind(AssertUnwindSafe(|| (self.add)(part))) {
+        if let Err(message) = caught(|| (self.add)(part)) {
             // It may be in the midst of an attribute.
             *part = Batch::new();
-            return Err(Error::EventPanicked { message: words_of(&*panic).into() });
+            return Err(Error::EventPanicked { message });
         }
         match part.mistake() {
             Some(mistake) => Err(Error::Build(Box::new(mistake.clone()))),
@@ -52,11 +50,6 @@ impl Drop for Event {
         // Nobody waits for ever.
         self.tell(Err(Error::WriterEnded));
     }
-}
-
-fn words_of(panic: &(dyn Any + Send)) -> &str {
-    let text = panic.downcast_ref::<String>().map(String::as_str);
-    text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("no message")
 }
 
 /// The connection with all that is needed to commit events; whoever has it is the one who does.
@@ -108,10 +101,10 @@ impl Desk {
     pub(super) fn work(&mut self) {
         let mut events = std::mem::take(&mut self.events);
         // What is caught here is a mistake of this library's: those who are not told yet are, when they are dropped.
-        let _ = catch_unwind(AssertUnwindSafe(|| self.settle(&events)));
+        let _ = caught(|| self.settle(&events));
         for event in events.drain(..) {
             // What an event has captured is a stranger's, and so is the end of that.
-            let _ = catch_unwind(AssertUnwindSafe(|| drop(event)));
+            let _ = caught(|| drop(event));
         }
         self.events = events;
     }

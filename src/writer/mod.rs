@@ -89,8 +89,8 @@ const CAPACITY: usize = 4000;
 ///
 /// If nothing is refused, one for each batch. A batch that is refused is committed again in parts: for each event
 /// whose operations the kernel names at most three commits more; where it names none, for each event that it will not
-/// have at most twice the binary logarithm of how many there are. A refused commit takes milliseconds, for the kernel waits for all processors to be
-/// done with what was to be.
+/// have at most twice the binary logarithm of how many there are. A refused commit takes milliseconds, for the kernel
+/// waits for all processors to be done with what was to be.
 ///
 /// # Its end
 ///
@@ -163,7 +163,7 @@ impl WriterHandle {
     /// Hands over an event, and does not wait for its commit. It waits for room where as many events are waiting as
     /// [may](WriterOptions::capacity).
     pub fn submit(&self, event: impl Fn(&mut Batch) + Send + 'static) -> Pending {
-        let (state, pending) = self.shared.push(event);
+        let Some((state, pending)) = self.shared.push(event) else { return Pending::ended() };
         self.shared.call(state);
         pending
     }
@@ -175,7 +175,11 @@ impl WriterHandle {
     /// The event, if as many are waiting as [may](WriterOptions::capacity).
     pub fn try_submit<F: Fn(&mut Batch) + Send + 'static>(&self, event: F) -> Result<Pending, F> {
         let mut state = self.shared.lock();
-        if state.events.len() >= self.shared.options.capacity && !state.ended {
+        if state.ended {
+            drop(state);
+            return Ok(Pending::ended());
+        }
+        if state.events.len() >= self.shared.options.capacity {
             return Err(event);
         }
         let pending = self.shared.push_into(&mut state, event);
@@ -189,9 +193,9 @@ impl WriterHandle {
     ///
     /// Those of [`Pending::wait`].
     pub fn submit_and_wait(&self, event: impl Fn(&mut Batch) + Send + 'static) -> Result<(), Error> {
-        let (mut state, pending) = self.shared.push(event);
+        let Some((mut state, pending)) = self.shared.push(event) else { return Err(Error::WriterEnded) };
         // With a delay the thread has to look at the clock.
-        if self.shared.options.max_delay.is_zero() && !state.ended {
+        if self.shared.options.max_delay.is_zero() {
             state = self.shared.commit_next(state);
         }
         self.shared.call(state);
@@ -230,7 +234,8 @@ impl WriterOptions {
         Self { max_events: MAX_EVENTS, max_bytes: MAX_BYTES, max_delay: Duration::ZERO, capacity: CAPACITY }
     }
 
-    /// Sets how many events are committed together at most: 1,000 unless this says otherwise, and never less than one.
+    /// Sets how many events are committed together at most: 1,000 unless this says otherwise, never less than one, nor
+    /// more than may [wait](Self::capacity).
     pub fn max_events(mut self, events: usize) -> Self {
         self.max_events = events.max(1);
         self
@@ -264,7 +269,9 @@ impl WriterOptions {
     /// # Errors
     ///
     /// [`Error::Io`] if there cannot be another thread.
-    pub fn start(self, conn: Conn) -> Result<Writer, Error> {
+    pub fn start(mut self, conn: Conn) -> Result<Writer, Error> {
+        // Nothing waits for others for which there is no room.
+        self.max_events = self.max_events.min(self.capacity);
         let desk = Box::new(Desk::new(conn, self.max_bytes));
         let state = State { events: VecDeque::new(), desk: Some(desk), ended: false, asleep_until: None, crowd: 0 };
         let shared =
@@ -305,26 +312,27 @@ impl Shared {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Puts an event into the queue, as soon as there is room.
-    fn push(&self, event: impl Fn(&mut Batch) + Send + 'static) -> (MutexGuard<'_, State>, Pending) {
+    /// Puts an event into the queue, as soon as there is room, unless the writer has ended.
+    fn push(&self, event: impl Fn(&mut Batch) + Send + 'static) -> Option<(MutexGuard<'_, State>, Pending)> {
         let mut state = self.lock();
         while state.events.len() >= self.options.capacity && !state.ended {
             state.crowd += 1;
             state = self.room.wait(state).unwrap_or_else(PoisonError::into_inner);
             state.crowd -= 1;
         }
+        if state.ended {
+            // Before the event: what that has captured may be a stranger's, which uses the writer when it ends.
+            drop(state);
+            return None;
+        }
         let pending = self.push_into(&mut state, event);
-        (state, pending)
+        Some((state, pending))
     }
 
     fn push_into(&self, state: &mut State, event: impl Fn(&mut Batch) + Send + 'static) -> Pending {
         let outcome = Arc::new(Outcome::default());
-        if state.ended {
-            outcome.tell(Err(Error::WriterEnded));
-        } else {
-            let since = (!self.options.max_delay.is_zero()).then(Instant::now);
-            state.events.push_back(Event::new(Box::new(event), outcome.clone(), since));
-        }
+        let since = (!self.options.max_delay.is_zero()).then(Instant::now);
+        state.events.push_back(Event::new(Box::new(event), outcome.clone(), since));
         Pending::new(outcome)
     }
 

@@ -47,13 +47,32 @@ impl Outcome {
         }
         if let Some(waker) = waker {
             // The waker is a stranger's: others are not to suffer from it.
-            let _ = catch_unwind(AssertUnwindSafe(|| waker.wake()));
+            let _ = caught(|| waker.wake());
         }
     }
 }
 
+/// Calls what is a stranger's, and returns the text of its panic.
+///
+/// The panic itself is never dropped: that might panic, too.
+pub(super) fn caught(call: impl FnOnce()) -> Result<(), Box<str>> {
+    catch_unwind(AssertUnwindSafe(call)).map_err(|panic| {
+        let text = panic.downcast_ref::<String>().map(String::as_str);
+        let text = text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("no message").into();
+        std::mem::forget(panic);
+        text
+    })
+}
+
 impl Pending {
     pub(super) fn new(outcome: Arc<Outcome>) -> Self {
+        Self { outcome }
+    }
+
+    /// Of an event that came when the writer had ended.
+    pub(super) fn ended() -> Self {
+        let outcome = Arc::new(Outcome::default());
+        outcome.tell(Err(Error::WriterEnded));
         Self { outcome }
     }
 

@@ -1,7 +1,8 @@
 use std::future::Future;
 use std::net::Ipv4Addr;
-use std::sync::Arc;
+use std::panic::resume_unwind;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, mpsc};
 use std::task::{Context, Poll, Wake, Waker};
 use std::thread;
 use std::time::Duration;
@@ -200,11 +201,44 @@ fn event_harms_no_other_whatever_it_does() {
 }
 
 #[test]
+fn batch_that_an_event_has_taken_away_is_like_any_other() {
+    let (conn, recording) = Conn::recording();
+    let writer = patient().start(conn).unwrap();
+    let mut pending = submit(&writer.handle(), 0..3);
+    let (give, take) = mpsc::channel();
+    pending.push(writer.handle().submit(move |batch| {
+        element(3)(batch);
+        element(4)(batch);
+        give.send(std::mem::take(batch)).unwrap();
+    }));
+    let mut conn = writer.finish();
+    assert_eq!(outcomes(pending), [""; 4]);
+    let mut told = |batch: &Batch, refusal: Refusal| {
+        recording.refuse_next(refusal);
+        conn.commit(batch).unwrap_err().to_string()
+    };
+    let taken = take.recv().unwrap();
+    for refusal in [Refusal::operation(0, Errno::EEXIST), Refusal::operation(1, Errno::EEXIST)] {
+        assert_eq!(told(&taken, refusal.clone()), told(&elements(3..5), refusal));
+    }
+    assert_eq!(told(&taken, Refusal::commit(Errno::EMLINK)), told(&elements(3..5), Refusal::commit(Errno::EMLINK)));
+    conn.commit(&taken).unwrap();
+    conn.check(&taken).unwrap();
+}
+
+#[test]
 fn event_is_given_back_where_there_is_no_room() {
     let (conn, recording) = Conn::recording();
-    let writer = patient().capacity(2).start(conn).unwrap();
+    let writer = Writer::options().capacity(2).start(conn).unwrap();
     let handle = writer.handle();
-    let pending = vec![handle.try_submit(element(0)).ok().unwrap(), handle.try_submit(element(1)).ok().unwrap()];
+    // The thread is busy until it is let go.
+    let (go, wait) = mpsc::channel::<()>();
+    let busy = handle.submit(move |_| _ = wait.recv());
+    while !writer.shared.lock().events.is_empty() {
+        thread::yield_now();
+    }
+    let mut pending = vec![busy];
+    pending.extend((0..2).map(|n| handle.try_submit(element(n)).ok().unwrap()));
     let Err(again) = handle.try_submit(element(2)) else { panic!("there is no room") };
     let mut batch = Batch::new();
     again(&mut batch);
@@ -214,10 +248,70 @@ fn event_is_given_back_where_there_is_no_room() {
     while writer.shared.lock().crowd == 0 {
         thread::yield_now();
     }
+    let waits = thread::spawn(move || {
+        let outcome = waits.join().unwrap();
+        drop(go);
+        outcome
+    });
     writer.finish();
-    assert_eq!(outcomes(pending), [""; 2]);
+    assert_eq!(outcomes(pending), [""; 3]);
     assert!(matches!(waits.join().unwrap(), Err(Error::WriterEnded)));
     assert_eq!(recording.take(), [elements(0..2)]);
+}
+
+#[test]
+fn nothing_waits_for_events_for_which_there_is_no_room() {
+    let (conn, recording) = Conn::recording();
+    let writer = patient().capacity(2).start(conn).unwrap();
+    assert_eq!(outcomes(submit(&writer.handle(), 0..6)), [""; 6]);
+    assert_eq!(recording.take(), [elements(0..2), elements(2..4), elements(4..6)]);
+}
+
+#[test]
+fn event_that_comes_too_late_may_hand_over_another_when_it_is_dropped() {
+    struct Unban(WriterHandle);
+    impl Drop for Unban {
+        fn drop(&mut self) {
+            drop(self.0.submit(element(0)));
+            drop(self.0.try_submit(element(0)));
+        }
+    }
+    let writer = Writer::start(Conn::recording().0).unwrap();
+    let handle = writer.handle();
+    drop(writer);
+    let event = |unban: Unban| move |_: &mut Batch| _ = &unban;
+    assert!(matches!(handle.submit(event(Unban(handle.clone()))).wait(), Err(Error::WriterEnded)));
+    let refused = handle.try_submit(event(Unban(handle.clone()))).ok().unwrap().wait();
+    assert!(matches!(refused, Err(Error::WriterEnded)));
+    assert!(matches!(handle.submit_and_wait(event(Unban(handle.clone()))), Err(Error::WriterEnded)));
+}
+
+#[test]
+fn panic_that_panics_when_it_is_dropped_harms_no_other() {
+    struct Bomb;
+    impl Drop for Bomb {
+        fn drop(&mut self) {
+            resume_unwind(Box::new("and again"));
+        }
+    }
+    /// What an event has captured, which ends badly.
+    struct Captured;
+    impl Drop for Captured {
+        fn drop(&mut self) {
+            resume_unwind(Box::new(Bomb));
+        }
+    }
+    let (conn, recording) = Conn::recording();
+    let writer = patient().start(conn).unwrap();
+    let handle = writer.handle();
+    let captured = Captured;
+    let mut pending = submit(&handle, [0]);
+    pending.push(handle.submit(|_| resume_unwind(Box::new(Bomb))));
+    pending.push(handle.submit(move |_| _ = &captured));
+    pending.extend(submit(&handle, [1]));
+    writer.finish();
+    assert_eq!(outcomes(pending), ["", "the event panicked: no message", "", ""]);
+    assert_eq!(recording.take(), [elements([0, 1])]);
 }
 
 #[test]

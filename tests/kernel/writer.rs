@@ -147,7 +147,12 @@ pub(crate) fn outcomes_are_those_of_commits_one_by_one() {
     let event = move |n: u32| {
         move |batch: &mut Batch| {
             let (who, verb) = (n / 16 % 4, n % 16);
-            let wide = Interval::prefix(host(who & !1), 31);
+            // Some are in others.
+            let wide = match n / 64 % 3 {
+                0 => Interval::prefix(host(0), 30),
+                1 => Interval::prefix(host(who & !1), 31),
+                _ => Interval::value(host(who)),
+            };
             let chain = fw().chain(&*format!("chain{who}"));
             match verb {
                 0 | 1 => _ = batch.add_elements(&plain(), [host(who)]),
