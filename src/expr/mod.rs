@@ -19,6 +19,7 @@ mod ct;
 mod data;
 mod dup;
 mod dynset;
+mod entry;
 mod exthdr;
 mod fib;
 mod flow_offload;
@@ -105,7 +106,9 @@ pub use xt_target::XtTarget;
 use crate::error::{BuildErrorKind, DecodeError};
 use crate::wire::path::{AttrName, Schema};
 use crate::wire::reader::Notes;
-use crate::wire::{Attr, AttrReader, AttrWriter, Family, NLA_F_NESTED, NLA_HDRLEN, align};
+use crate::wire::{Attr, AttrReader, AttrWriter, Family, NLA_HDRLEN};
+pub(crate) use entry::write;
+use entry::{Raw, before_data, put_header, shortened, template, write_as};
 
 const NFTA_LIST_ELEM: u16 = 1;
 const NFTA_EXPR_NAME: u16 = 1;
@@ -443,27 +446,6 @@ impl Expr {
     }
 }
 
-/// Writes an expression as an entry of a list.
-#[inline]
-pub(crate) fn write<E: Wire>(w: &mut AttrWriter, expr: &E) {
-    if !expr.write_usual(w) {
-        write_as::<E>(w, |w| expr.encode(w));
-    }
-}
-
-/// Writes an expression of a kind as an entry of a list.
-#[inline]
-fn write_as<E: Wire>(w: &mut AttrWriter, content: impl FnOnce(&mut AttrWriter)) {
-    let entry = w.len();
-    w.prelude(const { Prelude::new(E::NAME, E::NAME_ONLY) }.as_bytes());
-    if !E::NAME_ONLY {
-        let data = w.len() - NLA_HDRLEN;
-        content(w);
-        w.close_at(data);
-    }
-    w.close_at(entry);
-}
-
 /// Reads the number of a family. One that is none is noted as unknown, since the value has no place
 /// for it.
 fn read_family(attrs: &AttrReader<'_>, number: u16, attr: Attr<'_>) -> Result<Family, DecodeError> {
@@ -472,114 +454,6 @@ fn read_family(attrs: &AttrReader<'_>, number: u16, attr: Attr<'_>) -> Result<Fa
         0
     });
     Ok(Family::from_raw(family))
-}
-
-/// What comes before the data of an expression, the same for each of its kind: the entry's
-/// header, the name, the data's header unless it has none.
-struct Prelude {
-    bytes: [u8; Prelude::SIZE],
-    len: usize,
-}
-
-impl Prelude {
-    const SIZE: usize = 3 * NLA_HDRLEN + 16;
-
-    const fn new(name: &str, name_only: bool) -> Self {
-        let name = name.as_bytes();
-        let mut bytes = [0; Self::SIZE];
-        put_header(&mut bytes, 0, NFTA_LIST_ELEM | NLA_F_NESTED, 0);
-        put_header(&mut bytes, NLA_HDRLEN, NFTA_EXPR_NAME, NLA_HDRLEN + name.len() + 1);
-        let mut n = 0;
-        while n < name.len() {
-            bytes[2 * NLA_HDRLEN + n] = name[n];
-            n += 1;
-        }
-        let data = 2 * NLA_HDRLEN + align(name.len() + 1);
-        put_header(&mut bytes, data, NFTA_EXPR_DATA | NLA_F_NESTED, 0);
-        Self { bytes, len: if name_only { data } else { data + NLA_HDRLEN } }
-    }
-
-    #[inline]
-    const fn as_bytes(&self) -> &[u8] {
-        self.bytes.split_at(self.len).0
-    }
-}
-
-/// An entry of `N` bytes whose data begin with numbers of 32 bits, all zero as yet.
-const fn template<const N: usize>(name: &str, numbers: &[u16]) -> [u8; N] {
-    let prelude = Prelude::new(name, false);
-    let mut bytes = [0; N];
-    let mut n = 0;
-    while n < prelude.len {
-        bytes[n] = prelude.bytes[n];
-        n += 1;
-    }
-    put_header(&mut bytes, 0, NFTA_LIST_ELEM | NLA_F_NESTED, N);
-    let data = prelude.len - NLA_HDRLEN;
-    put_header(&mut bytes, data, NFTA_EXPR_DATA | NLA_F_NESTED, N - data);
-    n = 0;
-    while n < numbers.len() {
-        put_header(&mut bytes, prelude.len + n * NUMBER, numbers[n], NUMBER);
-        n += 1;
-    }
-    bytes
-}
-
-/// A [`template`] that has `len` bytes only.
-#[inline]
-fn shortened<const N: usize>(mut bytes: [u8; N], before_data: usize, len: usize) -> [u8; N] {
-    let data = before_data - NLA_HDRLEN;
-    put_header(&mut bytes, 0, NFTA_LIST_ELEM | NLA_F_NESTED, len);
-    put_header(&mut bytes, data, NFTA_EXPR_DATA | NLA_F_NESTED, len - data);
-    bytes
-}
-
-/// How many bytes come before the data of an expression.
-const fn before_data(name: &str) -> usize {
-    Prelude::new(name, false).len
-}
-
-const fn put_header(bytes: &mut [u8], at: usize, attr: u16, len: usize) {
-    let (len, attr) = ((len as u16).to_ne_bytes(), attr.to_ne_bytes());
-    [bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]] = [len[0], len[1], attr[0], attr[1]];
-}
-
-/// The bytes of an expression. Most have so few that they need no allocation.
-#[derive(Clone)]
-enum Raw {
-    Inline { len: u8, bytes: [u8; Raw::INLINE] },
-    Heap(Box<[u8]>),
-}
-
-impl Raw {
-    /// As many as most have: 64 bytes in all.
-    const INLINE: usize = 62;
-
-    #[inline]
-    fn new(raw: &[u8]) -> Self {
-        let mut bytes = [0; Self::INLINE];
-        match bytes.get_mut(..raw.len()) {
-            Some(inline) => {
-                inline.copy_from_slice(raw);
-                Self::Inline { len: raw.len() as u8, bytes }
-            }
-            None => Self::Heap(raw.into()),
-        }
-    }
-
-    #[inline]
-    fn as_bytes(&self) -> &[u8] {
-        match self {
-            Self::Inline { len, bytes } => &bytes[..usize::from(*len).min(Self::INLINE)],
-            Self::Heap(bytes) => bytes,
-        }
-    }
-}
-
-impl fmt::Debug for Raw {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.as_bytes().fmt(f)
-    }
 }
 
 /// An expression as the kernel has it, with the bytes it came in.
@@ -712,188 +586,7 @@ impl Iterator for Exprs<'_> {
 }
 
 #[cfg(test)]
-pub(crate) mod golden {
-    use super::*;
-
-    /// The attributes of an expression, without name and headers.
-    pub(crate) fn encode<E: Wire>(expr: &E) -> Vec<u8> {
-        let mut w = AttrWriter::new();
-        expr.encode(&mut w);
-        assert_eq!(w.take_error(), None);
-        let (mut whole, mut usual) = (AttrWriter::new(), AttrWriter::new());
-        write_as::<E>(&mut whole, |w| expr.encode(w));
-        if expr.write_usual(&mut usual) {
-            assert_eq!(usual.bytes_written(), whole.bytes_written(), "{expr}");
-        } else {
-            assert!(usual.bytes_written().is_empty(), "{expr}");
-        }
-        w.bytes_written().to_vec()
-    }
-
-    /// Why an expression is not written.
-    pub(crate) fn mistake<E: Wire>(expr: &E) -> Option<BuildErrorKind> {
-        let mut w = AttrWriter::new();
-        expr.encode(&mut w);
-        let mistake = w.take_error();
-        let mut w = AttrWriter::new();
-        write(&mut w, expr);
-        assert_eq!(w.take_error(), mistake, "{expr}");
-        mistake
-    }
-
-    /// What [`mistake`] says of a number out of range.
-    pub(crate) fn out_of_range(what: &'static str, value: u64, min: u64, max: u64) -> Option<BuildErrorKind> {
-        Some(BuildErrorKind::OutOfRange { what, value, min, max })
-    }
-
-    /// Reads the first expression of the list that `write` writes.
-    pub(crate) fn read_with(write: impl FnOnce(&mut AttrWriter)) -> Result<ExprInfo, DecodeError> {
-        let mut w = AttrWriter::new();
-        write(&mut w);
-        Exprs::new(w.bytes_written()).next().unwrap()
-    }
-
-    /// An expression's golden values as entries of a list.
-    fn entries<E: Wire>() -> impl Iterator<Item = Vec<u8>> {
-        E::golden().into_iter().map(|(expr, _)| {
-            let mut w = AttrWriter::new();
-            write(&mut w, &expr);
-            w.bytes_written().to_vec()
-        })
-    }
-
-    fn read_one(bytes: &[u8]) -> Result<ExprInfo, DecodeError> {
-        Exprs::new(bytes).next().unwrap()
-    }
-
-    fn write_one(expr: &ExprInfo) -> (Vec<u8>, Option<BuildErrorKind>) {
-        let mut w = AttrWriter::new();
-        expr.write(&mut w);
-        let error = w.take_error();
-        (w.bytes_written().to_vec(), error)
-    }
-
-    /// Attributes in one another: the offsets of their headers, from the outermost on.
-    type Nesting = Vec<usize>;
-
-    /// The nests and the values among attributes, at any depth.
-    fn places(bytes: &[u8]) -> (Vec<Nesting>, Vec<Nesting>) {
-        fn walk(bytes: &[u8], from: usize, to: usize, above: &[usize], found: &mut (Vec<Nesting>, Vec<Nesting>)) {
-            let mut at = from;
-            while at < to {
-                let head = [0, 1, 2, 3].map(|n| bytes[at + n]);
-                let len = usize::from(u16::from_ne_bytes([head[0], head[1]]));
-                let here = [above, &[at]].concat();
-                if u16::from_ne_bytes([head[2], head[3]]) & NLA_F_NESTED == 0 {
-                    found.1.push(here);
-                } else {
-                    walk(bytes, at + NLA_HDRLEN, at + len, &here, found);
-                    found.0.push(here);
-                }
-                at += align(len);
-            }
-        }
-        let mut found = Default::default();
-        walk(bytes, 0, bytes.len(), &[], &mut found);
-        found
-    }
-
-    /// Attributes with one more, of number 99, at the end of one of the nests: each in its turn.
-    pub(crate) fn with_unknown(bytes: &[u8]) -> impl Iterator<Item = (Vec<usize>, Vec<u8>)> + '_ {
-        const UNKNOWN: [u8; 8] = [8, 0, 99, 0, 1, 2, 3, 4];
-        places(bytes).0.into_iter().map(|nesting| {
-            let mut more = bytes.to_vec();
-            for &at in &nesting {
-                let len = u16::from_ne_bytes([bytes[at], bytes[at + 1]]) + UNKNOWN.len() as u16;
-                more[at..at + 2].copy_from_slice(&len.to_ne_bytes());
-            }
-            let last = *nesting.last().unwrap();
-            let end = last + usize::from(u16::from_ne_bytes([bytes[last], bytes[last + 1]]));
-            let mut unknown = UNKNOWN;
-            unknown[..2].copy_from_slice(&8u16.to_ne_bytes());
-            unknown[2..4].copy_from_slice(&99u16.to_ne_bytes());
-            more.splice(end..end, unknown);
-            (nesting, more)
-        })
-    }
-
-    /// An attribute 99 at the end of each nest, at any depth: the expression is what it was, it is
-    /// told that there is more, and that is written back, or it is told that it cannot be.
-    pub(crate) fn check_unknown<E: Wire>() {
-        for bytes in entries::<E>() {
-            let known = read_one(&bytes).unwrap();
-            for (nesting, more) in with_unknown(&bytes) {
-                let mut read = read_one(&more).unwrap_or_else(|error| panic!("{known} {nesting:?}: {error}"));
-                assert!(read.has_unknown() && !known.has_unknown(), "{known}: 99 in {nesting:?} is not told");
-                assert_eq!(read.get(), known.get(), "{known}: 99 in {nesting:?} hides what is known");
-                assert_eq!(write_one(&read), (more, None), "{known}: 99 in {nesting:?} is lost");
-                read.edit();
-                let name = BuildErrorKind::UnknownAttributes(E::NAME.into());
-                assert_eq!(write_one(&read).1, Some(name), "{known}: it is not told that 99 is lost");
-            }
-        }
-    }
-
-    /// All bits of each number, at any depth: they are read, shown and written back.
-    pub(crate) fn check_values<E: Wire>() {
-        // Flags that say again what else is there, or that no request may have; whether there is a time, and
-        // a time where there is none.
-        const SAID_OTHERWISE: [(&str, u16); 4] = [("dynset", 9), ("last", 1), ("last", 2), ("quota", 2)];
-        for bytes in entries::<E>() {
-            for nesting in places(&bytes).1 {
-                let at = *nesting.last().unwrap();
-                let len = usize::from(u16::from_ne_bytes([bytes[at], bytes[at + 1]])) - NLA_HDRLEN;
-                let number = u16::from_ne_bytes([bytes[at + 2], bytes[at + 3]]);
-                let value = &bytes[at + NLA_HDRLEN..at + NLA_HDRLEN + len];
-                let is_text = len > 1 && value[0].is_ascii_graphic() && value[len - 1] == 0;
-                if is_text || ![1, 2, 4, 8].contains(&len) {
-                    continue;
-                }
-                let mut all = bytes.clone();
-                all[at + NLA_HDRLEN..at + NLA_HDRLEN + len].fill(0xff);
-                let read = read_one(&all).unwrap_or_else(|error| panic!("{} {nesting:?}: {error}", E::NAME));
-                let _ = format!("{read} {read:#}");
-                let (again, error) = write_one(&read);
-                assert_eq!(error, None, "{read}");
-                if !SAID_OTHERWISE.contains(&(E::NAME, number)) {
-                    assert_eq!(again, all, "{read}: attribute {number} is lost");
-                }
-            }
-        }
-    }
-
-    pub(crate) fn check<E: Wire + PartialEq + fmt::Debug>() {
-        let golden = E::golden();
-        assert!(!golden.is_empty(), "{} has no golden bytes", E::NAME);
-        for (expr, bytes) in golden {
-            #[cfg(target_endian = "little")]
-            assert_eq!(encode(&expr), bytes, "{} is encoded to other bytes: {expr}", E::NAME);
-            let bytes = if cfg!(target_endian = "little") { bytes.to_vec() } else { encode(&expr) };
-            let notes = Notes::default();
-            let decoded = E::decode(&mut AttrReader::new(&bytes, &notes)).unwrap();
-            assert_eq!(decoded, expr, "{} is decoded to another value", E::NAME);
-            assert!(!notes.has_unknown());
-            // Any part of it is an error or a value, never a panic.
-            for cut in 0..bytes.len() {
-                let _ = E::decode(&mut AttrReader::new(&bytes[..cut], &notes));
-            }
-            // Neither is what another byte anywhere makes of it, when it is read, shown or written.
-            for (at, byte) in (0..bytes.len()).flat_map(|at| [0, 1, 0x7f, 0x80, 0xff].map(|byte| (at, byte))) {
-                let mut bytes = bytes.clone();
-                bytes[at] = byte;
-                if let Ok(expr) = E::decode(&mut AttrReader::new(&bytes, &notes)) {
-                    let _ = format!("{expr} {expr:#}");
-                    expr.encode(&mut AttrWriter::new());
-                }
-            }
-            // Every attribute that it writes has a name for error paths.
-            for attr in AttrReader::new(&bytes, &notes) {
-                let (number, _) = attr.unwrap();
-                assert!(E::SCHEMA.names(number), "{}: attribute {number} has no name", E::NAME);
-            }
-        }
-    }
-}
+pub(crate) mod golden;
 
 #[cfg(test)]
 mod tests;

@@ -48,6 +48,7 @@ mod implied;
 pub mod ip;
 pub mod ip6;
 pub mod ipsec;
+mod load;
 pub(crate) mod lower;
 mod matching;
 mod merged;
