@@ -1,6 +1,7 @@
 //! What the tests of expressions have in common: their golden bytes, and what is made of these.
 
 use super::*;
+use crate::wire::{NLA_F_NESTED, align};
 
 /// The attributes of an expression, without name and headers.
 pub(crate) fn encode<E: Wire>(expr: &E) -> Vec<u8> {
