@@ -1,11 +1,8 @@
 //! Elements by the message: for more of them than one batch holds.
 
 use super::{Batch, detail_of};
-use crate::error::BuildErrorKind;
-use crate::expr::Data;
 use crate::set::{
-    Element, Key, LIST_MAX, Mapped, NFT_MSG_NEWSETELEM, NFTA_SET_ELEM_LIST_ELEMENTS, Order, SetFlags, SetRef,
-    WhatOfElement,
+    Element, Key, LIST_MAX, Mapped, NFT_MSG_NEWSETELEM, NFTA_SET_ELEM_LIST_ELEMENTS, Order, SetRef, WhatOfElement,
 };
 use crate::wire::message::{NLM_F_CREATE, header, patch_length};
 
@@ -16,40 +13,13 @@ pub(crate) struct Filling {
     rest: Vec<u8>,
     /// Whether the batch has no room for it either.
     full: bool,
-    open_ends: OpenEnds,
+    order: Order,
 }
 
 impl Filling {
     /// Whether what comes next has no room in the batch.
     pub(crate) fn is_full(&self) -> bool {
         self.full
-    }
-}
-
-/// Finds what overlaps an interval that ends with the highest value. Such an interval has no entry for its end, and
-/// the kernel does not notice.
-#[derive(Debug, Default)]
-struct OpenEnds {
-    /// Where such an interval begins.
-    open: Option<Data>,
-    /// The highest key of all others.
-    last: Option<Data>,
-}
-
-impl OpenEnds {
-    fn note(&mut self, (start, end): (Data, Data)) -> Result<(), BuildErrorKind> {
-        let is_open = end.as_bytes().iter().all(|&byte| byte == u8::MAX);
-        let overlaps = match &self.open {
-            // Like ones are one.
-            Some(open) if is_open => *open != start,
-            Some(open) => *open <= end,
-            None => is_open && self.last.as_ref().is_some_and(|last| *last >= start),
-        };
-        match is_open {
-            true => self.open = Some(start),
-            false => self.last = self.last.take().max(Some(end)),
-        }
-        if overlaps { Err(BuildErrorKind::Overlap) } else { Ok(()) }
     }
 }
 
@@ -71,10 +41,8 @@ impl Batch {
             },
             false => None,
         };
-        let has_ends = SetFlags::has_ends(K::FLAGS);
         let mut written = 0;
         filling.full = false;
-        let mut order = Order::default();
         self.op(detail_of::<K>(), |batch| {
             batch.messages += 1;
             let start = batch.w.len();
@@ -92,10 +60,7 @@ impl Batch {
                 let Some(element) = next.take().or_else(|| elements.next()) else { break };
                 let before = w.len();
                 w.check(element.check_object(&set.table));
-                element.encode(WhatOfElement::Full, w, &mut order);
-                if let Some(bounds) = element.bounds().filter(|_| has_ends) {
-                    w.check(filling.open_ends.note(bounds));
-                }
+                element.encode(WhatOfElement::Full, w, &mut filling.order);
                 if written > 0 && (w.nested_len(&list) > LIST_MAX || w.len() > bytes) {
                     filling.full = w.len() + head > bytes;
                     filling.rest = w.buffer().split_off(before);
@@ -115,6 +80,7 @@ mod tests {
     use std::net::Ipv4Addr;
 
     use super::*;
+    use crate::error::BuildErrorKind;
     use crate::wire::message::len_and_kind;
     use crate::{Interval, Set, Table};
 

@@ -502,13 +502,8 @@ impl Batch {
             // Without elements a deletion would mean all of them.
             self.w.buffer().truncate(start);
             self.messages = messages;
-        } else if kind == NFT_MSG_NEWSETELEM {
-            if order.has_open_end && show::open_end_overlaps(&self.as_bytes()[start..]) {
-                self.w.fail(BuildErrorKind::Overlap);
-            }
-            if order.is_descending {
-                self.sort_elements((start, messages), set, kind, flags);
-            }
+        } else if order.is_descending() {
+            self.sort_elements((start, messages), set, kind, flags);
         }
     }
 

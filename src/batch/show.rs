@@ -236,13 +236,6 @@ impl<'a> Part<'a> {
     }
 }
 
-/// Whether of the elements that messages add an interval that ends with the highest value overlaps
-/// another one.
-pub(super) fn open_end_overlaps(bytes: &[u8]) -> bool {
-    let entries: Vec<_> = Part::all(bytes).flat_map(|(_, part)| first_entries(part.attrs, usize::MAX)).collect();
-    set::open_end_overlaps(&entries)
-}
-
 /// Where in the messages of an operation its rule is, if it adds one: it is the last of them.
 pub(super) fn place_of_rule(bytes: &[u8]) -> Option<usize> {
     let (mut at, mut last) = (0, None);

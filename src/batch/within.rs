@@ -5,7 +5,7 @@ use crate::chain::ChainRef;
 use crate::wire::AttrWriter;
 
 /// The chain of the last rule, checked, and as attributes of a rule's message.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Within {
     chain: Option<ChainRef>,
     attrs: Vec<u8>,
@@ -31,12 +31,6 @@ impl Within {
         self.chain = valid.then(|| chain.clone());
         self.attrs.clear();
         self.attrs.extend_from_slice(w.bytes_written().get(start..).unwrap_or_default());
-    }
-}
-
-impl Default for Within {
-    fn default() -> Self {
-        Self::new()
     }
 }
 

@@ -1,7 +1,7 @@
 //! The steps of a rule, in memory that was that of the rule before.
 
 use std::cell::Cell;
-use std::ops::{Deref, DerefMut};
+use std::ops::Deref;
 
 use super::Step;
 
@@ -9,7 +9,7 @@ use super::Step;
 ///
 /// A program that makes rules for batches makes one after another: each takes the memory that the one before has
 /// left to its thread, and asks the allocator for none.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Steps(Vec<Step>);
 
 /// Steps that a rule has room for from the beginning.
@@ -65,12 +65,6 @@ impl Clone for Steps {
     }
 }
 
-impl Default for Steps {
-    fn default() -> Self {
-        Self::new()
-    }
-}
-
 impl FromIterator<Step> for Steps {
     fn from_iter<I: IntoIterator<Item = Step>>(steps: I) -> Self {
         Self(steps.into_iter().collect())
@@ -83,11 +77,5 @@ impl Deref for Steps {
     #[inline]
     fn deref(&self) -> &[Step] {
         &self.0
-    }
-}
-
-impl DerefMut for Steps {
-    fn deref_mut(&mut self) -> &mut [Step] {
-        &mut self.0
     }
 }

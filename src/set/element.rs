@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::anonymous::Entry;
 use super::key::Key;
-use super::{IntoElement, MapValue, Mapped, NFTA_LIST_ELEM, SetFlags, check_stateful, millis};
+use super::{IntoElement, MapValue, Mapped, NFTA_LIST_ELEM, check_stateful, millis};
 use crate::datum::{IntoKey, successor};
 use crate::error::BuildErrorKind;
 use crate::expr::{self, DATA_SCHEMA, Data, Expr, Value};
@@ -176,7 +176,7 @@ impl<K: Key, V: Mapped> Element<K, V> {
         let full = what == WhatOfElement::Full;
         match &self.key {
             None => self.write_entry(full, false, false, w, |_| {}),
-            Some(key) if is_plain_interval::<K>() => self.encode_interval(key, full, w, order),
+            Some(key) if K::FLAGS.has_ends() => self.encode_interval(key, full, w, order),
             Some(key) if K::FIELDS.len() == 1 && !(full && self.has_more()) => match key.bare() {
                 Ok(key) => key.write_alone(w, NFTA_LIST_ELEM, NFTA_SET_ELEM_KEY),
                 Err(mistake) => w.fail(mistake),
@@ -200,12 +200,12 @@ impl<K: Key, V: Mapped> Element<K, V> {
         } else {
             start.write_alone(w, NFTA_LIST_ELEM, NFTA_SET_ELEM_KEY);
         }
-        match &after {
-            Some(after) => write_end(after, w),
-            // After the highest value there is none.
-            None => order.has_open_end = true,
+        if let Some(after) = &after {
+            write_end(after, w);
         }
-        order.note(start);
+        if full {
+            w.check(order.note(start, end, after.is_none()));
+        }
     }
 
     /// Writes the entry that begins the element.
@@ -285,25 +285,39 @@ impl<K: Key, V: Mapped> Element<K, V> {
     }
 }
 
-/// Whether a key is an interval of which the kernel has two entries.
-pub(crate) const fn is_plain_interval<K: Key>() -> bool {
-    K::FLAGS.contains(SetFlags::INTERVAL) && !K::FLAGS.contains(SetFlags::CONCAT)
-}
-
-/// What is to be known of the intervals of one list.
+/// What is known of the intervals that were added to a set one after the other.
 #[derive(Debug, Default)]
 pub(crate) struct Order {
     last: Option<Data>,
     /// One begins before the one that was written before it.
-    pub(crate) is_descending: bool,
-    /// One ends with the highest value, and so has no second entry.
-    pub(crate) has_open_end: bool,
+    is_descending: bool,
+    /// Where one begins that ends with the highest value, and the highest end of all others.
+    open: Option<Data>,
+    highest: Option<Data>,
 }
 
 impl Order {
-    fn note(&mut self, start: Data) {
+    pub(crate) fn is_descending(&self) -> bool {
+        self.is_descending
+    }
+
+    /// Takes note of an interval. Of one that ends with the highest value the kernel has no entry for its end, and does
+    /// not notice what overlaps it.
+    fn note(&mut self, start: Data, end: Data, is_open: bool) -> Result<(), BuildErrorKind> {
         self.is_descending |= self.last.as_ref().is_some_and(|last| *last > start);
+        let overlaps = match &self.open {
+            // Like ones are one.
+            Some(open) if is_open => *open != start,
+            Some(open) => *open <= end,
+            None => is_open && self.highest.as_ref().is_some_and(|highest| *highest >= start),
+        };
+        if is_open {
+            self.open = Some(start.clone());
+        } else if self.highest.as_ref().is_none_or(|highest| *highest < end) {
+            self.highest = Some(end);
+        }
         self.last = Some(start);
+        if overlaps { Err(BuildErrorKind::Overlap) } else { Ok(()) }
     }
 }
 

@@ -208,26 +208,20 @@ pub(crate) fn split_part<'a>(bytes: &mut &'a [u8], part: Part) -> Option<&'a [u8
     whole.get(..part.len)
 }
 
-/// Appends a part of a concatenation with its padding.
-pub(crate) fn push_part(out: &mut Vec<u8>, part: &Data) {
-    out.extend_from_slice(part.as_bytes());
-    out.resize(out.len().next_multiple_of(4), 0);
-}
-
 /// The parts of a concatenation, each with its padding.
-struct Parts {
+pub(super) struct Parts {
     bytes: [u8; KEY_MAX],
     len: usize,
 }
 
 impl Parts {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         Self { bytes: [0; KEY_MAX], len: 0 }
     }
 
     /// Appends a part. What has no room the kernel would refuse: types say how long their values are.
     #[inline]
-    fn push(&mut self, part: &Data) {
+    pub(super) fn push(&mut self, part: &Data) {
         let part = part.as_bytes();
         if let Some(place) = self.bytes.get_mut(self.len..self.len + part.len()) {
             place.copy_from_slice(part);
@@ -235,7 +229,7 @@ impl Parts {
         self.len = (self.len + part.len()).next_multiple_of(4).min(KEY_MAX);
     }
 
-    fn data(&self) -> Data {
+    pub(super) fn data(&self) -> Data {
         Data::new(&self.bytes[..self.len])
     }
 

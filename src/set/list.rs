@@ -241,27 +241,6 @@ pub(super) fn read_entries(list: &[u8]) -> Vec<ElementInfo> {
     entries.filter_map(|(_, entry)| ElementInfo::decode(entry.bytes()).ok()).collect()
 }
 
-/// Whether an interval that ends with the highest value overlaps another one of the entries. The
-/// kernel does not notice: such an interval has no entry for its end.
-pub(crate) fn open_end_overlaps(entries: &[ElementInfo]) -> bool {
-    let mut opens = Vec::new();
-    let mut last: Option<&Data> = None;
-    let mut rest = entries;
-    while let [entry, after @ ..] = rest {
-        rest = after;
-        let ends = after.first().is_some_and(ElementInfo::is_interval_end);
-        match &entry.key {
-            Some(key) if !entry.is_interval_end() && !ends => opens.push(key),
-            // The first value after an interval.
-            Some(key) if entry.is_interval_end() => last = last.max(Some(key)),
-            _ => {}
-        }
-    }
-    opens.sort();
-    let Some(lowest) = opens.first() else { return false };
-    last.is_some_and(|after| after > *lowest) || opens.iter().any(|open| open != lowest)
-}
-
 /// The first few entries of a message's list, for a person to read.
 pub(crate) fn first_entries(attrs: &[u8], count: usize) -> Vec<ElementInfo> {
     let notes = Notes::default();

@@ -35,8 +35,7 @@ pub(crate) use key::Part;
 pub use key::{IntoElement, IntoPair, Key, KeyFor, KeyPart};
 pub(crate) use list::{
     EntryList, LIST_MAX, SplitEntries, agree, ascending, first_entries, has_entries, has_repeated, identify_entries,
-    open_end_overlaps, read_count, read_element_list, read_set_ref, show_entries, visit_element_list, visit_entries,
-    write_set_id,
+    read_count, read_element_list, read_set_ref, show_entries, visit_element_list, visit_entries, write_set_id,
 };
 pub(crate) use merge::{Changes, cut_out, merge, merge_into, sort_by_keys};
 pub(crate) use own_dynamic::OwnDynamic;

@@ -2,9 +2,9 @@
 
 use crate::datum::{ByteOrder, DataType, Datum, Interval, IntoKey, IntoMapped, concatenations};
 use crate::error::BuildErrorKind;
-use crate::expr::{Data, Value, Verdict};
+use crate::expr::{Value, Verdict};
 use crate::object::{self, Object, ObjectKind, ObjectOf};
-use crate::set::key::{KEY_MAX, KeyPart, Part, concatenated, flags_of, push_part, split_part, type_of};
+use crate::set::key::{KEY_MAX, KeyPart, Part, Parts, concatenated, flags_of, split_part, type_of};
 use crate::set::{SetFlags, noted_order};
 use crate::table::TableRef;
 use crate::userdata::FieldOf;
@@ -117,10 +117,10 @@ impl<V: Datum> Mapped for Interval<V> {
         // Bounds in the wrong order are told only where they sort.
         self.bounds(true)?;
         let (start, end) = self.bounds(false)?;
-        let mut bytes = Vec::new();
-        push_part(&mut bytes, &start);
-        push_part(&mut bytes, &end);
-        Ok(Some(Value::Data(Data::new(&bytes))))
+        let mut bounds = Parts::new();
+        bounds.push(&start);
+        bounds.push(&end);
+        Ok(Some(Value::Data(bounds.data())))
     }
 
     fn read(value: Option<&Value>, _object: Option<&Name>) -> Option<Self> {
@@ -225,17 +225,16 @@ macro_rules! concatenated_values {
             };
 
             fn value(&self) -> Result<Option<Value>, BuildErrorKind> {
-                let (mut low, mut high) = (Vec::new(), Vec::new());
+                let (mut low, mut high) = (Parts::new(), Parts::new());
                 $({
                     self.$n.bounds(true)?;
                     let (start, end) = self.$n.bounds(false)?;
-                    push_part(&mut low, &start);
-                    push_part(&mut high, &end);
+                    low.push(&start);
+                    high.push(&end);
                 })*
-                if Self::SHAPE.is_some_and(|shape| shape.intervals) {
-                    low.append(&mut high);
-                }
-                Ok(Some(Value::Data(Data::new(&low))))
+                let intervals = Self::SHAPE.is_some_and(|shape| shape.intervals);
+                let (low, high) = (low.data(), high.data());
+                Ok(Some(Value::Data(if intervals { low.followed_by(&high) } else { low })))
             }
 
             fn read(value: Option<&Value>, _object: Option<&Name>) -> Option<Self> {

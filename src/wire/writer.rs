@@ -123,7 +123,7 @@ impl AttrWriter {
             return self.fail(BuildErrorKind::AttributeTooLong { len });
         };
         if let Some(short_value) = Short::new(attr, short, value) {
-            return short_value.write(&mut self.buf, align(len));
+            return self.shortened(&short_value.0, align(len));
         }
         self.buf.reserve(align(len));
         self.buf.extend_from_slice(&header(attr, short));
@@ -280,27 +280,30 @@ impl AttrWriter {
 
     /// Writes what `content` does, and tells whether that is no mistake.
     pub(crate) fn succeeds(&mut self, content: impl FnOnce(&mut Self)) -> bool {
-        let before = self.error.take();
-        content(self);
-        let succeeds = self.error.is_none();
-        self.error = before.or(self.error.take());
+        let mistake = self.mistake_of(content);
+        let succeeds = mistake.is_none();
+        self.check(mistake.map_or(Ok(()), Err));
         succeeds
     }
 
     /// Writes what `content` does; if that is a mistake and `take_back` says so, nothing. Returns
     /// whether it was.
     pub(crate) fn attempt(&mut self, content: impl FnOnce(&mut Self), take_back: bool) -> bool {
-        let (start, before) = (self.buf.len(), self.error.take());
-        content(self);
-        let undo = take_back && self.error.is_some();
-        if undo {
-            self.buf.truncate(start);
-            self.error = None;
-        }
-        if before.is_some() {
-            self.error = before;
+        let start = self.buf.len();
+        let mistake = self.mistake_of(content);
+        let undo = take_back && mistake.is_some();
+        match mistake {
+            Some(_) if undo => self.buf.truncate(start),
+            mistake => self.check(mistake.map_or(Ok(()), Err)),
         }
         undo
+    }
+
+    /// Writes what `content` does, and returns the first mistake in it, which is not kept.
+    fn mistake_of(&mut self, content: impl FnOnce(&mut Self)) -> Option<BuildErrorKind> {
+        let before = self.error.take();
+        content(self);
+        std::mem::replace(&mut self.error, before)
     }
 
     /// Attributes that are encoded already.
@@ -325,13 +328,6 @@ impl Short {
         let place = bytes[NLA_HDRLEN..].get_mut(..value.len()).filter(|_| value.len() < Self::VALUE)?;
         place.copy_from_slice(value);
         Some(Self(bytes))
-    }
-
-    #[inline]
-    fn write(&self, buf: &mut Vec<u8>, len: usize) {
-        let end = buf.len() + len;
-        buf.extend_from_slice(&self.0);
-        buf.truncate(end);
     }
 }
 
