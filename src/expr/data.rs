@@ -2,11 +2,11 @@
 
 use std::fmt;
 
-use super::put_header;
+use super::{header, numbers, put_header};
 use crate::error::DecodeError;
 use crate::wire::newtype::open_number;
 use crate::wire::path::{AttrName, Schema};
-use crate::wire::{Attr, AttrReader, AttrWriter, NLA_F_NESTED, NLA_HDRLEN, Name, align};
+use crate::wire::{Attr, AttrReader, AttrWriter, NLA_F_NESTED, NLA_HDRLEN, Name, align, order};
 
 const NFTA_DATA_VALUE: u16 = 1;
 const NFTA_DATA_VERDICT: u16 = 2;
@@ -172,6 +172,16 @@ impl Data {
         }
     }
 
+    /// Reads attributes that are one nest with bytes alone.
+    #[inline]
+    pub(super) fn read_usual(attrs: &[u8], attr: u16) -> Option<Self> {
+        let nest = nest_alone(attrs, attr)?;
+        let (head, value) = nest.split_first_chunk()?;
+        let len = usize::from(order::from_host_u16([head[0], head[1]])).checked_sub(NLA_HDRLEN)?;
+        let is_value = *head == header(NFTA_DATA_VALUE, NLA_HDRLEN + len) && value.len() == align(len);
+        value.get(..len).filter(|_| is_value).map(Self::new)
+    }
+
     /// Reads a nest that has to hold bytes.
     pub(crate) fn read(attr: Attr<'_>) -> Result<Self, DecodeError> {
         let mut data = None;
@@ -184,6 +194,14 @@ impl Data {
         }
         data.ok_or(DecodeError::new("data", "no value in it"))
     }
+}
+
+/// What is in a nest that is all there is.
+#[inline]
+fn nest_alone(attrs: &[u8], attr: u16) -> Option<&[u8]> {
+    let (head, nest) = attrs.split_first_chunk()?;
+    let is_alone = [attr, attr | NLA_F_NESTED].iter().any(|&attr| *head == header(attr, attrs.len()));
+    Some(nest).filter(|_| is_alone)
 }
 
 impl<const N: usize> From<[u8; N]> for Data {
@@ -353,6 +371,13 @@ impl Verdict {
         }
     }
 
+    /// Reads a nest that has a code alone.
+    #[inline]
+    fn read_usual(nest: &[u8]) -> Option<Self> {
+        let ([code], []) = numbers(nest, [NFTA_VERDICT_CODE])? else { return None };
+        Some(Self::plain(VerdictCode::from_raw(code as i32)))
+    }
+
     pub(crate) fn read(attrs: AttrReader<'_>) -> Result<Self, DecodeError> {
         let mut verdict = None;
         let (mut chain, mut chain_id) = (None, None);
@@ -394,6 +419,15 @@ impl Value {
         match self {
             Self::Data(data) => data.write(w, attr),
             Self::Verdict(verdict) => verdict.write(w, attr),
+        }
+    }
+
+    /// Reads attributes that are one nest, with bytes alone or a verdict without a chain.
+    #[inline]
+    pub(super) fn read_usual(attrs: &[u8], attr: u16) -> Option<Self> {
+        match nest_alone(nest_alone(attrs, attr)?, NFTA_DATA_VERDICT) {
+            Some(verdict) => Verdict::read_usual(verdict).map(Self::Verdict),
+            None => Data::read_usual(attrs, attr).map(Self::Data),
         }
     }
 

@@ -108,7 +108,7 @@ use crate::wire::path::{AttrName, Schema};
 use crate::wire::reader::Notes;
 use crate::wire::{Attr, AttrReader, AttrWriter, Family, NLA_HDRLEN};
 pub(crate) use entry::write;
-use entry::{Raw, before_data, put_header, shortened, template, write_as};
+use entry::{Raw, before_data, header, numbers, put_header, shortened, template, write_as};
 
 const NFTA_LIST_ELEM: u16 = 1;
 const NFTA_EXPR_NAME: u16 = 1;
@@ -144,6 +144,12 @@ pub(crate) trait Wire: Sized + fmt::Display {
     #[inline]
     fn write_usual(&self, _w: &mut AttrWriter) -> bool {
         false
+    }
+
+    /// Reads its attributes if they are those that most have, each once and in the kernel's order.
+    #[inline]
+    fn read_usual(_data: &[u8]) -> Option<Self> {
+        None
     }
 
     /// Reads its attributes in any order.
@@ -233,6 +239,15 @@ macro_rules! expressions {
                 match self {
                     $(Self::$variant(expr) => write(w, expr),)*
                     Self::Unknown(unknown) => w.nest(NFTA_LIST_ELEM, |w| w.raw(unknown.attributes())),
+                }
+            }
+
+            /// Reads the expression of a name from its data, if these are of the form that most have.
+            #[inline]
+            fn read_usual(name: &[u8], data: &[u8]) -> Option<Self> {
+                match key(name) {
+                    $(<$variant as Wire>::KEY => $variant::read_usual(data).map(Self::$variant),)*
+                    _ => None,
                 }
             }
 
@@ -472,9 +487,29 @@ impl ExprInfo {
     /// Reads the attributes of one entry of an expression list.
     #[inline]
     pub(crate) fn read(entry: Attr<'_>) -> Result<Self, DecodeError> {
+        let bytes = entry.bytes();
+        Self::read_usual(bytes, bytes.len()).map_or_else(|| Self::read_any(bytes), Ok)
+    }
+
+    /// Reads an entry of the first `len` bytes, if it is its name and its data, and these are of the form that most
+    /// have. What [`read_any`](Self::read_any) reads is the same.
+    #[inline]
+    fn read_usual(bytes: &[u8], len: usize) -> Option<Self> {
         let notes = Notes::default();
-        let expr = Expr::read(AttrReader::new(entry.bytes(), &notes))?;
-        Ok(Self { expr, raw: Raw::new(entry.bytes()), has_unknown: notes.has_unknown(), edited: false })
+        let mut attrs = AttrReader::new(bytes.get(..len)?, &notes);
+        let Some(Ok((NFTA_EXPR_NAME, name))) = attrs.next() else { return None };
+        let Some(Ok((NFTA_EXPR_DATA, data))) = attrs.next() else { return None };
+        let is_all = attrs.left() == 0;
+        let expr = Expr::read_usual(name.bytes().strip_suffix(&[0])?, data.bytes()).filter(|_| is_all)?;
+        Some(Self { expr, raw: Raw::first(bytes, len), has_unknown: false, edited: false })
+    }
+
+    /// Reads an entry in whatever form it is.
+    #[inline(never)]
+    fn read_any(bytes: &[u8]) -> Result<Self, DecodeError> {
+        let notes = Notes::default();
+        let expr = Expr::read(AttrReader::new(bytes, &notes))?;
+        Ok(Self { expr, raw: Raw::new(bytes), has_unknown: notes.has_unknown(), edited: false })
     }
 
     /// Returns the expression.
@@ -555,32 +590,30 @@ pub(crate) const fn expressions_attr(number: u16) -> AttrName {
 /// Iterates over the expressions of a list's bytes.
 pub(crate) struct Exprs<'a> {
     bytes: &'a [u8],
-    failed: bool,
 }
 
 impl<'a> Exprs<'a> {
     pub(crate) fn new(bytes: &'a [u8]) -> Self {
-        Self { bytes, failed: false }
+        Self { bytes }
     }
 }
 
 impl Iterator for Exprs<'_> {
     type Item = Result<ExprInfo, DecodeError>;
 
+    #[inline]
     fn next(&mut self) -> Option<Self::Item> {
-        if self.failed {
-            return None;
-        }
         let notes = Notes::default();
         let mut entries = AttrReader::new(self.bytes, &notes);
+        let from = self.bytes.get(NLA_HDRLEN..).unwrap_or_default();
         let entry = entries.next()?;
-        self.bytes = &self.bytes[self.bytes.len() - entries.left()..];
+        self.bytes = self.bytes.get(self.bytes.len() - entries.left()..).unwrap_or_default();
         match entry {
-            Ok((_, entry)) => Some(ExprInfo::read(entry)),
-            Err(error) => {
-                self.failed = true;
-                Some(Err(error))
-            }
+            Ok((_, entry)) => match ExprInfo::read_usual(from, entry.bytes().len()) {
+                Some(info) => Some(Ok(info)),
+                None => Some(ExprInfo::read_any(entry.bytes())),
+            },
+            Err(error) => Some(Err(error)),
         }
     }
 }
