@@ -71,6 +71,9 @@ impl Wire for Counter {
             Some(order::from_be_u64(*number))
         };
         let whole = data.len() == 2 * NUMBER;
+        if data.is_empty() {
+            return Some(Self::default());
+        }
         let bytes = number(0, NFTA_COUNTER_BYTES).filter(|_| whole)?;
         Some(Self { bytes, packets: number(NUMBER, NFTA_COUNTER_PACKETS)? })
     }

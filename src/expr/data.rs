@@ -179,7 +179,16 @@ impl Data {
         let (head, value) = nest.split_first_chunk()?;
         let len = usize::from(order::from_host_u16([head[0], head[1]])).checked_sub(NLA_HDRLEN)?;
         let is_value = *head == header(NFTA_DATA_VALUE, NLA_HDRLEN + len) && value.len() == align(len);
-        value.get(..len).filter(|_| is_value).map(Self::new)
+        let padded: u128 = match value.len() {
+            4 => u32::from_le_bytes(*value.first_chunk()?).into(),
+            8 => u64::from_le_bytes(*value.first_chunk()?).into(),
+            16 => u128::from_le_bytes(*value.first_chunk()?),
+            _ => return None,
+        };
+        let value = padded & u128::MAX.checked_shr(u128::BITS - 8 * len as u32).unwrap_or(0);
+        let mut bytes = [0; Self::INLINE];
+        bytes[..size_of::<u128>()].copy_from_slice(&value.to_le_bytes());
+        Some(Self(Repr::Inline { len: len as u8, bytes })).filter(|_| is_value)
     }
 
     /// Reads a nest that has to hold bytes.

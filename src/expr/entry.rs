@@ -128,7 +128,7 @@ pub(super) enum Raw {
 
 impl Raw {
     /// As many as most have: 64 bytes in all.
-    const INLINE: usize = 62;
+    pub(super) const INLINE: usize = 62;
 
     #[inline]
     pub(super) fn new(raw: &[u8]) -> Self {
@@ -139,15 +139,6 @@ impl Raw {
                 Self::Inline { len: raw.len() as u8, bytes }
             }
             None => Self::Heap(raw.into()),
-        }
-    }
-
-    /// The first `len` bytes: those behind them need not be told apart, which takes less time.
-    #[inline]
-    pub(super) fn first(bytes: &[u8], len: usize) -> Self {
-        match bytes.first_chunk() {
-            Some(&bytes) if len <= Self::INLINE => Self::Inline { len: len as u8, bytes },
-            _ => Self::new(bytes.get(..len).unwrap_or_default()),
         }
     }
 

@@ -242,12 +242,21 @@ macro_rules! expressions {
                 }
             }
 
-            /// Reads the expression of a name from its data, if these are of the form that most have.
+            /// Reads the expression of a name from its data, if these are of the form that most have, and makes
+            /// of it what it is a part of: so each kind is written once, to where it stays.
             #[inline]
-            fn read_usual(name: &[u8], data: &[u8]) -> Option<Self> {
+            fn read_usual<R>(
+                name: &[u8],
+                data: &[u8],
+                of: impl Fn(Self) -> R,
+                unusual: impl Fn() -> R,
+            ) -> R {
                 match key(name) {
-                    $(<$variant as Wire>::KEY => $variant::read_usual(data).map(Self::$variant),)*
-                    _ => None,
+                    $(<$variant as Wire>::KEY => match $variant::read_usual(data) {
+                        Some(expr) => of(Self::$variant(expr)),
+                        None => unusual(),
+                    },)*
+                    _ => unusual(),
                 }
             }
 
@@ -485,23 +494,40 @@ pub struct ExprInfo {
 
 impl ExprInfo {
     /// Reads the attributes of one entry of an expression list.
-    #[inline]
     pub(crate) fn read(entry: Attr<'_>) -> Result<Self, DecodeError> {
         let bytes = entry.bytes();
-        Self::read_usual(bytes, bytes.len()).map_or_else(|| Self::read_any(bytes), Ok)
+        Self::read_first(bytes, bytes.len())
     }
 
-    /// Reads an entry of the first `len` bytes, if it is its name and its data, and these are of the form that most
-    /// have. What [`read_any`](Self::read_any) reads is the same.
-    #[inline]
-    fn read_usual(bytes: &[u8], len: usize) -> Option<Self> {
+    /// Reads the attributes of an entry, which are the first `len` bytes.
+    ///
+    /// Most entries are a name and then data, in which the attributes stand in the kernel's order. For these it is
+    /// enough to look whether they do.
+    fn read_first(bytes: &[u8], len: usize) -> Result<Self, DecodeError> {
+        let raw = bytes.get(..len).unwrap_or_default();
+        let mut padded = [0; Raw::INLINE];
+        let inline = match bytes.first_chunk() {
+            Some(inline) => inline,
+            None => {
+                padded[..bytes.len()].copy_from_slice(bytes);
+                &padded
+            }
+        };
         let notes = Notes::default();
-        let mut attrs = AttrReader::new(bytes.get(..len)?, &notes);
-        let Some(Ok((NFTA_EXPR_NAME, name))) = attrs.next() else { return None };
-        let Some(Ok((NFTA_EXPR_DATA, data))) = attrs.next() else { return None };
-        let is_all = attrs.left() == 0;
-        let expr = Expr::read_usual(name.bytes().strip_suffix(&[0])?, data.bytes()).filter(|_| is_all)?;
-        Some(Self { expr, raw: Raw::first(bytes, len), has_unknown: false, edited: false })
+        let mut attrs = AttrReader::new(raw, &notes);
+        match (attrs.next(), attrs.next()) {
+            (Some(Ok((NFTA_EXPR_NAME, name))), Some(Ok((NFTA_EXPR_DATA, data))))
+                if attrs.left() == 0 && len <= Raw::INLINE =>
+            {
+                let raw_too = |expr| {
+                    let raw = Raw::Inline { len: len as u8, bytes: *inline };
+                    Ok(Self { expr, raw, has_unknown: false, edited: false })
+                };
+                let name = name.bytes();
+                Expr::read_usual(name.strip_suffix(&[0]).unwrap_or(name), data.bytes(), raw_too, || Self::read_any(raw))
+            }
+            _ => Self::read_any(raw),
+        }
     }
 
     /// Reads an entry in whatever form it is.
@@ -609,10 +635,7 @@ impl Iterator for Exprs<'_> {
         let entry = entries.next()?;
         self.bytes = self.bytes.get(self.bytes.len() - entries.left()..).unwrap_or_default();
         match entry {
-            Ok((_, entry)) => match ExprInfo::read_usual(from, entry.bytes().len()) {
-                Some(info) => Some(Ok(info)),
-                None => Some(ExprInfo::read_any(entry.bytes())),
-            },
+            Ok((_, entry)) => Some(ExprInfo::read_first(from, entry.bytes().len())),
             Err(error) => Some(Err(error)),
         }
     }
