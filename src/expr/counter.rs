@@ -65,17 +65,16 @@ impl Wire for Counter {
     #[inline]
     fn read_usual(data: &[u8]) -> Option<Self> {
         const NUMBER: usize = NLA_HDRLEN + 8;
-        let number = |from: usize, attr| {
-            let (head, number) = data.get(from..from + NUMBER)?.split_first_chunk()?;
+        let number = |bytes: &[u8], attr| {
+            let (head, number) = bytes.split_first_chunk()?;
             let number = number.first_chunk().filter(|_| *head == header(attr, NUMBER))?;
             Some(order::from_be_u64(*number))
         };
-        let whole = data.len() == 2 * NUMBER;
         if data.is_empty() {
             return Some(Self::default());
         }
-        let bytes = number(0, NFTA_COUNTER_BYTES).filter(|_| whole)?;
-        Some(Self { bytes, packets: number(NUMBER, NFTA_COUNTER_PACKETS)? })
+        let (bytes, packets) = data.split_at_checked(NUMBER).filter(|_| data.len() == 2 * NUMBER)?;
+        Some(Self { bytes: number(bytes, NFTA_COUNTER_BYTES)?, packets: number(packets, NFTA_COUNTER_PACKETS)? })
     }
 
     fn decode(attrs: &mut AttrReader<'_>) -> Result<Self, DecodeError> {

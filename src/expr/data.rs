@@ -6,7 +6,7 @@ use super::{header, numbers, put_header};
 use crate::error::DecodeError;
 use crate::wire::newtype::open_number;
 use crate::wire::path::{AttrName, Schema};
-use crate::wire::{Attr, AttrReader, AttrWriter, NLA_F_NESTED, NLA_HDRLEN, Name, align, order};
+use crate::wire::{Attr, AttrReader, AttrWriter, NLA_F_NESTED, NLA_HDRLEN, Name, align};
 
 const NFTA_DATA_VALUE: u16 = 1;
 const NFTA_DATA_VERDICT: u16 = 2;
@@ -172,23 +172,23 @@ impl Data {
         }
     }
 
-    /// Reads attributes that are one nest with bytes alone.
+    /// Reads attributes that are one nest with bytes alone: as many as numbers and addresses have.
     #[inline]
     pub(super) fn read_usual(attrs: &[u8], attr: u16) -> Option<Self> {
-        let nest = nest_alone(attrs, attr)?;
-        let (head, value) = nest.split_first_chunk()?;
-        let len = usize::from(order::from_host_u16([head[0], head[1]])).checked_sub(NLA_HDRLEN)?;
-        let is_value = *head == header(NFTA_DATA_VALUE, NLA_HDRLEN + len) && value.len() == align(len);
+        let (head, value) = nest_alone(attrs, attr)?.split_first_chunk()?;
         let padded: u128 = match value.len() {
             4 => u32::from_le_bytes(*value.first_chunk()?).into(),
             8 => u64::from_le_bytes(*value.first_chunk()?).into(),
             16 => u128::from_le_bytes(*value.first_chunk()?),
             _ => return None,
         };
-        let value = padded & u128::MAX.checked_shr(u128::BITS - 8 * len as u32).unwrap_or(0);
+        let padding = (0..NLA_HDRLEN).find(|n| *head == header(NFTA_DATA_VALUE, NLA_HDRLEN + value.len() - n))?;
+        let len = value.len() - padding;
+        // Padding that is not zero is none of the bytes.
+        let value = padded & (u128::MAX >> (u128::BITS - u8::BITS * len as u32));
         let mut bytes = [0; Self::INLINE];
         bytes[..size_of::<u128>()].copy_from_slice(&value.to_le_bytes());
-        Some(Self(Repr::Inline { len: len as u8, bytes })).filter(|_| is_value)
+        Some(Self(Repr::Inline { len: len as u8, bytes }))
     }
 
     /// Reads a nest that has to hold bytes.
@@ -205,7 +205,7 @@ impl Data {
     }
 }
 
-/// What is in a nest that is all there is.
+/// What is in a nest, if that is all there is. The kernel does not mark it as one.
 #[inline]
 fn nest_alone(attrs: &[u8], attr: u16) -> Option<&[u8]> {
     let (head, nest) = attrs.split_first_chunk()?;

@@ -146,7 +146,8 @@ pub(crate) trait Wire: Sized + fmt::Display {
         false
     }
 
-    /// Reads its attributes if they are those that most have, each once and in the kernel's order.
+    /// Reads its attributes if they are those that most have: each once, in the kernel's order, and not one more. What
+    /// it reads [`decode`](Self::decode) reads, too.
     #[inline]
     fn read_usual(_data: &[u8]) -> Option<Self> {
         None
@@ -242,15 +243,10 @@ macro_rules! expressions {
                 }
             }
 
-            /// Reads the expression of a name from its data, if these are of the form that most have, and makes
-            /// of it what it is a part of: so each kind is written once, to where it stays.
+            /// Reads the expression of a name from its data, if these are those that most have, and makes of it what
+            /// it is a part of: each kind by itself, so that none is moved.
             #[inline]
-            fn read_usual<R>(
-                name: &[u8],
-                data: &[u8],
-                of: impl Fn(Self) -> R,
-                unusual: impl Fn() -> R,
-            ) -> R {
+            fn read_usual<R>(name: &[u8], data: &[u8], of: impl Fn(Self) -> R, unusual: impl Fn() -> R) -> R {
                 match key(name) {
                     $(<$variant as Wire>::KEY => match $variant::read_usual(data) {
                         Some(expr) => of(Self::$variant(expr)),
@@ -308,6 +304,11 @@ macro_rules! expressions {
             #[test]
             fn any_value_of_any_attribute_is_read_and_kept() {
                 $(super::golden::check_values::<$variant>();)*
+            }
+
+            #[test]
+            fn both_readers_read_the_same_of_any_bytes() {
+                $(super::golden::check_readers::<$variant>();)*
             }
 
             #[test]
@@ -499,10 +500,11 @@ impl ExprInfo {
         Self::read_first(bytes, bytes.len())
     }
 
-    /// Reads the attributes of an entry, which are the first `len` bytes.
+    /// [`read`](Self::read) of the first `len` bytes. Those behind them are not looked at, but may be copied along,
+    /// which takes less time than to tell them apart.
     ///
-    /// Most entries are a name and then data, in which the attributes stand in the kernel's order. For these it is
-    /// enough to look whether they do.
+    /// Most entries are a name and then data, in which the attributes are in the kernel's order: it is looked whether
+    /// they are. All else is read by [`read_any`](Self::read_any), which would read the same of these.
     fn read_first(bytes: &[u8], len: usize) -> Result<Self, DecodeError> {
         let raw = bytes.get(..len).unwrap_or_default();
         let mut padded = [0; Raw::INLINE];
@@ -519,18 +521,19 @@ impl ExprInfo {
             (Some(Ok((NFTA_EXPR_NAME, name))), Some(Ok((NFTA_EXPR_DATA, data))))
                 if attrs.left() == 0 && len <= Raw::INLINE =>
             {
-                let raw_too = |expr| {
+                let name = name.bytes();
+                let name = name.strip_suffix(&[0]).unwrap_or(name);
+                let with_raw = |expr| {
                     let raw = Raw::Inline { len: len as u8, bytes: *inline };
                     Ok(Self { expr, raw, has_unknown: false, edited: false })
                 };
-                let name = name.bytes();
-                Expr::read_usual(name.strip_suffix(&[0]).unwrap_or(name), data.bytes(), raw_too, || Self::read_any(raw))
+                Expr::read_usual(name, data.bytes(), with_raw, || Self::read_any(raw))
             }
             _ => Self::read_any(raw),
         }
     }
 
-    /// Reads an entry in whatever form it is.
+    /// Reads an entry whose attributes come in any order, with some that are not known.
     #[inline(never)]
     fn read_any(bytes: &[u8]) -> Result<Self, DecodeError> {
         let notes = Notes::default();
