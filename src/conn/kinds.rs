@@ -1,7 +1,6 @@
 //! The kinds of things that are listed: how they are asked for, and known again.
 
-use super::queries::Scope;
-use crate::chain::{ChainInfo, ChainRef, NFT_MSG_GETCHAIN, NFT_MSG_NEWCHAIN, NFTA_CHAIN_HANDLE, NFTA_CHAIN_TABLE};
+use crate::chain::{NFT_MSG_GETCHAIN, NFT_MSG_NEWCHAIN, NFTA_CHAIN_HANDLE, NFTA_CHAIN_TABLE};
 use crate::engine::{Identify, Link, Linked, NumberOf, Query, Told, Transport};
 use crate::error::Error;
 use crate::flowtable::{NFT_MSG_GETFLOWTABLE, NFT_MSG_NEWFLOWTABLE, NFTA_FLOWTABLE_HANDLE, NFTA_FLOWTABLE_TABLE};
@@ -91,11 +90,10 @@ impl Kind {
         query
     }
 
-    /// Reads all there are in `scope`, and tells whether none was moved meanwhile.
+    /// Reads all there are, and tells whether none was moved meanwhile.
     pub(super) fn read<T: Transport>(
         &self,
         link: &mut Link<T>,
-        scope: &Scope<'_>,
         query: &Query,
         what: &dyn Fn() -> String,
         take: &mut impl FnMut(Family, &[u8]) -> Result<(), Error>,
@@ -109,51 +107,12 @@ impl Kind {
             return Ok(whole);
         }
         let mut again = told.again();
-        let by_chain = self.new == NFT_MSG_NEWRULE && !matches!(scope, Scope::Chain(_));
-        let whole =
-            if by_chain { by_chains(link, scope, what, &mut again)? } else { note(link, query, what, &mut again)? };
+        let whole = link.query(query, what, &mut |_, attrs| {
+            again.note(attrs);
+            Ok(())
+        })?;
         Ok(whole && again == told)
     }
-}
-
-/// Notes what a query tells, and tells whether it may be all.
-fn note<T: Transport>(
-    link: &mut Link<T>,
-    query: &Query,
-    what: &dyn Fn() -> String,
-    told: &mut Told,
-) -> Result<bool, Error> {
-    link.query(query, what, &mut |_, attrs| {
-        told.note(attrs);
-        Ok(())
-    })
-}
-
-/// Notes rules chain by chain, which is the kernel's order of them, too.
-///
-/// It finds a chain by its name, but where many are listed at once it walks from the first rule of all for each
-/// datagram. How many rules a chain has is not known beforehand: its number of uses is lowered by a batch that deletes
-/// them before that is committed.
-fn by_chains<T: Transport>(
-    link: &mut Link<T>,
-    scope: &Scope<'_>,
-    what: &dyn Fn() -> String,
-    told: &mut Told,
-) -> Result<bool, Error> {
-    let mut chains: Vec<ChainRef> = Vec::new();
-    let query = CHAINS.query(scope.family(), |_| {});
-    let mut whole = CHAINS.read(link, scope, &query, what, &mut |family, attrs| {
-        let chain = ChainInfo::decode(family, attrs)?;
-        if scope.has(chain.table()) {
-            chains.push(chain.as_ref().clone());
-        }
-        Ok(())
-    })?;
-    for chain in &chains {
-        let of_chain = Scope::Chain(chain);
-        whole = whole && note(link, &RULES.query(of_chain.family(), |w| of_chain.write(w)), what, told)?;
-    }
-    Ok(whole)
 }
 
 /// Hands over the values of two attributes.

@@ -535,7 +535,7 @@ impl Conn {
         let container = scope.container();
         let reading = self.link.consistent(|link| {
             let mut found = Vec::new();
-            let listed = kind.read(link, &scope, &query, &what, &mut |family, attrs| {
+            let listed = kind.read(link, &query, &what, &mut |family, attrs| {
                 found.push(decode(family, attrs)?);
                 Ok(())
             });

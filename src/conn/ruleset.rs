@@ -44,7 +44,7 @@ impl Conn {
                     Some((query, table)) => (query, table),
                     None => (kind.query(scope.family(), |w| scope.write(w)), scope.describe(kind.what)),
                 };
-                whole &= kind.read(link, &scope, &query, &|| asked.clone(), &mut |family, attrs| {
+                whole &= kind.read(link, &query, &|| asked.clone(), &mut |family, attrs| {
                     if kind.new == NFT_MSG_NEWCHAIN && !scope.has(ChainInfo::decode(family, attrs)?.table()) {
                         return Ok(()); // The kernel lists the chains of all tables, whichever is named.
                     }
