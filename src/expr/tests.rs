@@ -142,6 +142,7 @@ fn data_of_any_length_are_read_alike() {
 #[test]
 fn small_enough_to_pass_by_value() {
     assert!(size_of::<Expr>() <= 104, "{}", size_of::<Expr>());
+    assert!(size_of::<ExprInfo>() <= 168, "{}", size_of::<ExprInfo>());
 }
 
 #[test]
