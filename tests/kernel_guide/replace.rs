@@ -130,8 +130,8 @@ pub(crate) fn refused_replacement_leaves_the_table_as_it_was() {
         if reset {
             batch.reset(&replace::table());
         }
-        replace::describe(&mut batch, &[8]);
-        batch.append(replace::input(), Rule::new().jump(replace::table().chain("absent")));
+        replace::describe(&mut batch, &replace::table(), &[8]);
+        batch.append(replace::input(&replace::table()), Rule::new().jump(replace::table().chain("absent")));
         allowed.wait_for(3);
         assert!(conn.commit(&batch).unwrap_err().is_not_found());
         allowed.wait_for(3);
@@ -149,7 +149,7 @@ pub(crate) fn bans_outlive_the_table() {
     let mut conn = Conn::open().unwrap();
     replace::rebuild(&mut conn, &[]).unwrap();
     let bans = |conn: &mut Conn| {
-        let bans = conn.elements(&replace::banned()).unwrap();
+        let bans = conn.elements(&replace::banned(&replace::table())).unwrap();
         let mut bans: Vec<_> =
             bans.iter().map(|ban| (*ban.key().unwrap(), ban.timeout().unwrap(), ban.expires().unwrap())).collect();
         bans.sort_unstable();
