@@ -40,8 +40,8 @@
 ///   there are long chains in between. A drop policy does not help: see below.
 /// - **So `rebuild` makes two tables, one after the other.** While the table is made anew, a guard with the same rules
 ///   stands beside it, and for that time only what old and new rules allow passes. Before each step a
-///   [`check`](crate::Conn::check) lets the packets go that are on their way: to take back what it has tried, the kernel
-///   waits for them, some milliseconds.
+///   [`check`](crate::Conn::check) lets the packets go that are on their way: the kernel waits for them, some
+///   milliseconds, to take back what it has tried.
 /// - **After a reset, not everything switches in the same instant.** First the rules do, with the
 ///   elements of plain sets; some microseconds later the rest does: until then a new chain accepts whatever
 ///   its policy is, and a new set of intervals is empty (so is an unnamed one: `one_of` with ranges).
@@ -263,7 +263,9 @@ pub mod daemons {}
 ///   elements in one batch cost 0.7 s instead of 2.1 s. It is a bound, too: one element more is refused
 ///   (`ENFILE`).
 /// - **A [`Loader`](crate::Loader)** for a set that is to be made anew as a whole: it needs no size and no
-///   large send buffer, takes 0.7 s, too, and packets see the old set until the new one is complete.
+///   large send buffer, takes 0.7 s for a million single values, too, and packets see the old set until the new one
+///   is complete. A million intervals take it 3.4 s, one batch 3.0 s; more with a small send buffer, since Linux 6.18
+///   writes all intervals of a set anew for each batch.
 /// - **Do not list to find.** Read what is known by its name or key: [`element`](crate::Conn::element),
 ///   [`object`](crate::Conn::object) and [`counter`](crate::Conn::counter), [`chain`](crate::Conn::chain). Keep
 ///   the handles of rules that are to be changed ([`commit_with_handles`](crate::Conn::commit_with_handles)).

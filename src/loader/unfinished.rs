@@ -25,10 +25,10 @@ struct Portions {
 }
 
 /// A table of hashes grows between batches, and cannot before one is over: the first are small. Of other sets the kernel
-/// makes a copy for each batch, so that they grow.
+/// makes a copy for each batch: later ones are larger.
 const PORTIONS: Portions = Portions { first: 4095, share: 8, bytes: 1024 * 1024 };
-/// Of intervals Linux 6.18, as its stable updates made it, writes all anew for each batch, and nothing has to grow: so
-/// there are few, each as large as what is there.
+/// Of intervals Linux 6.18, as its stable updates made it, writes all anew for each batch, and nothing has to grow: there
+/// are few, each as large as what is there.
 const OF_INTERVALS: Portions = Portions { first: 65_536, share: 1, bytes: 16 * 1024 * 1024 };
 
 impl Portions {
