@@ -1,4 +1,5 @@
-use std::net::Ipv4Addr;
+use std::net::{Ipv4Addr, Ipv6Addr};
+use std::time::Duration;
 
 use super::Loader;
 use crate::batch::Batch;
@@ -7,6 +8,7 @@ use crate::conn::{Conn, Recording, Refusal};
 use crate::datum::Interval;
 use crate::engine::ATTEMPTS;
 use crate::error::{BuildErrorKind, Errno, Error};
+use crate::expr::Counter;
 use crate::field::ip;
 use crate::rule::{NFT_MSG_NEWRULE, Rule};
 use crate::ruleset::Ruleset;
@@ -88,14 +90,17 @@ fn values_come_in_small_transactions_and_intervals_in_few_large_ones() {
     assert_eq!([0, 1, 4095, 4096, 8190, 8191, 32_760, 32_761].map(|n| values(n).0), [0, 1, 1, 2, 2, 3, 8, 9]);
     assert_eq!(values(200_000).0, 24);
     let set = Set::<Interval<Ipv4Addr>>::new(fw(), "blocked");
-    let prefix = |n: u32| Interval::prefix(Ipv4Addr::from(n << 8), 24);
-    let intervals = |count| portions(&set, (0..count).map(prefix)).0;
-    assert_eq!([0, 1, 65_536, 65_537, 131_072, 131_073, 262_144].map(intervals), [0, 1, 1, 2, 2, 3, 3]);
-    // Twice as many as were there, as long as 16 MiB hold them.
-    let comment = "x".repeat(100);
-    let commented = (0..262_144).map(|n| Element::new(prefix(n)).comment(comment.as_str()));
-    let (count, largest) = portions(&set, commented);
-    assert_eq!((count, largest.div_ceil(1024 * 1024)), (4, 16));
+    let intervals = |count| portions(&set, (0..count).map(|n| Interval::prefix(Ipv4Addr::from(n << 8), 24))).0;
+    assert_eq!([0, 1, 65_536, 65_537, 131_073].map(intervals), [0, 1, 1, 2, 3]);
+    // As many as are there already, as long as 16 MiB hold them.
+    let wide = Set::<Interval<Ipv6Addr>>::new(fw(), "wide").counters().timeouts();
+    let (comment, hour) = ("x".repeat(127), Duration::from_secs(3600));
+    let elements = (0..65_536u64).map(|n| {
+        let prefix = Interval::prefix(Ipv6Addr::from(u128::from(n) << 64), 64);
+        Element::new(prefix).comment(comment.as_str()).timeout(hour).expires(hour).stateful(Counter::new(n, 1))
+    });
+    let (count, largest) = portions(&wide, elements);
+    assert_eq!((count, largest.div_ceil(1024 * 1024)), (2, 16));
 }
 
 #[test]
