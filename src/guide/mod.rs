@@ -27,7 +27,8 @@
 ///
 /// - **Keep chains and sets, change what is in them.** Chains keep their policy, sets their elements
 ///   with timeouts and counters. If a set's elements are to be new, flush it and add them in
-///   the same batch, or better add and delete what differs.
+///   the same batch, or better add and delete what differs. A packet that is among the old rules when
+///   they switch may find the new elements already.
 /// - **From one hook to the next the rules may change.** A packet may meet the old rules of
 ///   `prerouting` and the new ones of `input`. A drop that moves to an earlier hook is added there in one
 ///   batch and deleted here in another.
