@@ -586,16 +586,16 @@ fn read_elements<S: ElementSource, T: Transport>(
         let mut elements = Vec::with_capacity(Tally::room(info));
         let whole = link.query(&entries_query(at), &|| format!("elements of set {at}"), &mut |_, attrs| {
             let mut failed = None;
-            visit_entries(attrs, |bytes| {
+            visit_entries(attrs, |encoded| {
                 let notes = Notes::default();
-                let plain = PlainEntry::read(bytes, &notes);
+                let plain = PlainEntry::read(encoded, &notes);
                 if let Some((plain, element)) = plain.and_then(|plain| S::read(&plain).map(|element| (plain, element)))
                 {
                     tally.note(plain.key, plain.flags);
                     elements.push(element);
                     return Ok(());
                 }
-                let entry = ElementInfo::decode(bytes)?;
+                let entry = ElementInfo::decode(encoded.bytes)?;
                 tally.note(entry.key().map(Data::as_bytes), entry.flags());
                 match S::pair(&mut pairing, Some(entry)) {
                     Ok(element) => elements.extend(element),

@@ -76,18 +76,17 @@ struct Elements<S> {
 
 impl<S: ElementSource> Unpack<ElementOf<S>> for Elements<S> {
     fn begin(&mut self, _family: Family, attrs: &[u8]) -> Result<Option<ElementOf<S>>, Error> {
-        self.list = EntryList::default();
-        self.list = EntryList::find(attrs)?;
+        self.list.begin(attrs)?;
         Ok(None)
     }
 
     fn next(&mut self, attrs: &[u8]) -> Result<Option<ElementOf<S>>, Error> {
-        while let Some(bytes) = self.list.next(attrs)? {
+        while let Some(encoded) = self.list.next(attrs)? {
             let notes = Notes::default();
-            if let Some(element) = PlainEntry::read(bytes, &notes).and_then(|plain| S::read(&plain)) {
+            if let Some(element) = PlainEntry::read(encoded, &notes).and_then(|plain| S::read(&plain)) {
                 return Ok(Some(element));
             }
-            let entry = ElementInfo::decode(bytes)?;
+            let entry = ElementInfo::decode(encoded.bytes)?;
             if let Some((_, tally)) = &mut self.ordered {
                 tally.note(entry.key().map(Data::as_bytes), entry.flags());
             }
