@@ -1,5 +1,6 @@
 //! Listings that are read as they come.
 
+use std::collections::VecDeque;
 use std::fmt;
 use std::iter::FusedIterator;
 use std::marker::PhantomData;
@@ -33,19 +34,19 @@ pub enum Consistency {
     Torn,
 }
 
-/// Makes values of a message's attributes.
+/// Makes values of a message's attributes, which are put into `ready`: before an error those that came before it.
 trait Unpack<T> {
-    /// Begins a message, and returns its first value, or none if that is the [next](Self::next).
-    fn begin(&mut self, family: Family, attrs: &[u8]) -> Result<Option<T>, Error>;
+    /// Begins a message.
+    fn begin(&mut self, family: Family, attrs: &[u8], ready: &mut VecDeque<T>) -> Result<(), Error>;
 
-    /// Returns the next value of the message.
-    fn next(&mut self, _attrs: &[u8]) -> Result<Option<T>, Error> {
-        Ok(None)
+    /// Makes the next few values of the message, if there are more.
+    fn go_on(&mut self, _attrs: &[u8], _ready: &mut VecDeque<T>) -> Result<(), Error> {
+        Ok(())
     }
 
-    /// Returns what was held back until there are no more messages.
-    fn end(&mut self) -> Result<Option<T>, Error> {
-        Ok(None)
+    /// Makes what was held back until there are no more messages.
+    fn end(&mut self, _ready: &mut VecDeque<T>) -> Result<(), Error> {
+        Ok(())
     }
 
     /// Whether all values there are can be told to have come.
@@ -58,10 +59,15 @@ trait Unpack<T> {
 struct Each<F>(F);
 
 impl<T, F: FnMut(Family, &[u8]) -> Result<Option<T>, DecodeError>> Unpack<T> for Each<F> {
-    fn begin(&mut self, family: Family, attrs: &[u8]) -> Result<Option<T>, Error> {
-        Ok((self.0)(family, attrs)?)
+    fn begin(&mut self, family: Family, attrs: &[u8], ready: &mut VecDeque<T>) -> Result<(), Error> {
+        ready.extend((self.0)(family, attrs)?);
+        Ok(())
     }
 }
+
+/// How many elements are made at once: one by one, each would be moved as long as it is still being written, which a
+/// processor waits for.
+const AT_ONCE: usize = 64;
 
 /// The elements in each message.
 struct Elements<S> {
@@ -75,34 +81,44 @@ struct Elements<S> {
 }
 
 impl<S: ElementSource> Unpack<ElementOf<S>> for Elements<S> {
-    fn begin(&mut self, _family: Family, attrs: &[u8]) -> Result<Option<ElementOf<S>>, Error> {
+    fn begin(&mut self, _family: Family, attrs: &[u8], ready: &mut VecDeque<ElementOf<S>>) -> Result<(), Error> {
         self.list.begin(attrs)?;
-        Ok(None)
+        self.go_on(attrs, ready)
     }
 
-    fn next(&mut self, attrs: &[u8]) -> Result<Option<ElementOf<S>>, Error> {
-        while let Some(encoded) = self.list.next(attrs)? {
-            let notes = Notes::default();
-            if let Some(element) = PlainEntry::read(encoded, &notes).and_then(|plain| S::read(&plain)) {
-                return Ok(Some(element));
-            }
-            let entry = ElementInfo::decode(encoded.bytes)?;
-            if let Some((_, tally)) = &mut self.ordered {
-                tally.note(entry.key().map(Data::as_bytes), entry.flags());
-            }
-            if let Some(element) = S::pair(&mut self.pairing, Some(entry))? {
-                return Ok(Some(element));
+    fn go_on(&mut self, attrs: &[u8], ready: &mut VecDeque<ElementOf<S>>) -> Result<(), Error> {
+        while ready.len() < AT_ONCE {
+            let Some(encoded) = self.list.next(attrs)? else { break };
+            match encoded.bare_key.filter(|_| self.ordered.is_none()).and_then(S::read_key) {
+                Some(element) => ready.push_back(element),
+                None => ready.extend(self.read(encoded.bytes)?),
             }
         }
-        Ok(None)
+        Ok(())
     }
 
-    fn end(&mut self) -> Result<Option<ElementOf<S>>, Error> {
-        S::pair(&mut self.pairing, None)
+    fn end(&mut self, ready: &mut VecDeque<ElementOf<S>>) -> Result<(), Error> {
+        ready.extend(S::pair(&mut self.pairing, None)?);
+        Ok(())
     }
 
     fn are_all(&self, link: &mut Link<Channel>) -> Result<bool, Error> {
         self.ordered.as_ref().map_or(Ok(false), |(info, tally)| are_all(link, tally, info, self.pairs))
+    }
+}
+
+impl<S: ElementSource> Elements<S> {
+    /// Reads an entry, and returns the element that is complete by now.
+    fn read(&mut self, bytes: &[u8]) -> Result<Option<ElementOf<S>>, Error> {
+        let notes = Notes::default();
+        if let Some(element) = PlainEntry::read(bytes, &notes).and_then(|plain| S::read(&plain)) {
+            return Ok(Some(element));
+        }
+        let entry = ElementInfo::decode(bytes)?;
+        if let Some((_, tally)) = &mut self.ordered {
+            tally.note(entry.key().map(Data::as_bytes), entry.flags());
+        }
+        S::pair(&mut self.pairing, Some(entry))
     }
 }
 
@@ -122,6 +138,9 @@ pub struct Streamed<'a, T> {
     unpack: Box<dyn Unpack<T> + Send>,
     /// The attributes of the message that is being read.
     attrs: Range<usize>,
+    /// Values that are made and not yielded yet, and the error that comes behind them.
+    ready: VecDeque<T>,
+    failed: Option<Error>,
     ended: bool,
 }
 
@@ -149,35 +168,53 @@ impl<T> Streamed<'_, T> {
         Ok(if whole { Consistency::Same(self.generation()) } else { Consistency::Torn })
     }
 
-    fn advance(&mut self) -> Result<Option<T>, Error> {
-        while !self.ended {
-            if let Some(value) = self.unpack.next(self.dump.attrs(self.attrs.clone()))? {
-                return Ok(Some(value));
-            }
+    fn new<'a>(dump: Dump<'a, Channel>, unpack: impl Unpack<T> + Send + 'static) -> Streamed<'a, T> {
+        let (unpack, ready) = (Box::new(unpack), VecDeque::new());
+        Streamed { dump, unpack, attrs: 0..0, ready, failed: None, ended: false }
+    }
+
+    /// Makes values, if there are more.
+    fn refill(&mut self) -> Result<(), Error> {
+        self.unpack.go_on(self.dump.attrs(self.attrs.clone()), &mut self.ready)?;
+        while self.ready.is_empty() && !self.ended {
             match self.dump.next()? {
                 Some((family, attrs)) => {
                     self.attrs = attrs;
-                    if let Some(value) = self.unpack.begin(family, self.dump.attrs(self.attrs.clone()))? {
-                        return Ok(Some(value));
-                    }
+                    self.unpack.begin(family, self.dump.attrs(self.attrs.clone()), &mut self.ready)?;
                 }
                 None => {
                     self.ended = true;
-                    return self.unpack.end();
+                    self.unpack.end(&mut self.ready)?;
                 }
             }
         }
-        Ok(None)
+        Ok(())
+    }
+
+    fn next_of_more(&mut self) -> Option<Result<T, Error>> {
+        if let Some(error) = self.failed.take() {
+            return Some(Err(error));
+        }
+        if self.ended {
+            return None;
+        }
+        if let Err(error) = self.refill() {
+            self.ended |= !matches!(error, Error::Decode(_));
+            self.failed = Some(error);
+        }
+        self.ready.pop_front().map(Ok).or_else(|| self.failed.take().map(Err))
     }
 }
 
 impl<T> Iterator for Streamed<'_, T> {
     type Item = Result<T, Error>;
 
+    #[inline]
     fn next(&mut self) -> Option<Self::Item> {
-        let next = self.advance();
-        self.ended |= next.as_ref().is_err_and(|error| !matches!(error, Error::Decode(_)));
-        next.transpose()
+        match self.ready.pop_front() {
+            Some(value) => Some(Ok(value)),
+            None => self.next_of_more(),
+        }
     }
 }
 
@@ -348,7 +385,7 @@ impl Conn {
         let (list, pairing, pairs) = (EntryList::default(), Pairing::default(), set.has_ends());
         let dump = dump.map_err(|error| about(error, &what))?.restless(hashed);
         let unpack = Elements::<S> { list, pairing, ordered, pairs, of: PhantomData };
-        Ok(Streamed { dump, unpack: Box::new(unpack), attrs: 0..0, ended: false })
+        Ok(Streamed::new(dump, unpack))
     }
 
     fn stream<'c, T: Send + 'static>(
@@ -365,6 +402,6 @@ impl Conn {
             None => Ok(()),
         });
         let dump = dump.map_err(|error| about(error, &what))?;
-        Ok(Streamed { dump, unpack: Box::new(Each(decode)), attrs: 0..0, ended: false })
+        Ok(Streamed::new(dump, Each(decode)))
     }
 }

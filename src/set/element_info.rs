@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use super::element::*;
 use super::key::{KEY_MAX, Key, Part};
-use super::list::Encoded;
 use super::{IntoElement, Mapped, SetFlags};
 use crate::datum::{predecessor, successor};
 use crate::error::{BuildErrorKind, DecodeError};
@@ -111,14 +110,9 @@ pub struct PlainEntry<'a> {
 impl<'a> PlainEntry<'a> {
     /// Reads an entry; none if it has more, or makes no sense.
     #[inline]
-    pub(crate) fn read(entry: Encoded<'a>, notes: &'a Notes) -> Option<Self> {
-        let (key, flags) = (entry.bare_key, ElementFlags::empty());
-        let plain = Self { key, key_end: None, data: None, flags, timeout: None, expires: None };
-        if key.is_some() { Some(plain) } else { plain.with(entry.bytes, notes) }
-    }
-
-    fn with(self, entry: &'a [u8], notes: &'a Notes) -> Option<Self> {
-        let mut plain = self;
+    pub(crate) fn read(entry: &'a [u8], notes: &'a Notes) -> Option<Self> {
+        let flags = ElementFlags::empty();
+        let mut plain = Self { key: None, key_end: None, data: None, flags, timeout: None, expires: None };
         for attr in AttrReader::new(entry, notes) {
             match attr.ok()? {
                 (NFTA_SET_ELEM_KEY, v) if plain.key.is_none() => plain.key = Some(Data::plain_bytes(v)?),
@@ -153,7 +147,35 @@ impl<'a> PlainEntry<'a> {
     }
 }
 
+impl<K, V> ElementInfo<K, V> {
+    /// An element that has nothing else.
+    #[inline]
+    fn bare_of(key: K, value: V) -> Self {
+        let (flags, timeout, expires) = (ElementFlags::empty(), Millis::NONE, Millis::NONE);
+        Self { key: Some(key), value, flags, timeout, expires, more: None }
+    }
+}
+
+impl<K: Key, V: Mapped> ElementInfo<K, V> {
+    /// The element that an entry is which has nothing but a key, of a set in which each is one; none if it is of
+    /// another type.
+    #[inline]
+    pub(crate) fn of_key(key: &[u8]) -> Option<Self> {
+        if K::FLAGS.has_ends() {
+            return None;
+        }
+        let value = V::read(None, None)?;
+        Some(Self::bare_of(K::from_bounds(key, key, K::FLAGS.contains(SetFlags::INTERVAL))?, value))
+    }
+}
+
 impl ElementInfo {
+    /// The entry that has nothing but a key.
+    #[inline]
+    pub(crate) fn of_data(key: &[u8]) -> Self {
+        Self::bare_of(Data::new(key), ())
+    }
+
     pub(crate) fn decode(entry: &[u8]) -> Result<Self, DecodeError> {
         let mut info = Self {
             timeout: Millis::NONE,
