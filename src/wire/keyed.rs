@@ -164,7 +164,7 @@ mod tests {
             sequence
         };
         assert!(with(&[b"a", b"b"]) == with(&[b"a", b"b"]));
-        for other in [&[b"b", b"a"][..], &[b"a"], &[b"a", b"b", b"b"], &[b"ab"], &[]] {
+        for other in [&[&b"b"[..], b"a"][..], &[b"a"], &[b"a", b"b", b"b"], &[b"ab"], &[]] {
             assert!(with(&[b"a", b"b"]) != with(other), "{other:?}");
         }
         assert_eq!(with(&[b"a", b"b"]).count(), 2);
