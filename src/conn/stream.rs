@@ -34,10 +34,10 @@ pub enum Consistency {
     Torn,
 }
 
-/// Makes values of a message's attributes, which are put into `ready`: before an error those that came before it.
+/// Makes values of a message's attributes. Several are put into `ready`: before an error those that came before it.
 trait Unpack<T> {
-    /// Begins a message.
-    fn begin(&mut self, family: Family, attrs: &[u8], ready: &mut VecDeque<T>) -> Result<(), Error>;
+    /// Begins a message, and returns its value if it has only one.
+    fn begin(&mut self, family: Family, attrs: &[u8], ready: &mut VecDeque<T>) -> Result<Option<T>, Error>;
 
     /// Makes the next few values of the message, if there are more.
     fn go_on(&mut self, _attrs: &[u8], _ready: &mut VecDeque<T>) -> Result<(), Error> {
@@ -59,9 +59,8 @@ trait Unpack<T> {
 struct Each<F>(F);
 
 impl<T, F: FnMut(Family, &[u8]) -> Result<Option<T>, DecodeError>> Unpack<T> for Each<F> {
-    fn begin(&mut self, family: Family, attrs: &[u8], ready: &mut VecDeque<T>) -> Result<(), Error> {
-        ready.extend((self.0)(family, attrs)?);
-        Ok(())
+    fn begin(&mut self, family: Family, attrs: &[u8], _ready: &mut VecDeque<T>) -> Result<Option<T>, Error> {
+        Ok((self.0)(family, attrs)?)
     }
 }
 
@@ -81,9 +80,15 @@ struct Elements<S> {
 }
 
 impl<S: ElementSource> Unpack<ElementOf<S>> for Elements<S> {
-    fn begin(&mut self, _family: Family, attrs: &[u8], ready: &mut VecDeque<ElementOf<S>>) -> Result<(), Error> {
+    fn begin(
+        &mut self,
+        _family: Family,
+        attrs: &[u8],
+        ready: &mut VecDeque<ElementOf<S>>,
+    ) -> Result<Option<ElementOf<S>>, Error> {
         self.list.begin(attrs)?;
-        self.go_on(attrs, ready)
+        self.go_on(attrs, ready)?;
+        Ok(None)
     }
 
     fn go_on(&mut self, attrs: &[u8], ready: &mut VecDeque<ElementOf<S>>) -> Result<(), Error> {
@@ -173,14 +178,23 @@ impl<T> Streamed<'_, T> {
         Streamed { dump, unpack, attrs: 0..0, ready, failed: None, ended: false }
     }
 
-    /// Makes values, if there are more.
-    fn refill(&mut self) -> Result<(), Error> {
+    /// Makes values, and returns the first.
+    fn refill(&mut self) -> Result<Option<T>, Error> {
         self.unpack.go_on(self.dump.attrs(self.attrs.clone()), &mut self.ready)?;
-        while self.ready.is_empty() && !self.ended {
+        loop {
+            if let Some(value) = self.ready.pop_front() {
+                return Ok(Some(value));
+            }
+            if self.ended {
+                return Ok(None);
+            }
             match self.dump.next()? {
                 Some((family, attrs)) => {
                     self.attrs = attrs;
-                    self.unpack.begin(family, self.dump.attrs(self.attrs.clone()), &mut self.ready)?;
+                    let attrs = self.dump.attrs(self.attrs.clone());
+                    if let Some(value) = self.unpack.begin(family, attrs, &mut self.ready)? {
+                        return Ok(Some(value));
+                    }
                 }
                 None => {
                     self.ended = true;
@@ -188,7 +202,6 @@ impl<T> Streamed<'_, T> {
                 }
             }
         }
-        Ok(())
     }
 
     fn next_of_more(&mut self) -> Option<Result<T, Error>> {
@@ -198,11 +211,18 @@ impl<T> Streamed<'_, T> {
         if self.ended {
             return None;
         }
-        if let Err(error) = self.refill() {
-            self.ended |= !matches!(error, Error::Decode(_));
-            self.failed = Some(error);
+        let error = match self.refill() {
+            Ok(value) => return value.map(Ok),
+            Err(error) => error,
+        };
+        self.ended |= !matches!(error, Error::Decode(_));
+        match self.ready.pop_front() {
+            Some(value) => {
+                self.failed = Some(error);
+                Some(Ok(value))
+            }
+            None => Some(Err(error)),
         }
-        self.ready.pop_front().map(Ok).or_else(|| self.failed.take().map(Err))
     }
 }
 
