@@ -173,8 +173,9 @@ impl<T> Streamed<'_, T> {
         Ok(if whole { Consistency::Same(self.generation()) } else { Consistency::Torn })
     }
 
-    fn new<'a>(dump: Dump<'a, Channel>, unpack: impl Unpack<T> + Send + 'static) -> Streamed<'a, T> {
-        let (unpack, ready) = (Box::new(unpack), VecDeque::new());
+    /// A stream with room for `many` values that are made at once.
+    fn new<'a>(dump: Dump<'a, Channel>, many: usize, unpack: impl Unpack<T> + Send + 'static) -> Streamed<'a, T> {
+        let (unpack, ready) = (Box::new(unpack), VecDeque::with_capacity(many));
         Streamed { dump, unpack, attrs: 0..0, ready, failed: None, ended: false }
     }
 
@@ -405,7 +406,7 @@ impl Conn {
         let (list, pairing, pairs) = (EntryList::default(), Pairing::default(), set.has_ends());
         let dump = dump.map_err(|error| about(error, &what))?.restless(hashed);
         let unpack = Elements::<S> { list, pairing, ordered, pairs, of: PhantomData };
-        Ok(Streamed::new(dump, unpack))
+        Ok(Streamed::new(dump, AT_ONCE, unpack))
     }
 
     fn stream<'c, T: Send + 'static>(
@@ -422,6 +423,6 @@ impl Conn {
             None => Ok(()),
         });
         let dump = dump.map_err(|error| about(error, &what))?;
-        Ok(Streamed::new(dump, Each(decode)))
+        Ok(Streamed::new(dump, 0, Each(decode)))
     }
 }
