@@ -33,7 +33,7 @@ impl KeyedHash {
     }
 }
 
-/// All of up to sixteen bytes, as two numbers, which are the same only for others of another length.
+/// All of up to sixteen bytes, as two numbers: different bytes of the same length have different ones.
 #[inline]
 fn ends(bytes: &[u8]) -> (u64, u64) {
     if let (Some(first), Some(last)) = (bytes.first_chunk(), bytes.last_chunk()) {
@@ -101,8 +101,7 @@ const BITS_FOR_EACH: usize = 8;
 /// Whether no hash is there twice. Of different things whose hashes are the same it says that they are not: that
 /// happens to one pair in 2^64.
 ///
-/// It takes two bits of memory for each eighth of a hash, as few as can be: what the kernel has in the cache, through
-/// which it walks for each datagram of a listing, should stay there.
+/// Beside the hashes it takes two to four bytes for each, since memory that is new costs as much as the work with it.
 pub(crate) fn all_differ(mut hashes: Vec<u64>) -> bool {
     let bits = hashes.len().saturating_mul(BITS_FOR_EACH).max(64).next_power_of_two();
     let place = |hash: u64| ((hash as usize & (bits - 1)) / 64, 1_u64 << (hash % 64));
