@@ -167,6 +167,7 @@ macro_rules! network_order {
                 Ok(Data::from($to))
             }
 
+            #[inline]
             fn from_data(bytes: &[u8]) -> Option<Self> {
                 <[u8; $len]>::try_from(bytes).ok().map($from)
             }
@@ -217,6 +218,7 @@ pub(crate) fn unsorted(kind: DataType, bytes: &Data) -> Data {
 }
 
 /// The value whose [`sortable`] bytes these are.
+#[inline]
 pub(crate) fn from_sortable<V: Datum>(bytes: &[u8]) -> Option<V> {
     if swaps::<V>() { V::from_data(reversed_if_little(&Data::new(bytes)).as_bytes()) } else { V::from_data(bytes) }
 }

@@ -10,6 +10,7 @@ use crate::rule::{
 };
 use crate::set::{NFT_MSG_GETSET, NFT_MSG_NEWSET, NFTA_SET_HANDLE, NFTA_SET_TABLE};
 use crate::table::{NFT_MSG_GETTABLE, NFT_MSG_NEWTABLE, NFTA_TABLE_HANDLE, NFTA_TABLE_NAME};
+use crate::wire::keyed::Sequence;
 use crate::wire::reader::Notes;
 use crate::wire::{Attr, AttrReader, AttrWriter, Family, NLA_HDRLEN};
 
@@ -28,11 +29,11 @@ pub(super) struct Kind {
     link: NumberOf,
 }
 
-pub(super) const TABLES: Kind = Kind::new("tables", NFT_MSG_GETTABLE, NFT_MSG_NEWTABLE, |attrs, take| {
-    parts(attrs, [NFTA_TABLE_NAME, NFTA_TABLE_HANDLE], take);
+pub(super) const TABLES: Kind = Kind::new("tables", NFT_MSG_GETTABLE, NFT_MSG_NEWTABLE, |attrs, things| {
+    parts(attrs, [NFTA_TABLE_NAME, NFTA_TABLE_HANDLE], things);
 });
-pub(super) const CHAINS: Kind = Kind::new("chains", NFT_MSG_GETCHAIN, NFT_MSG_NEWCHAIN, |attrs, take| {
-    parts(attrs, [NFTA_CHAIN_TABLE, NFTA_CHAIN_HANDLE], take);
+pub(super) const CHAINS: Kind = Kind::new("chains", NFT_MSG_GETCHAIN, NFT_MSG_NEWCHAIN, |attrs, things| {
+    parts(attrs, [NFTA_CHAIN_TABLE, NFTA_CHAIN_HANDLE], things);
 });
 pub(super) const RULES: Kind = Kind {
     link: |attrs| {
@@ -53,7 +54,7 @@ pub(super) const RULES: Kind = Kind {
         }
         Some(Linked { table: attrs.get(table)?, number: number?, behind })
     },
-    ..Kind::new("rules", NFT_MSG_GETRULE, NFT_MSG_NEWRULE, |attrs, take| {
+    ..Kind::new("rules", NFT_MSG_GETRULE, NFT_MSG_NEWRULE, |attrs, things| {
         let notes = Notes::default();
         let mut reader = AttrReader::new(attrs, &notes);
         let mut has_table = false;
@@ -61,21 +62,21 @@ pub(super) const RULES: Kind = Kind {
             has_table |= number == NFTA_RULE_TABLE;
             if number == NFTA_RULE_HANDLE && has_table {
                 // The names of table and chain, and the number, as the kernel puts them.
-                return take(attrs.get(..attrs.len() - reader.left()).unwrap_or_default());
+                return things.note(attrs.get(..attrs.len() - reader.left()).unwrap_or_default());
             }
         }
-        take(attrs);
+        things.note(attrs);
     })
 };
-pub(super) const SETS: Kind = Kind::new("sets", NFT_MSG_GETSET, NFT_MSG_NEWSET, |attrs, take| {
-    parts(attrs, [NFTA_SET_TABLE, NFTA_SET_HANDLE], take);
+pub(super) const SETS: Kind = Kind::new("sets", NFT_MSG_GETSET, NFT_MSG_NEWSET, |attrs, things| {
+    parts(attrs, [NFTA_SET_TABLE, NFTA_SET_HANDLE], things);
 });
-pub(super) const OBJECTS: Kind = Kind::new("objects", NFT_MSG_GETOBJ, NFT_MSG_NEWOBJ, |attrs, take| {
-    parts(attrs, [NFTA_OBJ_TABLE, NFTA_OBJ_HANDLE], take);
+pub(super) const OBJECTS: Kind = Kind::new("objects", NFT_MSG_GETOBJ, NFT_MSG_NEWOBJ, |attrs, things| {
+    parts(attrs, [NFTA_OBJ_TABLE, NFTA_OBJ_HANDLE], things);
 });
 pub(super) const FLOWTABLES: Kind =
-    Kind::new("flowtables", NFT_MSG_GETFLOWTABLE, NFT_MSG_NEWFLOWTABLE, |attrs, take| {
-        parts(attrs, [NFTA_FLOWTABLE_TABLE, NFTA_FLOWTABLE_HANDLE], take);
+    Kind::new("flowtables", NFT_MSG_GETFLOWTABLE, NFT_MSG_NEWFLOWTABLE, |attrs, things| {
+        parts(attrs, [NFTA_FLOWTABLE_TABLE, NFTA_FLOWTABLE_HANDLE], things);
     });
 
 impl Kind {
@@ -115,11 +116,11 @@ impl Kind {
     }
 }
 
-/// Hands over the values of two attributes.
-fn parts(attrs: &[u8], [one, other]: [u16; 2], take: &mut dyn FnMut(&[u8])) {
+/// Notes the values of two attributes.
+fn parts(attrs: &[u8], [one, other]: [u16; 2], things: &mut Sequence) {
     each(attrs, |number, value| {
         if number == one || number == other {
-            take(value.bytes());
+            things.note(value.bytes());
         }
     });
 }

@@ -17,9 +17,9 @@ use crate::object::{
 };
 use crate::rule::{NFT_MSG_GETRULE, NFT_MSG_NEWRULE, NFTA_RULE_HANDLE, RuleHandle, RuleInfo};
 use crate::set::{
-    self, ElementInfo, Key, Mapped, NFT_MSG_GETSET, NFT_MSG_GETSETELEM, NFT_MSG_NEWSET, NFT_MSG_NEWSETELEM, Pairing,
-    PlainEntry, Set, SetInfo, SetRef, Tally, agree, has_entries, has_repeated, read_count, visit_element_list,
-    visit_entries, write_lookup,
+    self, ElementFlags, ElementInfo, Key, Mapped, NFT_MSG_GETSET, NFT_MSG_GETSETELEM, NFT_MSG_NEWSET,
+    NFT_MSG_NEWSETELEM, Pairing, PlainEntry, Set, SetInfo, SetRef, Tally, agree, has_entries, has_repeated, read_count,
+    visit_element_list, visit_entries, write_lookup,
 };
 use crate::table::{NFT_MSG_GETTABLE, NFT_MSG_NEWTABLE, Table, TableInfo, TableRef};
 use crate::wire::reader::Notes;
@@ -168,6 +168,10 @@ pub trait ElementSource {
     #[doc(hidden)]
     fn assemble(&self, entries: Vec<ElementInfo>) -> Result<ElementsOf<Self>, DecodeError>;
 
+    /// Reads an entry that is a whole element, and has nothing but a key.
+    #[doc(hidden)]
+    fn read_key(key: &[u8]) -> Option<ElementOf<Self>>;
+
     /// Reads an entry that is a whole element, and has nothing that takes memory of its own.
     #[doc(hidden)]
     fn read(entry: &PlainEntry<'_>) -> Option<ElementOf<Self>>;
@@ -201,6 +205,11 @@ impl<K: Key, V: Mapped> ElementSource for Set<K, V> {
     }
 
     #[inline]
+    fn read_key(key: &[u8]) -> Option<ElementInfo<K, V>> {
+        ElementInfo::of_key(key)
+    }
+
+    #[inline]
     fn read(entry: &PlainEntry<'_>) -> Option<ElementInfo<K, V>> {
         entry.element()
     }
@@ -230,6 +239,11 @@ macro_rules! untyped {
 
             fn assemble(&self, entries: Vec<ElementInfo>) -> Result<Vec<ElementInfo>, DecodeError> {
                 Ok(entries)
+            }
+
+            #[inline]
+            fn read_key(key: &[u8]) -> Option<ElementInfo> {
+                Some(ElementInfo::of_data(key))
             }
 
             fn read(_entry: &PlainEntry<'_>) -> Option<ElementInfo> {
@@ -586,16 +600,21 @@ fn read_elements<S: ElementSource, T: Transport>(
         let mut elements = Vec::with_capacity(Tally::room(info));
         let whole = link.query(&entries_query(at), &|| format!("elements of set {at}"), &mut |_, attrs| {
             let mut failed = None;
-            visit_entries(attrs, |bytes| {
+            visit_entries(attrs, |encoded| {
+                if let Some((key, element)) = encoded.bare_key.and_then(|key| Some((key, S::read_key(key)?))) {
+                    tally.note(Some(key), ElementFlags::empty());
+                    elements.push(element);
+                    return Ok(());
+                }
                 let notes = Notes::default();
-                let plain = PlainEntry::read(bytes, &notes);
+                let plain = PlainEntry::read(encoded.bytes, &notes);
                 if let Some((plain, element)) = plain.and_then(|plain| S::read(&plain).map(|element| (plain, element)))
                 {
                     tally.note(plain.key, plain.flags);
                     elements.push(element);
                     return Ok(());
                 }
-                let entry = ElementInfo::decode(bytes)?;
+                let entry = ElementInfo::decode(encoded.bytes)?;
                 tally.note(entry.key().map(Data::as_bytes), entry.flags());
                 match S::pair(&mut pairing, Some(entry)) {
                     Ok(element) => elements.extend(element),

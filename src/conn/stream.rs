@@ -1,5 +1,6 @@
 //! Listings that are read as they come.
 
+use std::collections::VecDeque;
 use std::fmt;
 use std::iter::FusedIterator;
 use std::marker::PhantomData;
@@ -33,19 +34,19 @@ pub enum Consistency {
     Torn,
 }
 
-/// Makes values of a message's attributes.
+/// Makes values of a message's attributes. Several are put into `ready`: before an error those that came before it.
 trait Unpack<T> {
-    /// Begins a message, and returns its first value, or none if that is the [next](Self::next).
-    fn begin(&mut self, family: Family, attrs: &[u8]) -> Result<Option<T>, Error>;
+    /// Begins a message, and returns its value if it has only one.
+    fn begin(&mut self, family: Family, attrs: &[u8], ready: &mut VecDeque<T>) -> Result<Option<T>, Error>;
 
-    /// Returns the next value of the message.
-    fn next(&mut self, _attrs: &[u8]) -> Result<Option<T>, Error> {
-        Ok(None)
+    /// Makes the next few values of the message, if there are more.
+    fn go_on(&mut self, _attrs: &[u8], _ready: &mut VecDeque<T>) -> Result<(), Error> {
+        Ok(())
     }
 
-    /// Returns what was held back until there are no more messages.
-    fn end(&mut self) -> Result<Option<T>, Error> {
-        Ok(None)
+    /// Makes what was held back until there are no more messages.
+    fn end(&mut self, _ready: &mut VecDeque<T>) -> Result<(), Error> {
+        Ok(())
     }
 
     /// Whether all values there are can be told to have come.
@@ -58,10 +59,14 @@ trait Unpack<T> {
 struct Each<F>(F);
 
 impl<T, F: FnMut(Family, &[u8]) -> Result<Option<T>, DecodeError>> Unpack<T> for Each<F> {
-    fn begin(&mut self, family: Family, attrs: &[u8]) -> Result<Option<T>, Error> {
+    fn begin(&mut self, family: Family, attrs: &[u8], _ready: &mut VecDeque<T>) -> Result<Option<T>, Error> {
         Ok((self.0)(family, attrs)?)
     }
 }
+
+/// How many elements are made at once: one by one, each would be moved as long as it is still being written, which a
+/// processor waits for.
+const AT_ONCE: usize = 64;
 
 /// The elements in each message.
 struct Elements<S> {
@@ -75,35 +80,50 @@ struct Elements<S> {
 }
 
 impl<S: ElementSource> Unpack<ElementOf<S>> for Elements<S> {
-    fn begin(&mut self, _family: Family, attrs: &[u8]) -> Result<Option<ElementOf<S>>, Error> {
-        self.list = EntryList::default();
-        self.list = EntryList::find(attrs)?;
+    fn begin(
+        &mut self,
+        _family: Family,
+        attrs: &[u8],
+        ready: &mut VecDeque<ElementOf<S>>,
+    ) -> Result<Option<ElementOf<S>>, Error> {
+        self.list.begin(attrs)?;
+        self.go_on(attrs, ready)?;
         Ok(None)
     }
 
-    fn next(&mut self, attrs: &[u8]) -> Result<Option<ElementOf<S>>, Error> {
-        while let Some(bytes) = self.list.next(attrs)? {
-            let notes = Notes::default();
-            if let Some(element) = PlainEntry::read(bytes, &notes).and_then(|plain| S::read(&plain)) {
-                return Ok(Some(element));
-            }
-            let entry = ElementInfo::decode(bytes)?;
-            if let Some((_, tally)) = &mut self.ordered {
-                tally.note(entry.key().map(Data::as_bytes), entry.flags());
-            }
-            if let Some(element) = S::pair(&mut self.pairing, Some(entry))? {
-                return Ok(Some(element));
+    fn go_on(&mut self, attrs: &[u8], ready: &mut VecDeque<ElementOf<S>>) -> Result<(), Error> {
+        while ready.len() < AT_ONCE {
+            let Some(encoded) = self.list.next(attrs)? else { break };
+            match encoded.bare_key.filter(|_| self.ordered.is_none()).and_then(S::read_key) {
+                Some(element) => ready.push_back(element),
+                None => ready.extend(self.read(encoded.bytes)?),
             }
         }
-        Ok(None)
+        Ok(())
     }
 
-    fn end(&mut self) -> Result<Option<ElementOf<S>>, Error> {
-        S::pair(&mut self.pairing, None)
+    fn end(&mut self, ready: &mut VecDeque<ElementOf<S>>) -> Result<(), Error> {
+        ready.extend(S::pair(&mut self.pairing, None)?);
+        Ok(())
     }
 
     fn are_all(&self, link: &mut Link<Channel>) -> Result<bool, Error> {
         self.ordered.as_ref().map_or(Ok(false), |(info, tally)| are_all(link, tally, info, self.pairs))
+    }
+}
+
+impl<S: ElementSource> Elements<S> {
+    /// Reads an entry, and returns the element that is complete by now.
+    fn read(&mut self, bytes: &[u8]) -> Result<Option<ElementOf<S>>, Error> {
+        let notes = Notes::default();
+        if let Some(element) = PlainEntry::read(bytes, &notes).and_then(|plain| S::read(&plain)) {
+            return Ok(Some(element));
+        }
+        let entry = ElementInfo::decode(bytes)?;
+        if let Some((_, tally)) = &mut self.ordered {
+            tally.note(entry.key().map(Data::as_bytes), entry.flags());
+        }
+        S::pair(&mut self.pairing, Some(entry))
     }
 }
 
@@ -123,6 +143,9 @@ pub struct Streamed<'a, T> {
     unpack: Box<dyn Unpack<T> + Send>,
     /// The attributes of the message that is being read.
     attrs: Range<usize>,
+    /// Values that are made and not yielded yet, and the error that comes behind them.
+    ready: VecDeque<T>,
+    failed: Option<Error>,
     ended: bool,
 }
 
@@ -150,35 +173,69 @@ impl<T> Streamed<'_, T> {
         Ok(if whole { Consistency::Same(self.generation()) } else { Consistency::Torn })
     }
 
-    fn advance(&mut self) -> Result<Option<T>, Error> {
-        while !self.ended {
-            if let Some(value) = self.unpack.next(self.dump.attrs(self.attrs.clone()))? {
+    /// A stream with room for `many` values that are made at once.
+    fn new<'a>(dump: Dump<'a, Channel>, many: usize, unpack: impl Unpack<T> + Send + 'static) -> Streamed<'a, T> {
+        let (unpack, ready) = (Box::new(unpack), VecDeque::with_capacity(many));
+        Streamed { dump, unpack, attrs: 0..0, ready, failed: None, ended: false }
+    }
+
+    /// Makes values, and returns the first.
+    fn refill(&mut self) -> Result<Option<T>, Error> {
+        self.unpack.go_on(self.dump.attrs(self.attrs.clone()), &mut self.ready)?;
+        loop {
+            if let Some(value) = self.ready.pop_front() {
                 return Ok(Some(value));
+            }
+            if self.ended {
+                return Ok(None);
             }
             match self.dump.next()? {
                 Some((family, attrs)) => {
                     self.attrs = attrs;
-                    if let Some(value) = self.unpack.begin(family, self.dump.attrs(self.attrs.clone()))? {
+                    let attrs = self.dump.attrs(self.attrs.clone());
+                    if let Some(value) = self.unpack.begin(family, attrs, &mut self.ready)? {
                         return Ok(Some(value));
                     }
                 }
                 None => {
                     self.ended = true;
-                    return self.unpack.end();
+                    self.unpack.end(&mut self.ready)?;
                 }
             }
         }
-        Ok(None)
+    }
+
+    fn next_of_more(&mut self) -> Option<Result<T, Error>> {
+        if let Some(error) = self.failed.take() {
+            return Some(Err(error));
+        }
+        if self.ended {
+            return None;
+        }
+        let error = match self.refill() {
+            Ok(value) => return value.map(Ok),
+            Err(error) => error,
+        };
+        self.ended |= !matches!(error, Error::Decode(_));
+        match self.ready.pop_front() {
+            Some(value) => {
+                self.failed = Some(error);
+                Some(Ok(value))
+            }
+            None => Some(Err(error)),
+        }
     }
 }
 
 impl<T> Iterator for Streamed<'_, T> {
     type Item = Result<T, Error>;
 
+    #[inline]
     fn next(&mut self) -> Option<Self::Item> {
-        let next = self.advance();
-        self.ended |= next.as_ref().is_err_and(|error| !matches!(error, Error::Decode(_)));
-        next.transpose()
+        match self.ready.pop_front() {
+            Some(value) => Some(Ok(value)),
+            None => self.next_of_more(),
+        }
     }
 }
 
@@ -349,7 +406,7 @@ impl Conn {
         let (list, pairing, pairs) = (EntryList::default(), Pairing::default(), set.has_ends());
         let dump = dump.map_err(|error| about(error, &what))?.restless(hashed);
         let unpack = Elements::<S> { list, pairing, ordered, pairs, of: PhantomData };
-        Ok(Streamed { dump, unpack: Box::new(unpack), attrs: 0..0, ended: false })
+        Ok(Streamed::new(dump, AT_ONCE, unpack))
     }
 
     fn stream<'c, T: Send + 'static>(
@@ -366,6 +423,6 @@ impl Conn {
             None => Ok(()),
         });
         let dump = dump.map_err(|error| about(error, &what))?;
-        Ok(Streamed { dump, unpack: Box::new(Each(decode)), attrs: 0..0, ended: false })
+        Ok(Streamed::new(dump, 0, Each(decode)))
     }
 }

@@ -41,6 +41,7 @@ impl Datum for Mark {
         Ok(Data::from(order::host_u32(self.0)))
     }
 
+    #[inline]
     fn from_data(bytes: &[u8]) -> Option<Self> {
         bytes.try_into().ok().map(|bytes| Self(order::from_host_u32(bytes)))
     }
@@ -121,6 +122,7 @@ impl Datum for Boolean {
         Ok(Data::from([u8::from(self.0)]))
     }
 
+    #[inline]
     fn from_data(bytes: &[u8]) -> Option<Self> {
         match bytes {
             [0] => Some(Self(false)),

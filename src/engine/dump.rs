@@ -7,11 +7,11 @@ use super::link::{BUFFER_MAX, Link, QUEUE_MAX, another, make_room, receive, send
 use super::query::{Answers, Progress, Query, Step};
 use crate::error::{Errno, Error, QueryError};
 use crate::wire::Family;
-use crate::wire::keyed::KeyedHash;
+use crate::wire::keyed::Sequence;
 use crate::wire::message::{HEADER_LEN, Messages};
 
-/// Hands the identity of each thing that an answer tells of to its second argument.
-pub(crate) type Identify = fn(&[u8], &mut dyn FnMut(&[u8]));
+/// Notes the identity of each thing that an answer tells of.
+pub(crate) type Identify = fn(&[u8], &mut Sequence);
 
 /// The answers to a query, one at a time, from the buffer of the link.
 ///
@@ -41,43 +41,38 @@ pub(crate) struct Dump<'a, T: Transport> {
 #[derive(Debug, Clone)]
 pub(crate) struct Told {
     identify: Identify,
-    /// What somebody who chooses names and elements does not know.
-    hash: KeyedHash,
-    count: u64,
-    sum: u64,
+    /// What somebody who chooses names and elements cannot foresee.
+    things: Sequence,
 }
 
 impl Told {
     pub(crate) fn new(identify: Identify) -> Self {
-        Self { identify, hash: KeyedHash::new(), count: 0, sum: 0 }
+        Self { identify, things: Sequence::new() }
     }
 
     /// Nothing, to be compared with this one.
     pub(crate) fn again(&self) -> Self {
-        Self { count: 0, sum: 0, ..self.clone() }
+        Self { things: self.things.again(), ..*self }
     }
 
     /// Notes what an answer tells of.
     pub(crate) fn note(&mut self, attrs: &[u8]) {
-        let Self { identify, hash, count, sum } = self;
-        identify(attrs, &mut |identity| {
-            *count += 1;
-            *sum = hash.hash(*sum, identity);
-        });
+        (self.identify)(attrs, &mut self.things);
     }
-}
 
-impl Told {
     /// Notes what an answer was that said so.
     fn note_number(&mut self, table: &[u8], number: u64) {
-        self.count += 1;
-        self.sum = self.hash.hash(self.hash.hash(self.sum, table), &number.to_ne_bytes());
+        self.things.note_both(table, &number.to_ne_bytes());
+    }
+
+    fn count(&self) -> u64 {
+        self.things.count()
     }
 }
 
 impl PartialEq for Told {
     fn eq(&self, other: &Self) -> bool {
-        (self.count, self.sum) == (other.count, other.sum)
+        self.things == other.things
     }
 }
 
@@ -133,7 +128,7 @@ impl<'a, T: Transport> Dump<'a, T> {
     }
 
     fn may_have_moved(&self) -> bool {
-        self.answers.may_have_moved() || (self.restless && self.told.count > 0)
+        self.answers.may_have_moved() || (self.restless && self.told.count() > 0)
     }
 
     /// The attributes of the answer that came last.
@@ -247,11 +242,11 @@ impl<'a, T: Transport> Dump<'a, T> {
             self.own = another(&self.link.transport, &mut self.link.buffer);
         }
         self.ask()?;
-        while self.told.count < first.count || to_the_end {
+        while self.told.count() < first.count() || to_the_end {
             if self.next()?.is_none() {
                 break;
             }
-            if self.told.count > first.count {
+            if self.told.count() > first.count() {
                 return Ok(false);
             }
         }

@@ -11,6 +11,7 @@ use super::*;
 use crate::error::Error;
 use crate::table::{NFT_MSG_GETTABLE, NFT_MSG_NEWTABLE};
 use crate::wire::Family;
+use crate::wire::keyed::Sequence;
 use crate::wire::message::{Messages, NFT_MSG_GETGEN, NFT_MSG_NEWGEN, NFTA_GEN_ID, NLM_F_DUMP_INTR, forge};
 use crate::wire::reader::Notes;
 
@@ -166,8 +167,8 @@ fn number(attrs: &[u8], of: u16) -> Option<u64> {
     attrs.find_map(|(number, value)| (number == of).then(|| value.u64().ok())?)
 }
 
-fn identify(attrs: &[u8], take: &mut dyn FnMut(&[u8])) {
-    take(&number(attrs, NUMBER).unwrap_or(u64::MAX).to_ne_bytes());
+fn identify(attrs: &[u8], things: &mut Sequence) {
+    things.note(&number(attrs, NUMBER).unwrap_or(u64::MAX).to_ne_bytes());
 }
 
 fn listed<T: Transport>(link: &mut Link<T>, linked: bool) -> Result<Vec<u64>, Error> {

@@ -1,6 +1,7 @@
 //! Elements as the kernel has them.
 
 use std::cmp::Ordering;
+use std::fmt;
 use std::time::Duration;
 
 use super::element::*;
@@ -23,9 +24,38 @@ pub struct ElementInfo<K = Data, V = ()> {
     pub(super) key: Option<K>,
     pub(super) value: V,
     pub(super) flags: ElementFlags,
-    pub(super) timeout: Option<u64>,
-    pub(super) expires: Option<u64>,
+    pub(super) timeout: Millis,
+    pub(super) expires: Millis,
     pub(super) more: Option<Box<More>>,
+}
+
+/// A time that may be missing, in milliseconds, in as few bytes as can be: a listing has a million of them.
+///
+/// The kernel takes none of 2^45 or more (`nf_msecs_to_jiffies64`); what is too long is read as the longest.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) struct Millis([u8; 6]);
+
+impl Millis {
+    pub(super) const NONE: Self = Self([u8::MAX; 6]);
+    const LONGEST: u64 = (1 << 48) - 2;
+
+    #[inline]
+    pub(super) fn new(millis: Option<u64>) -> Self {
+        let Some(millis) = millis else { return Self::NONE };
+        let [bytes @ .., _, _] = millis.min(Self::LONGEST).to_le_bytes();
+        Self(bytes)
+    }
+
+    pub(super) fn get(self) -> Option<u64> {
+        let [a, b, c, d, e, f] = self.0;
+        (self != Self::NONE).then(|| u64::from_le_bytes([a, b, c, d, e, f, 0, 0]))
+    }
+}
+
+impl fmt::Debug for Millis {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.get().fmt(f)
+    }
 }
 
 /// An element that was read can be put back: with its timeout, what was left of that, its comment
@@ -112,15 +142,49 @@ impl<'a> PlainEntry<'a> {
             None => None,
         };
         let value = V::read(self.data.as_ref(), None)?;
-        let &Self { flags, timeout, expires, .. } = self;
-        Some(ElementInfo { key, value, flags, timeout, expires, more: None })
+        let (timeout, expires) = (Millis::new(self.timeout), Millis::new(self.expires));
+        Some(ElementInfo { key, value, flags: self.flags, timeout, expires, more: None })
+    }
+}
+
+impl<K, V> ElementInfo<K, V> {
+    /// An element that has nothing else.
+    #[inline]
+    fn bare_of(key: K, value: V) -> Self {
+        let (flags, timeout, expires) = (ElementFlags::empty(), Millis::NONE, Millis::NONE);
+        Self { key: Some(key), value, flags, timeout, expires, more: None }
+    }
+}
+
+impl<K: Key, V: Mapped> ElementInfo<K, V> {
+    /// The element that an entry is which has nothing but a key, of a set in which each is one; none if it is of
+    /// another type.
+    #[inline]
+    pub(crate) fn of_key(key: &[u8]) -> Option<Self> {
+        if K::FLAGS.has_ends() {
+            return None;
+        }
+        let value = V::read(None, None)?;
+        Some(Self::bare_of(K::from_bounds(key, key, K::FLAGS.contains(SetFlags::INTERVAL))?, value))
     }
 }
 
 impl ElementInfo {
+    /// The entry that has nothing but a key.
+    #[inline]
+    pub(crate) fn of_data(key: &[u8]) -> Self {
+        Self::bare_of(Data::new(key), ())
+    }
+
     pub(crate) fn decode(entry: &[u8]) -> Result<Self, DecodeError> {
-        let mut info =
-            Self { key: None, value: (), flags: ElementFlags::empty(), timeout: None, expires: None, more: None };
+        let mut info = Self {
+            timeout: Millis::NONE,
+            expires: Millis::NONE,
+            key: None,
+            value: (),
+            flags: ElementFlags::empty(),
+            more: None,
+        };
         // Whether there is more in what has a place above is told entry by entry.
         let notes = Notes::default();
         let attrs = AttrReader::new(entry, &notes);
@@ -128,8 +192,8 @@ impl ElementInfo {
             match attr? {
                 (NFTA_SET_ELEM_KEY, v) => info.key = Some(Data::read(v)?),
                 (NFTA_SET_ELEM_FLAGS, v) => info.flags = ElementFlags::from_bits_retain(v.u32()?),
-                (NFTA_SET_ELEM_TIMEOUT, v) => info.timeout = Some(v.u64()?),
-                (NFTA_SET_ELEM_EXPIRATION, v) => info.expires = Some(v.u64()?),
+                (NFTA_SET_ELEM_TIMEOUT, v) => info.timeout = Millis::new(Some(v.u64()?)),
+                (NFTA_SET_ELEM_EXPIRATION, v) => info.expires = Millis::new(Some(v.u64()?)),
                 (NFTA_SET_ELEM_USERDATA, v) => info.more().userdata = v.bytes().into(),
                 (NFTA_SET_ELEM_KEY_END, v) => info.more().key_end = Some(Data::read(v)?),
                 (NFTA_SET_ELEM_DATA, v) => match Value::read(v) {
@@ -177,13 +241,13 @@ impl ElementInfo {
         let raw = self.raw().unwrap_or_default().into();
         let more = More { key_end, data: self.data().cloned(), object: self.object().cloned(), raw, ..More::default() };
         let more = (more != More::default()).then(|| Box::new(more));
-        Self { key: self.key, value: (), flags: self.flags, timeout: self.timeout, expires: None, more }
+        Self { key: self.key, value: (), flags: self.flags, timeout: self.timeout, expires: Millis::NONE, more }
     }
 
     /// An entry that ends an interval before `key`.
     pub(crate) fn end_at(key: Data) -> Self {
         let flags = ElementFlags::INTERVAL_END;
-        Self { key: Some(key), value: (), flags, timeout: None, expires: None, more: None }
+        Self { key: Some(key), value: (), flags, timeout: Millis::NONE, expires: Millis::NONE, more: None }
     }
 
     /// An entry that starts an interval, or is a whole element, at `key`.
@@ -237,12 +301,12 @@ impl<K, V> ElementInfo<K, V> {
 
     /// Returns the timeout of its own, in the kernel's milliseconds; zero means never.
     pub fn timeout(&self) -> Option<Duration> {
-        self.timeout.map(Duration::from_millis)
+        self.timeout.get().map(Duration::from_millis)
     }
 
     /// Returns what is left of the timeout.
     pub fn expires(&self) -> Option<Duration> {
-        self.expires.map(Duration::from_millis)
+        self.expires.get().map(Duration::from_millis)
     }
 
     /// Returns the comment, if there is one that is text.
@@ -389,5 +453,34 @@ impl Lookup {
             at += field.padded();
             within
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::{Ipv4Addr, Ipv6Addr};
+
+    use super::*;
+    use crate::datum::Port;
+    use crate::expr::Verdict;
+
+    #[test]
+    fn elements_of_a_listing_are_small() {
+        let small = [size_of::<ElementInfo<Ipv4Addr>>(), size_of::<ElementInfo<(Ipv4Addr, Port)>>()];
+        assert_eq!(small, [32, 32]);
+        assert_eq!(size_of::<ElementInfo<Ipv6Addr>>(), 48);
+        assert!(size_of::<ElementInfo<Ipv4Addr, Verdict>>() <= 32 + size_of::<Verdict>());
+        assert!(size_of::<ElementInfo>() <= 48);
+    }
+
+    #[test]
+    fn times_are_kept_to_the_millisecond_and_the_longest_is_not_none() {
+        for millis in [0, 1, 255, 256, 86_400_000, (1 << 45) - 1, Millis::LONGEST] {
+            assert_eq!(Millis::new(Some(millis)).get(), Some(millis));
+        }
+        for millis in [1 << 48, u64::MAX - 1, u64::MAX] {
+            assert_eq!(Millis::new(Some(millis)).get(), Some(Millis::LONGEST));
+        }
+        assert_eq!(Millis::new(None).get(), None);
     }
 }

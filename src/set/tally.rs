@@ -4,7 +4,7 @@ use std::cmp::Ordering;
 
 use super::{ElementFlags, SetFlags, SetInfo, SetPolicy};
 use crate::expr::Data;
-use crate::wire::keyed::{Distinct, KeyedHash};
+use crate::wire::keyed::{KeyedHash, all_differ};
 
 /// How many entries there is room for at first, whatever the kernel says that there are.
 const ROOM_MAX: u32 = 1 << 17;
@@ -105,8 +105,7 @@ impl Tally {
     /// Whether an entry came twice; unknown where entries of a set that has an order came out of it.
     pub(crate) fn has_repeated(&mut self) -> Option<bool> {
         if let Some((_, hashes)) = &mut self.hashes {
-            let mut seen = Distinct::with_capacity(hashes.len());
-            self.repeated |= !std::mem::take(hashes).into_iter().all(|hash| seen.insert(hash));
+            self.repeated |= !all_differ(std::mem::take(hashes));
         }
         (self.repeated || self.ordered).then_some(self.repeated)
     }

@@ -85,6 +85,7 @@ impl Mapped for () {
         Ok(None)
     }
 
+    #[inline]
     fn read(value: Option<&Value>, _object: Option<&Name>) -> Option<Self> {
         value.is_none().then_some(())
     }

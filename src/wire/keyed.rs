@@ -20,18 +20,71 @@ impl KeyedHash {
     /// Hashes bytes that stand behind those that have the hash `before`.
     #[inline]
     pub(crate) fn hash(&self, before: u64, bytes: &[u8]) -> u64 {
-        let mut hash = self.start ^ before;
-        let mut rest = bytes;
-        while let Some((word, behind)) = rest.split_first_chunk() {
-            hash = fold(hash ^ u64::from_ne_bytes(*word), self.factor);
+        let (mut hash, mut rest) = (self.start, bytes);
+        while let Some((words, behind)) = rest.split_first_chunk::<16>().filter(|(_, behind)| !behind.is_empty()) {
+            let (one, other) = ends(words);
+            hash = fold(hash ^ one, self.factor ^ other);
             rest = behind;
         }
-        let mut last = [0; 8];
-        for (to, from) in last.iter_mut().zip(rest) {
-            *to = *from;
-        }
-        hash = fold(hash ^ u64::from_ne_bytes(last), self.factor);
-        fold(hash ^ bytes.len() as u64, self.factor)
+        let (one, other) = ends(rest);
+        hash = fold(hash ^ one, self.factor ^ other);
+        // What stands before comes last, so that the bytes need not wait for it.
+        fold(hash ^ before, self.factor ^ bytes.len() as u64)
+    }
+}
+
+/// All of up to sixteen bytes, as two numbers: different bytes of the same length have different ones.
+#[inline]
+fn ends(bytes: &[u8]) -> (u64, u64) {
+    if let (Some(first), Some(last)) = (bytes.first_chunk(), bytes.last_chunk()) {
+        return (u64::from_ne_bytes(*first), u64::from_ne_bytes(*last));
+    }
+    if let (Some(first), Some(last)) = (bytes.first_chunk(), bytes.last_chunk()) {
+        return (u32::from_ne_bytes(*first).into(), u32::from_ne_bytes(*last).into());
+    }
+    (bytes.iter().fold(0, |all, byte| all << 8 | u64::from(*byte)), 0)
+}
+
+/// Things in their order, so that they can be compared with those of another time.
+#[derive(Debug, Clone)]
+pub(crate) struct Sequence {
+    hash: KeyedHash,
+    count: u64,
+    sum: u64,
+}
+
+impl Sequence {
+    pub(crate) fn new() -> Self {
+        Self { hash: KeyedHash::new(), count: 0, sum: 0 }
+    }
+
+    /// Nothing, to be compared with this one.
+    pub(crate) fn again(&self) -> Self {
+        Self { count: 0, sum: 0, ..*self }
+    }
+
+    /// How many things there are.
+    pub(crate) fn count(&self) -> u64 {
+        self.count
+    }
+
+    /// Notes the next thing.
+    #[inline]
+    pub(crate) fn note(&mut self, identity: &[u8]) {
+        self.count += 1;
+        self.sum = self.hash.hash(self.sum, identity);
+    }
+
+    /// Notes the next thing, by two of its parts.
+    pub(crate) fn note_both(&mut self, one: &[u8], other: &[u8]) {
+        self.sum = self.hash.hash(self.sum, one);
+        self.note(other);
+    }
+}
+
+impl PartialEq for Sequence {
+    fn eq(&self, other: &Self) -> bool {
+        (self.count, self.sum) == (other.count, other.sum)
     }
 }
 
@@ -42,50 +95,31 @@ fn fold(a: u64, b: u64) -> u64 {
     product as u64 ^ (product >> 64) as u64
 }
 
-/// Things of which none may come twice, by their hashes: eight bytes for each, and as much room again.
-#[derive(Debug, Default)]
-pub(crate) struct Distinct {
-    /// A power of two of them, of which at most half are used; those that are not are zero.
-    slots: Vec<u64>,
-    used: usize,
-}
+/// Bits for each of [hashes that differ](all_differ): with more of them fewer hashes have to be compared.
+const BITS_FOR_EACH: usize = 8;
 
-impl Distinct {
-    /// Has room for about so many.
-    pub(crate) fn with_capacity(count: usize) -> Self {
-        Self { slots: vec![0; count.saturating_mul(2).max(16).next_power_of_two()], used: 0 }
-    }
-
-    /// Notes a thing by its hash, and returns whether it is another one than all before. Of different ones whose
-    /// hashes are the same it says that they are not: that happens to one pair in 2^64.
-    #[inline]
-    pub(crate) fn insert(&mut self, hash: u64) -> bool {
-        if self.used * 2 >= self.slots.len() {
-            let larger = Self::with_capacity(self.slots.len());
-            let old = std::mem::replace(self, larger);
-            for hash in old.slots.into_iter().filter(|&hash| hash != 0) {
-                self.put(hash);
-            }
-        }
-        self.put(hash.max(1))
-    }
-
-    #[inline]
-    fn put(&mut self, hash: u64) -> bool {
-        let mask = self.slots.len() - 1;
-        let mut at = hash as usize & mask;
-        loop {
-            match self.slots.get_mut(at) {
-                Some(slot) if *slot == 0 => {
-                    *slot = hash;
-                    self.used += 1;
-                    return true;
-                }
-                Some(slot) if *slot == hash => return false,
-                _ => at = (at + 1) & mask,
-            }
+/// Whether no hash is there twice. Of different things whose hashes are the same it says that they are not: that
+/// happens to one pair in 2^64.
+///
+/// Beside the hashes it takes two to four bytes for each, since memory that is new costs as much as the work with it.
+pub(crate) fn all_differ(mut hashes: Vec<u64>) -> bool {
+    let bits = hashes.len().saturating_mul(BITS_FOR_EACH).max(64).next_power_of_two();
+    let place = |hash: u64| ((hash as usize & (bits - 1)) / 64, 1_u64 << (hash % 64));
+    let (mut once, mut twice) = (vec![0_u64; bits / 64], vec![0_u64; bits / 64]);
+    for &hash in &hashes {
+        let (word, bit) = place(hash);
+        if let (Some(once), Some(twice)) = (once.get_mut(word), twice.get_mut(word)) {
+            *twice |= *once & bit;
+            *once |= bit;
         }
     }
+    // Only those can be the same that have a place together.
+    hashes.retain(|&hash| {
+        let (word, bit) = place(hash);
+        twice.get(word).is_some_and(|twice| twice & bit != 0)
+    });
+    hashes.sort_unstable();
+    hashes.windows(2).all(|pair| pair[0] != pair[1])
 }
 
 #[cfg(test)]
@@ -94,22 +128,45 @@ mod tests {
 
     #[test]
     fn different_bytes_are_told_apart_and_the_same_are_known_again() {
-        let (hash, mut seen) = (KeyedHash::new(), Distinct::default());
-        for n in 0..50_000_u32 {
-            assert!(seen.insert(hash.hash(0, &n.to_be_bytes())), "{n}");
-        }
-        for n in 0..50_000_u32 {
-            assert!(!seen.insert(hash.hash(0, &n.to_be_bytes())), "{n}");
+        let hash = KeyedHash::new();
+        let numbers: Vec<u64> = (0..50_000_u32).map(|n| hash.hash(0, &n.to_be_bytes())).collect();
+        assert!(all_differ(numbers.clone()));
+        for again in [0, 1, 31_415, 49_999] {
+            assert_eq!(hash.hash(0, &(again as u32).to_be_bytes()), numbers[again]);
+            assert!(!all_differ([&numbers[..], &[numbers[again]]].concat()), "{again}");
         }
         // Lengths, order and what stands before count.
-        let all: [&[u8]; 8] = [b"", b"\0", b"\0\0", b"aaaaaaaab", b"baaaaaaaa", b"aaaaaaaa", &[0; 8], &[0; 16]];
-        let mut seen = Distinct::with_capacity(0);
-        for before in 0..4 {
-            assert!(all.iter().all(|bytes| seen.insert(hash.hash(before, bytes))));
-            assert!(!all.iter().any(|bytes| seen.insert(hash.hash(before, bytes))));
-        }
-        assert!(seen.insert(0) && !seen.insert(0));
+        let texts: [&[u8]; 10] =
+            [b"", b"\0", b"\0\0", b"aaaaaaaab", b"baaaaaaaa", b"aaaaaaaa", &[0; 8], &[0; 16], &[0; 17], &[0; 33]];
+        let long = (0..40).map(|at| std::array::from_fn::<u8, 40, _>(|n| (n == at).into()));
+        let short = (0..4).map(|n: u32| n.to_ne_bytes().to_vec());
+        let all: Vec<Vec<u8>> = texts.map(<[u8]>::to_vec).into_iter().chain(long.map(Vec::from)).chain(short).collect();
+        let of = |before| all.iter().map(move |bytes| hash.hash(before, bytes));
+        assert!(all_differ((0..4).flat_map(of).collect()));
         assert_ne!(hash.hash(0, b"a"), KeyedHash::new().hash(0, b"a"), "each has keys of its own");
+    }
+
+    #[test]
+    fn only_what_is_there_twice_is_found() {
+        assert!(all_differ(vec![]) && all_differ(vec![0]) && !all_differ(vec![0, 0]));
+        // All in one place.
+        assert!(all_differ((0..1000).map(|n| n << 32).collect()));
+        assert!(!all_differ((0..1000).map(|n| (n % 999) << 32).collect()));
+    }
+
+    #[test]
+    fn sequences_are_the_same_by_number_and_order() {
+        let first = Sequence::new();
+        let with = |things: &[&[u8]]| {
+            let mut sequence = first.again();
+            things.iter().for_each(|thing| sequence.note(thing));
+            sequence
+        };
+        assert!(with(&[b"a", b"b"]) == with(&[b"a", b"b"]));
+        for other in [&[&b"b"[..], b"a"][..], &[b"a"], &[b"a", b"b", b"b"], &[b"ab"], &[]] {
+            assert!(with(&[b"a", b"b"]) != with(other), "{other:?}");
+        }
+        assert_eq!(with(&[b"a", b"b"]).count(), 2);
     }
 
     #[test]

@@ -54,6 +54,7 @@ impl<'a> AttrReader<'a> {
     }
 
     /// Returns the bytes that were not read yet.
+    #[inline]
     pub(crate) fn rest(&self) -> &'a [u8] {
         self.rest
     }

@@ -1,4 +1,4 @@
-use super::super::element_info::{More, assemble};
+use super::super::element_info::{Millis, More, assemble};
 use super::super::list::{SplitEntries, agree, read_element_list};
 use super::super::{ElementInfo, IntoElement};
 use super::*;
@@ -36,7 +36,7 @@ fn elements_are_nfts() {
 
 fn entry(key: [u8; 4], end: bool) -> ElementInfo {
     let flags = if end { ElementFlags::INTERVAL_END } else { ElementFlags::empty() };
-    ElementInfo { key: Some(key.into()), value: (), flags, timeout: None, expires: None, more: None }
+    ElementInfo { key: Some(key.into()), value: (), flags, timeout: Millis::NONE, expires: Millis::NONE, more: None }
 }
 
 #[test]
@@ -66,7 +66,7 @@ fn readings_agree_but_for_what_expired() {
     for other in [vec![a.clone()], vec![b.clone(), a.clone()], vec![a.clone(), b.clone(), c.clone()]] {
         assert!(!agree(&[a.clone(), b.clone()], &other, now), "{other:?}");
     }
-    let expires = |left| ElementInfo { expires: Some(left), ..b.clone() };
+    let expires = |left| ElementInfo { expires: Millis::new(Some(left)), ..b.clone() };
     assert!(agree(&[a.clone(), expires(1500), c.clone()], &[a.clone(), c.clone()], Duration::from_millis(600)));
     assert!(!agree(&[a.clone(), expires(9000), c.clone()], &[a, c], Duration::from_millis(600)));
 }
@@ -79,8 +79,8 @@ fn an_element_is_put_back_whole_or_refused() {
             key: Some(Port::new(80)),
             value: (),
             flags: ElementFlags::empty(),
-            timeout: Some(9000),
-            expires: Some(expires),
+            timeout: Millis::new(Some(9000)),
+            expires: Millis::new(Some(expires)),
             more,
         };
         let mut w = AttrWriter::new();
