@@ -17,6 +17,7 @@ impl Unsigned for u8 {
         Data::from([self])
     }
 
+    #[inline]
     fn from_data(bytes: &[u8], _: ByteOrder) -> Option<Self> {
         <[Self; 1]>::try_from(bytes).ok().map(|[byte]| byte)
     }
@@ -33,6 +34,7 @@ macro_rules! unsigned {
                 }
             }
 
+            #[inline]
             fn from_data(bytes: &[u8], order: ByteOrder) -> Option<Self> {
                 let bytes = bytes.try_into().ok()?;
                 Some(match order {
@@ -112,6 +114,7 @@ macro_rules! datum {
                 Ok($crate::datum::number::Unsigned::to_data(self.get(), Self::ORDER))
             }
 
+            #[inline]
             fn from_data(bytes: &[u8]) -> Option<Self> {
                 <$int as $crate::datum::number::Unsigned>::from_data(bytes, Self::ORDER).map(Self::from)
             }
