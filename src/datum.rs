@@ -367,6 +367,40 @@ mod tests {
     }
 
     #[test]
+    fn a_word_is_the_bytes_that_sort() {
+        fn check<V: Datum>(values: impl IntoIterator<Item = V>) {
+            for value in values {
+                let bytes = sortable(&value).unwrap();
+                let word = word(&value).unwrap();
+                assert_eq!(Some(word), word_of(bytes.as_bytes()), "{value:?}");
+                let after = successor(bytes.as_bytes()).map(|after| word_of(after.as_bytes()).unwrap());
+                assert_eq!(word_after(word, V::LEN), after, "{value:?}");
+            }
+        }
+        check([0, 1, 255, 256, u16::MAX].map(Port::new));
+        check([0, 1, 255, 256, u32::MAX].map(Mark::new));
+        check([0, 5, 255].map(L4Proto::from_raw));
+        check([0, 256, u64::MAX].map(HostInteger64::new));
+        check([0, 1, u32::MAX].map(Ipv4Addr::from_bits));
+        check([0, 1 << 64, u128::MAX].map(Ipv6Addr::from_bits));
+        check([[0; 3], [1, 2, 255], [255; 3]].map(Bytes::new));
+        check([[0; 6], [1, 2, 3, 4, 5, 6], [255; 6]].map(EtherAddr::new));
+        check(["a", "eth0"].map(IfName::new));
+        assert_eq!(word(&IfName::new("a name that is too long")), None);
+        assert_eq!(word(&Bytes::new([0; 17])), None);
+    }
+
+    #[test]
+    fn prefixes_of_addresses_are_those_of_any_length() {
+        let bytes = [0x5a; 17];
+        for (len, fill) in (0..=u8::MAX).flat_map(|len| [(len, 0), (len, u8::MAX)]) {
+            let any = prefix_bound(&bytes, len, fill);
+            assert_eq!(prefix_bound(&bytes[..4], len, fill).as_bytes(), &any.as_bytes()[..4], "{len} {fill}");
+            assert_eq!(prefix_bound(&bytes[..16], len, fill).as_bytes(), &any.as_bytes()[..16], "{len} {fill}");
+        }
+    }
+
+    #[test]
     fn numbers_of_the_hosts_order_sort_as_numbers() {
         let (start, end) = Interval::<Mark>::range(1..=256).bounds(true).unwrap();
         assert_eq!((start.as_bytes(), end.as_bytes()), (&[0, 0, 0, 1][..], &[0, 0, 1, 0][..]));

@@ -270,10 +270,10 @@ fn put_nest(w: &mut AttrWriter, number: u8, content: impl FnOnce(&mut AttrWriter
 #[inline]
 pub(crate) fn write_element(w: &mut AttrWriter, attr: u16, comment: Option<&Comment>, open_end: bool) {
     if !open_end {
-        return match comment {
-            Some(comment) => comment.write_alone(w, attr),
-            None => {}
-        };
+        if let Some(comment) = comment {
+            comment.write_alone(w, attr);
+        }
+        return;
     }
     w.value(attr, |w| {
         if let Some(comment) = comment {
@@ -398,6 +398,16 @@ mod tests {
         for text in ["x\" accept", "a\nb", "\x1b[1m"] {
             assert_eq!(error(text), Some(BuildErrorKind::Unquotable { what: "a comment" }), "{text:?}");
             assert_eq!(written(|w| Userdata::Comment(Comment::kept(text)).write(w, 6)).1, None);
+        }
+    }
+
+    #[test]
+    fn a_comment_of_an_element_is_written_alike_however_long_it_is() {
+        let long = "x".repeat(127);
+        let shorter = (0..=127).map(|len| &long[..len]);
+        for text in shorter.chain(["scans ports", "é", "a\tb", "a\"b", "a\0b", "\x7f", &"x".repeat(128)]) {
+            let of_element = written(|w| write_element(w, 6, Some(&Comment::new(text)), false));
+            assert_eq!(of_element, written(|w| Userdata::comment(text).write(w, 6)), "{text:?}");
         }
     }
 

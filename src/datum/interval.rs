@@ -4,7 +4,9 @@ use std::fmt;
 use std::ops::RangeInclusive;
 use std::str::FromStr;
 
-use super::{Address, DataType, Datum, IntoValue, Ordered, Text, from_sortable, is_prefix, prefix_bound, sortable, word};
+use super::{
+    Address, DataType, Datum, IntoValue, Ordered, Text, from_sortable, is_prefix, prefix_bound, sortable, word,
+};
 use crate::error::BuildErrorKind;
 use crate::expr::Data;
 use crate::wire::name::escape;

@@ -215,8 +215,7 @@ impl<K: Key, V: Mapped> Element<K, V> {
         }
     }
 
-    /// Writes an interval: the second entry is the first value after it.
-    #[cold]
+    /// Writes an interval, of any length: the second entry is the first value after it.
     fn encode_interval(&self, key: &K, full: bool, w: &mut AttrWriter, intervals: &mut Order) {
         let (start, end) = match key.bounds(true) {
             Ok(bounds) => bounds,
