@@ -2,8 +2,11 @@
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
+/// `NFPROTO_IPV4`
+const IP: u8 = 2;
+
 #[inline]
-fn attr(out: &mut Vec<u8>, number: u16, value: &[u8]) {
+pub(crate) fn attr(out: &mut Vec<u8>, number: u16, value: &[u8]) {
     let len = 4 + value.len();
     out.extend_from_slice(&(len as u16).to_ne_bytes());
     out.extend_from_slice(&number.to_ne_bytes());
@@ -12,7 +15,7 @@ fn attr(out: &mut Vec<u8>, number: u16, value: &[u8]) {
 }
 
 #[inline]
-fn u32(out: &mut Vec<u8>, number: u16, value: u32) {
+pub(crate) fn u32(out: &mut Vec<u8>, number: u16, value: u32) {
     let mut bytes = [0; 8];
     bytes[..2].copy_from_slice(&8u16.to_ne_bytes());
     bytes[2..4].copy_from_slice(&number.to_ne_bytes());
@@ -21,7 +24,7 @@ fn u32(out: &mut Vec<u8>, number: u16, value: u32) {
 }
 
 #[inline]
-fn nest(out: &mut Vec<u8>, number: u16, content: impl FnOnce(&mut Vec<u8>)) {
+pub(crate) fn nest(out: &mut Vec<u8>, number: u16, content: impl FnOnce(&mut Vec<u8>)) {
     let start = out.len();
     out.extend_from_slice(&[0, 0]);
     out.extend_from_slice(&(number | 0x8000).to_ne_bytes());
@@ -38,14 +41,20 @@ fn expr(out: &mut Vec<u8>, name: &[u8], content: impl FnOnce(&mut Vec<u8>)) {
     });
 }
 
+/// A message of a family, with the number behind it that only the begin and the end of a batch have.
 #[inline]
-fn message(out: &mut Vec<u8>, kind: u16, flags: u16, sequence: u32, content: impl FnOnce(&mut Vec<u8>)) {
+pub(crate) fn message(
+    out: &mut Vec<u8>,
+    (kind, flags, sequence): (u16, u16, u32),
+    [family, high, low]: [u8; 3],
+    content: impl FnOnce(&mut Vec<u8>),
+) {
     let start = out.len();
     out.extend_from_slice(&[0; 4]);
     out.extend_from_slice(&kind.to_ne_bytes());
     out.extend_from_slice(&flags.to_ne_bytes());
     out.extend_from_slice(&sequence.to_ne_bytes());
-    out.extend_from_slice(&[0, 0, 0, 0, 2, 0, 0, 0]);
+    out.extend_from_slice(&[0, 0, 0, 0, family, 0, high, low]);
     content(out);
     let len = (out.len() - start) as u32;
     out[start..start + 4].copy_from_slice(&len.to_ne_bytes());
@@ -70,10 +79,10 @@ fn load_payload(out: &mut Vec<u8>, base: u32, offset: u32, len: u32) {
     });
 }
 
-/// `ip saddr ADDRESS tcp dport PORT counter drop`, in a table of the family `ip`. The names end with a NUL.
+/// `ip saddr ADDRESS tcp dport PORT counter drop`, 384 bytes with names as short as `fw` and `input`: in a table of the family `ip`. The names end with a NUL.
 #[inline]
 pub(crate) fn rule(out: &mut Vec<u8>, sequence: u32, (table, chain): (&[u8], &[u8]), address: Ipv4Addr, port: u16) {
-    message(out, 0x0a06, 0x0c01, sequence, |out| {
+    message(out, (0x0a06, 0x0c01, sequence), [IP, 0, 0], |out| {
         attr(out, 1, table);
         attr(out, 2, chain);
         nest(out, 4, |out| {
@@ -103,7 +112,7 @@ pub(crate) fn elements(
     (table, set): (&[u8], &[u8]),
     content: impl FnOnce(&mut Vec<u8>),
 ) {
-    message(out, 0x0a0c, 0x0401, sequence, |out| {
+    message(out, (0x0a0c, 0x0401, sequence), [IP, 0, 0], |out| {
         attr(out, 1, table);
         attr(out, 2, set);
         nest(out, 3, content);

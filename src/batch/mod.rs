@@ -230,12 +230,12 @@ impl Batch {
 
     /// Appends a rule to a chain.
     pub fn append(&mut self, chain: impl AsRef<ChainRef>, rule: impl AsRule) -> &mut Self {
-        self.rule(chain.as_ref(), NLM_F_CREATE | NLM_F_APPEND, rule, |_| {})
+        self.rule(chain.as_ref(), NLM_F_CREATE | NLM_F_APPEND, &rule, |_| {})
     }
 
     /// Puts a rule before all others of a chain.
     pub fn insert(&mut self, chain: impl AsRef<ChainRef>, rule: impl AsRule) -> &mut Self {
-        self.rule(chain.as_ref(), NLM_F_CREATE, rule, |_| {})
+        self.rule(chain.as_ref(), NLM_F_CREATE, &rule, |_| {})
     }
 
     /// Puts a rule before another: one that the kernel has, or one that this batch adds.
@@ -260,7 +260,7 @@ impl Batch {
 
     fn insert_at(&mut self, chain: &ChainRef, flags: u16, at: Position, rule: impl AsRule) -> &mut Self {
         let id = self.position_id(at);
-        self.rule(chain, flags, rule, |w| match (at, id) {
+        self.rule(chain, flags, &rule, |w| match (at, id) {
             (Position::Handle(handle), _) => w.u64(NFTA_RULE_POSITION, handle.get()),
             (Position::Op(_), Some(id)) => w.u32(NFTA_RULE_POSITION_ID, id),
             (Position::Op(op), None) => w.fail(BuildErrorKind::NotARule(op)),
@@ -269,18 +269,18 @@ impl Batch {
 
     /// Replaces a rule that the kernel has; the new one has its place and its handle.
     pub fn replace(&mut self, chain: impl AsRef<ChainRef>, handle: RuleHandle, rule: impl AsRule) -> &mut Self {
-        self.rule(chain.as_ref(), NLM_F_REPLACE, rule, |w| w.u64(NFTA_RULE_HANDLE, handle.get()))
+        self.rule(chain.as_ref(), NLM_F_REPLACE, &rule, |w| w.u64(NFTA_RULE_HANDLE, handle.get()))
     }
 
     fn rule(
         &mut self,
         chain: &ChainRef,
         flags: u16,
-        rule: impl AsRule,
+        rule: &impl AsRule,
         place: impl FnOnce(&mut AttrWriter),
     ) -> &mut Self {
         let detail = self.steps.len() as u32;
-        self.op(detail, |batch| batch.one_rule(chain, None, flags, &rule, place))
+        self.op(detail, |batch| batch.one_rule(chain, None, flags, rule, place))
     }
 
     /// Writes a rule behind what it has to itself, into a chain of the batch if that has an id.

@@ -51,6 +51,19 @@ impl Cmp {
     pub fn new(op: CmpOp, sreg: Reg, data: impl Into<Data>) -> Self {
         Self { sreg, op, data: data.into() }
     }
+
+    /// Writes a comparison with a value of some bytes as an entry of a list, or nothing.
+    #[inline]
+    pub(crate) fn write_short(op: CmpOp, sreg: Reg, data: &Data, w: &mut AttrWriter) -> bool {
+        const BEFORE: usize = before_data("cmp");
+        const VALUE: usize = BEFORE + 2 * NUMBER;
+        const SHORT: [u8; VALUE + Data::SHORT_MAX] = template("cmp", &[NFTA_CMP_SREG, NFTA_CMP_OP]);
+        let Some((value, len)) = data.short(NFTA_CMP_DATA).filter(|_| sreg.is_valid()) else { return false };
+        let mut bytes = SHORT;
+        bytes[VALUE..].copy_from_slice(&value);
+        w.template(shortened(bytes, BEFORE, VALUE + len), BEFORE, [sreg.get(), op.get()], VALUE + len);
+        true
+    }
 }
 
 impl Wire for Cmp {
@@ -63,14 +76,7 @@ impl Wire for Cmp {
 
     #[inline]
     fn write_usual(&self, w: &mut AttrWriter) -> bool {
-        const BEFORE: usize = before_data("cmp");
-        const VALUE: usize = BEFORE + 2 * NUMBER;
-        const SHORT: [u8; VALUE + Data::SHORT_MAX] = template("cmp", &[NFTA_CMP_SREG, NFTA_CMP_OP]);
-        let Some((value, len)) = self.data.short(NFTA_CMP_DATA).filter(|_| self.sreg.is_valid()) else { return false };
-        let mut bytes = SHORT;
-        bytes[VALUE..].copy_from_slice(&value);
-        w.template(shortened(bytes, BEFORE, VALUE + len), BEFORE, [self.sreg.get(), self.op.get()], VALUE + len);
-        true
+        Self::write_short(self.op, self.sreg, &self.data, w)
     }
 
     #[inline]

@@ -91,7 +91,7 @@ impl Context<'_> {
         }
         self.link.tags = 1;
         let tag = Data::from(order::be_u16(EtherType::VLAN.get()));
-        self.compare(Base::LINK, Link::TYPE, tag, sink);
+        self.compare(Base::LINK, Link::TYPE, &tag, sink);
     }
 
     /// Takes note of a tag that a type says is behind; tells whether it does.
@@ -134,7 +134,7 @@ impl Context<'_> {
         }
         if let &[only] = types {
             self.message = Some(Message::Type(only));
-            return self.compare(Base::TRANSPORT, 0, Data::from([only]), sink);
+            return self.compare(Base::TRANSPORT, 0, &[only].into(), sink);
         }
         self.message = Some(Message::OneOf(wanted));
         let implied: &'static ImpliedSet = if protocol == L4Proto::ICMP { &ICMP_ECHO } else { &ICMPV6_ECHO };

@@ -20,6 +20,10 @@ use crate::wire::{Family, Name, order};
 /// Takes the expressions of a rule, one after another.
 pub(crate) trait Sink {
     fn put<E: Wire + Into<Expr>>(&mut self, expr: E);
+    /// Takes a comparison of the [register](REG) with a value, which stays where it is.
+    fn put_cmp(&mut self, op: CmpOp, data: &Data) {
+        self.put(Cmp::new(op, REG, data.clone()));
+    }
     /// Takes an expression of any kind.
     fn put_expr(&mut self, expr: &Expr);
     fn fail(&mut self, mistake: BuildErrorKind);
@@ -61,7 +65,7 @@ enum Merging {
 }
 
 /// The register of matches: the first.
-pub(super) const REG: Reg = Reg::R1;
+pub(crate) const REG: Reg = Reg::R1;
 
 impl<'a> Context<'a> {
     pub(crate) fn new(chain: &'a ChainRef) -> Self {
@@ -84,7 +88,7 @@ impl<'a> Context<'a> {
     }
 
     /// Whether something may be merged of what matches compare.
-    pub(crate) fn may_merge<'m>(matches: impl Iterator<Item = &'m Match>) -> bool {
+    pub(crate) fn may_merge<'m>(matches: impl Iterator<Item = &'m Match> + Clone) -> bool {
         Plan::is_worthwhile(matches)
     }
 
@@ -109,11 +113,11 @@ impl<'a> Context<'a> {
     }
 
     /// Compares bytes of the packet with constants.
-    pub(super) fn compare(&mut self, base: Base, offset: u32, data: Data, sink: &mut impl Sink) {
+    pub(super) fn compare(&mut self, base: Base, offset: u32, data: &Data, sink: &mut impl Sink) {
         if let Merging::No = self.merging {
-            return sink.put_compared(Compared { tunnel: self.tunnel, base, offset, data });
+            return sink.put_compared(self.tunnel, base, offset, data);
         }
-        self.compare_planned(Compared { tunnel: self.tunnel, base, offset, data }, sink);
+        self.compare_planned(Compared { tunnel: self.tunnel, base, offset, data: data.clone() }, sink);
     }
 
     #[cold]
@@ -123,8 +127,8 @@ impl<'a> Context<'a> {
             Merging::Planned(plan) => return plan.record(compared),
             Merging::Done(plan) => plan.next(compared),
         };
-        if let Some(compared) = left {
-            sink.put_compared(compared);
+        if let Some(Compared { tunnel, base, offset, data }) = left {
+            sink.put_compared(tunnel, base, offset, &data);
         }
     }
 
@@ -171,11 +175,11 @@ impl<'a> Context<'a> {
         match test {
             Test::Cmp { op, data, swap } => {
                 let offset = self.offset(source);
-                let told = data;
-                let data = match source.bits.map(|_| source.place(data)) {
-                    None => data.clone(),
+                let (told, placed) = (data, source.bits.map(|_| source.place(data)));
+                let data = match &placed {
+                    None => data,
                     Some(Ok(data)) => data,
-                    Some(Err(mistake)) => return sink.fail(mistake),
+                    Some(Err(mistake)) => return sink.fail(mistake.clone()),
                 };
                 match &source.load {
                     Load::Payload { base, .. } if *op == CmpOp::EQ && source.is_plain() => {
@@ -186,7 +190,7 @@ impl<'a> Context<'a> {
                         if *swap {
                             sink.put(hton(REG, data.len()));
                         }
-                        sink.put(Cmp::new(*op, REG, data));
+                        sink.put_cmp(*op, data);
                     }
                 }
                 self.note(source, *op, told, sink);
@@ -487,10 +491,10 @@ impl<'a> Context<'a> {
         }
         self.network = Some(network);
         if let Some(offset) = self.link.type_behind_tags() {
-            self.compare(Base::LINK, offset, ether_type(network).into(), sink);
+            self.compare(Base::LINK, offset, &ether_type(network).into(), sink);
         } else if self.has_ethernet && self.family() != Family::BRIDGE {
             // nft looks into the header that it knows of.
-            self.compare(Base::LINK, Link::TYPE, ether_type(network).into(), sink);
+            self.compare(Base::LINK, Link::TYPE, &ether_type(network).into(), sink);
         } else if self.family() == Family::INET {
             sink.put(Meta::load(MetaKey::NFPROTO, REG));
             sink.put(Cmp::new(CmpOp::EQ, REG, [network.get()]));
@@ -509,7 +513,7 @@ impl<'a> Context<'a> {
         if !self.has_network(network, name, sink) {
             self.network = Some(network);
             let offset = self.link.type_behind_tags().unwrap_or(Link::TYPE);
-            self.compare(Base::LINK, offset, ether_type(network).into(), sink);
+            self.compare(Base::LINK, offset, &ether_type(network).into(), sink);
         }
     }
 
@@ -634,9 +638,9 @@ pub(super) trait SinkExt: Sink + Sized {
 
     /// Takes what loads bytes of the packet, and compares them with a constant.
     #[inline]
-    fn put_compared(&mut self, Compared { tunnel, base, offset, data }: Compared) {
+    fn put_compared(&mut self, tunnel: Option<Tunnel>, base: Base, offset: u32, data: &Data) {
         self.put_of(tunnel, Payload::load(base, offset, data.len() as u32, REG));
-        self.put(Cmp::new(CmpOp::EQ, REG, data));
+        self.put_cmp(CmpOp::EQ, data);
     }
 
     /// Looks up what is in the registers from `reg` on.

@@ -51,7 +51,27 @@ pub(super) struct Plan {
 
 impl Plan {
     /// Whether there may be something to merge: what a rule says, or what is implied about its frames.
-    pub(super) fn is_worthwhile<'a>(matches: impl Iterator<Item = &'a Match>) -> bool {
+    pub(super) fn is_worthwhile<'a>(matches: impl Iterator<Item = &'a Match> + Clone) -> bool {
+        let (mut network, mut transport) = (false, false);
+        for matching in matches.clone() {
+            if matching.source.implies_comparison() {
+                return true;
+            }
+            let Some((base, ..)) = matching.compared() else { continue };
+            let seen = match base {
+                Base::NETWORK => &mut network,
+                Base::TRANSPORT => &mut transport,
+                _ => return Self::has_neighbours(matches),
+            };
+            if std::mem::replace(seen, true) {
+                return Self::has_neighbours(matches);
+            }
+        }
+        false
+    }
+
+    /// The same, where two of them may be in one header.
+    fn has_neighbours<'a>(matches: impl Iterator<Item = &'a Match>) -> bool {
         let mut seen = [(Base::LINK, 0, 0); SEEN];
         let mut count = 0;
         for matching in matches {

@@ -13,6 +13,7 @@ mod own_set;
 mod queueing;
 mod redirecting;
 mod reset;
+mod sink;
 mod statement;
 mod steps;
 mod update;
@@ -30,13 +31,14 @@ pub use normalized::NormalizedRule;
 pub(crate) use own_set::OwnSet;
 pub use queueing::QueueTarget;
 pub use redirecting::{IntoAddress, TproxyTarget};
+use sink::{Collector, Encoder, Raw};
 pub use statement::RejectWith;
 use steps::Steps;
 pub use update::DynamicElement;
 
 use crate::chain::ChainRef;
 use crate::error::BuildErrorKind;
-use crate::expr::{self, AsExpr, Counter, EXPRS_MAX, Expr, ExprInfo, Immediate, Objref, Verdict, VerdictCode, Wire};
+use crate::expr::{self, AsExpr, Counter, EXPRS_MAX, Expr, ExprInfo, Immediate, Objref, Verdict, VerdictCode};
 use crate::field::lower::{Context, Nowhere, Sink};
 use crate::field::{Container, Match, Operand, Source};
 use crate::flowtable::FlowtableRef;
@@ -554,109 +556,6 @@ impl<E: Into<Expr>> IntoStep for E {
 impl IntoStep for ExprInfo {
     fn into_step(self) -> AStep {
         AStep(Step::Kept(Box::new(self)))
-    }
-}
-
-/// Takes expressions that were read.
-trait Raw {
-    fn put_kept(&mut self, info: &ExprInfo);
-}
-
-impl Raw for Nowhere {
-    fn put_kept(&mut self, _: &ExprInfo) {}
-}
-
-/// Keeps expressions as values.
-#[derive(Default)]
-struct Collector {
-    exprs: Vec<Expr>,
-    mistake: Option<BuildErrorKind>,
-    sets: u32,
-}
-
-impl Collector {
-    fn keep(&mut self, expr: Expr) {
-        // Some mistakes are found only where an expression is written.
-        let mut w = AttrWriter::new();
-        expr.write(&mut w);
-        if let Some(mistake) = w.take_error() {
-            self.fail(mistake);
-        }
-        self.exprs.push(expr);
-    }
-}
-
-impl Sink for Collector {
-    fn put<E: Wire + Into<Expr>>(&mut self, expr: E) {
-        self.keep(expr.into());
-    }
-
-    fn put_expr(&mut self, expr: &Expr) {
-        self.keep(expr.clone());
-    }
-
-    fn fail(&mut self, mistake: BuildErrorKind) {
-        self.mistake.get_or_insert(mistake);
-    }
-
-    fn next_set(&mut self) -> u32 {
-        self.sets += 1;
-        self.sets
-    }
-}
-
-impl Raw for Collector {
-    fn put_kept(&mut self, info: &ExprInfo) {
-        if let Some(mistake) = info.mistake() {
-            self.fail(mistake);
-        }
-        // What was read may be written again, whatever it is.
-        self.exprs.push(info.comparable());
-    }
-}
-
-/// Writes expressions as they come.
-struct Encoder<'a> {
-    w: &'a mut AttrWriter,
-    count: usize,
-    /// Numbers of the sets that the rule has to itself, and of the chain.
-    sets: std::slice::Iter<'a, u32>,
-}
-
-impl Sink for Encoder<'_> {
-    // Where it is called most of the expression is known.
-    #[inline(always)]
-    fn put<E: Wire + Into<Expr>>(&mut self, expr: E) {
-        expr::write(self.w, &expr);
-        self.count += 1;
-    }
-
-    fn put_expr(&mut self, expr: &Expr) {
-        expr.write(self.w);
-        self.count += 1;
-    }
-
-    fn fail(&mut self, mistake: BuildErrorKind) {
-        self.w.fail(mistake);
-    }
-
-    fn next_set(&mut self) -> u32 {
-        self.sets.next().copied().unwrap_or_default()
-    }
-}
-
-impl Encoder<'_> {
-    #[inline]
-    fn put_as(&mut self, expr: &impl AsExpr) {
-        expr.write_to(self.w);
-        self.count += 1;
-    }
-}
-
-impl Raw for Encoder<'_> {
-    fn put_kept(&mut self, info: &ExprInfo) {
-        info.write(self.w);
-        self.count += 1;
     }
 }
 

@@ -38,7 +38,7 @@ pub struct Plan {
 pub struct Cell {
     pub workload: &'static Workload,
     pub contender: &'static Contender,
-    /// By round, where it took part.
+    /// By round, and by time in the round, where it took part.
     pub reports: Vec<Option<Report>>,
     pub failure: Option<String>,
     spent: Duration,
@@ -49,11 +49,16 @@ impl Cell {
         let done = self.reports.iter().flatten().count();
         let next = self.spent.checked_div(done as u32).unwrap_or_default();
         let is_slow = done >= FEWEST_ROUNDS && self.spent + next > budget;
-        self.failure.is_none() && (self.contender.is_own() || !is_slow)
+        self.failure.is_none() && (self.contender.is_in_all_rounds() || !is_slow)
     }
 }
 
 impl Plan {
+    /// How many times a workload is done in each round.
+    fn times(&self, workload: &Workload) -> usize {
+        if self.small { 1 } else { workload.times }
+    }
+
     /// Makes ready what the contenders need; returns the versions of those that have one.
     pub fn prepare(&mut self) -> Vec<(&'static str, String)> {
         let mut versions = Vec::new();
@@ -84,7 +89,7 @@ pub fn run(plan: &Plan) -> Result<Vec<Cell>> {
         cells.extend(plan.contenders.iter().filter(takes_part).map(|contender| Cell {
             workload,
             contender,
-            reports: vec![None; plan.rounds],
+            reports: vec![None; plan.rounds * plan.times(workload)],
             failure: plan.missing.iter().find(|(other, _)| other.name == contender.name).map(|(_, why)| why.clone()),
             spent: Duration::ZERO,
         }));
@@ -95,11 +100,14 @@ pub fn run(plan: &Plan) -> Result<Vec<Cell>> {
         workloads.shuffle(&mut random);
         for workload in workloads {
             let mut turn: Vec<usize> = (0..cells.len()).filter(|at| cells[*at].workload == workload).collect();
-            turn.shuffle(&mut random);
-            for at in &turn {
-                step(&mut cells[*at], plan, round)?;
+            let times = plan.times(workload);
+            for turn_of in round * times..(round + 1) * times {
+                turn.shuffle(&mut random);
+                for at in &turn {
+                    step(&mut cells[*at], plan, turn_of)?;
+                }
+                same_work(turn.iter().map(|at| &cells[*at]), turn_of)?;
             }
-            same_work(turn.iter().map(|at| &cells[*at]), round)?;
         }
         eprintln!("round {} of {} is done after {} s", round + 1, plan.rounds, begin.elapsed().as_secs());
     }

@@ -117,9 +117,14 @@ impl Contender {
         takes_part.then_some(task)
     }
 
-    /// Whether it is the library that all is about, or the floor: these take part in each round.
+    /// Whether it is the library that all is about, or the floor.
     pub fn is_own(&self) -> bool {
         matches!(self.kind, Kind::Floor | Kind::LowLevel | Kind::Typed | Kind::Streaming | Kind::Checked)
+    }
+
+    /// Whether it takes part in each round: so do our own, but for a stream that is read twice.
+    pub fn is_in_all_rounds(&self) -> bool {
+        self.is_own() && self.kind != Kind::Checked
     }
 
     /// Does it, in a worker's own process and namespace.
