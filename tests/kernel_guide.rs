@@ -67,6 +67,8 @@ fn main() -> ExitCode {
         test!(replace_test::no_packet_sees_a_state_between_two_sets_of_rules),
         test!(replace_test::no_packet_sees_a_state_between_two_tables),
         test!(replace_test::refused_replacement_leaves_the_table_as_it_was).needs_nft(),
+        test!(replace_test::guard_that_was_left_goes_with_the_next_replacement),
+        test!(replace_test::refused_rebuild_leaves_no_guard).requires(support::linux_5_12),
         test!(replace_test::bans_outlive_the_table),
         test!(kill_switch_test::table_is_what_a_person_would_have_written).needs_nft(),
         test!(kill_switch_test::only_the_ways_that_were_named_are_open),

@@ -49,6 +49,8 @@ mod objects;
 mod ownership;
 #[path = "kernel_packets/packet.rs"]
 mod packet;
+#[path = "kernel_packets/rebuilt.rs"]
+mod rebuilt;
 #[path = "kernel_packets/resets.rs"]
 mod resets;
 #[path = "kernel_packets/sets.rs"]
@@ -94,6 +96,7 @@ fn main() -> ExitCode {
             .requires(support::linux_6_9),
         test!(loader::packets_see_the_old_set_or_the_new_one_and_nothing_between),
         test!(loader::packets_see_the_old_intervals_or_the_new_ones_and_nothing_between),
+        test!(rebuilt::reset_lets_no_more_through_than_the_packet_that_is_between_two_chains),
         test!(element_expires_and_its_packets_pass_again),
         test!(refreshed_element_stays_for_its_new_time),
         test!(chains_run_in_the_order_of_their_priorities),

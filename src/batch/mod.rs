@@ -212,7 +212,8 @@ impl Batch {
     ///
     /// Where the batch then fills it while packets flow, rules and elements of plain sets switch in
     /// one instant. The drop policy of a new chain, and elements of a new set of intervals, follow some
-    /// microseconds later: [`guide`](crate::guide::replace_my_table) says how to do without.
+    /// microseconds later, and a packet that is just then on its way from the place of the new chain to that of the
+    /// old one meets neither. [`guide`](crate::guide::replace_my_table) says how to do without.
     pub fn reset(&mut self, table: &(impl Declare + AsRef<TableRef>)) -> &mut Self {
         let family = table.as_ref().family;
         self.op(0, |batch| {

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::data::DATA_SCHEMA;
-use super::{Data, NUMBER, Reg, Wire, before_data, shortened, template};
+use super::{Data, NUMBER, Reg, Wire, before_data, numbers, shortened, template};
 use crate::error::DecodeError;
 use crate::wire::newtype::open_number;
 use crate::wire::path::{AttrName, Schema};
@@ -84,6 +84,13 @@ impl Wire for Cmp {
         self.sreg.check(w);
         w.u32s([(NFTA_CMP_SREG, self.sreg.get()), (NFTA_CMP_OP, self.op.get())]);
         self.data.write_operand(w, NFTA_CMP_DATA);
+    }
+
+    #[inline]
+    fn read_usual(data: &[u8]) -> Option<Self> {
+        let ([sreg, op], value) = numbers(data, [NFTA_CMP_SREG, NFTA_CMP_OP])?;
+        let data = Data::read_usual(value, NFTA_CMP_DATA)?;
+        Some(Self { sreg: Reg::from_raw(sreg), op: CmpOp::from_raw(op), data })
     }
 
     fn decode(attrs: &mut AttrReader<'_>) -> Result<Self, DecodeError> {

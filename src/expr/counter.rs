@@ -2,10 +2,10 @@
 
 use std::fmt;
 
-use super::{Wire, before_data, template};
+use super::{Wire, before_data, header, template};
 use crate::error::DecodeError;
 use crate::wire::path::{AttrName, Schema};
-use crate::wire::{AttrReader, AttrWriter};
+use crate::wire::{AttrReader, AttrWriter, NLA_HDRLEN, order};
 
 const NFTA_COUNTER_BYTES: u16 = 1;
 const NFTA_COUNTER_PACKETS: u16 = 2;
@@ -60,6 +60,21 @@ impl Wire for Counter {
         if *self != Self::default() {
             self.encode_whole(w);
         }
+    }
+
+    #[inline]
+    fn read_usual(data: &[u8]) -> Option<Self> {
+        const NUMBER: usize = NLA_HDRLEN + 8;
+        let number = |bytes: &[u8], attr| {
+            let (head, number) = bytes.split_first_chunk()?;
+            let number = number.first_chunk().filter(|_| *head == header(attr, NUMBER))?;
+            Some(order::from_be_u64(*number))
+        };
+        if data.is_empty() {
+            return Some(Self::default());
+        }
+        let (bytes, packets) = data.split_at_checked(NUMBER).filter(|_| data.len() == 2 * NUMBER)?;
+        Some(Self { bytes: number(bytes, NFTA_COUNTER_BYTES)?, packets: number(packets, NFTA_COUNTER_PACKETS)? })
     }
 
     fn decode(attrs: &mut AttrReader<'_>) -> Result<Self, DecodeError> {

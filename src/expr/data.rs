@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::put_header;
+use super::{header, numbers, put_header};
 use crate::error::DecodeError;
 use crate::wire::newtype::open_number;
 use crate::wire::path::{AttrName, Schema};
@@ -200,6 +200,25 @@ impl Data {
         }
     }
 
+    /// Reads attributes that are one nest with bytes alone: as many as numbers and addresses have.
+    #[inline]
+    pub(super) fn read_usual(attrs: &[u8], attr: u16) -> Option<Self> {
+        let (head, value) = nest_alone(attrs, attr)?.split_first_chunk()?;
+        let padded: u128 = match value.len() {
+            4 => u32::from_le_bytes(*value.first_chunk()?).into(),
+            8 => u64::from_le_bytes(*value.first_chunk()?).into(),
+            16 => u128::from_le_bytes(*value.first_chunk()?),
+            _ => return None,
+        };
+        let padding = (0..NLA_HDRLEN).find(|n| *head == header(NFTA_DATA_VALUE, NLA_HDRLEN + value.len() - n))?;
+        let len = value.len() - padding;
+        // Padding that is not zero is none of the bytes.
+        let value = padded & (u128::MAX >> (u128::BITS - u8::BITS * len as u32));
+        let mut bytes = [0; Self::INLINE];
+        bytes[..size_of::<u128>()].copy_from_slice(&value.to_le_bytes());
+        Some(Self(Repr::Inline { len: len as u8, bytes }))
+    }
+
     /// Reads a nest that has to hold bytes.
     pub(crate) fn read(attr: Attr<'_>) -> Result<Self, DecodeError> {
         let mut data = None;
@@ -212,6 +231,14 @@ impl Data {
         }
         data.ok_or(DecodeError::new("data", "no value in it"))
     }
+}
+
+/// What is in a nest, if that is all there is. The kernel does not mark it as one.
+#[inline]
+fn nest_alone(attrs: &[u8], attr: u16) -> Option<&[u8]> {
+    let (head, nest) = attrs.split_first_chunk()?;
+    let is_alone = [attr, attr | NLA_F_NESTED].iter().any(|&attr| *head == header(attr, attrs.len()));
+    Some(nest).filter(|_| is_alone)
 }
 
 impl<const N: usize> From<[u8; N]> for Data {
@@ -381,6 +408,13 @@ impl Verdict {
         }
     }
 
+    /// Reads a nest that has a code alone.
+    #[inline]
+    fn read_usual(nest: &[u8]) -> Option<Self> {
+        let ([code], []) = numbers(nest, [NFTA_VERDICT_CODE])? else { return None };
+        Some(Self::plain(VerdictCode::from_raw(code as i32)))
+    }
+
     pub(crate) fn read(attrs: AttrReader<'_>) -> Result<Self, DecodeError> {
         let mut verdict = None;
         let (mut chain, mut chain_id) = (None, None);
@@ -423,6 +457,15 @@ impl Value {
         match self {
             Self::Data(data) => data.write(w, attr),
             Self::Verdict(verdict) => verdict.write(w, attr),
+        }
+    }
+
+    /// Reads attributes that are one nest, with bytes alone or a verdict without a chain.
+    #[inline]
+    pub(super) fn read_usual(attrs: &[u8], attr: u16) -> Option<Self> {
+        match nest_alone(nest_alone(attrs, attr)?, NFTA_DATA_VERDICT) {
+            Some(verdict) => Verdict::read_usual(verdict).map(Self::Verdict),
+            None => Data::read_usual(attrs, attr).map(Self::Data),
         }
     }
 

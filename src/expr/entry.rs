@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::{NFTA_EXPR_DATA, NFTA_EXPR_NAME, NFTA_LIST_ELEM, NUMBER, Wire};
-use crate::wire::{AttrWriter, NLA_F_NESTED, NLA_HDRLEN, align};
+use crate::wire::{AttrWriter, NLA_F_NESTED, NLA_HDRLEN, align, order};
 
 /// Writes an expression as an entry of a list.
 #[inline]
@@ -91,6 +91,29 @@ pub(super) const fn before_data(name: &str) -> usize {
     Prelude::new(name, false).len
 }
 
+/// The numbers of 32 bits with which attributes begin, if they are these, and what is behind them.
+#[inline]
+pub(super) fn numbers<const N: usize>(data: &[u8], attrs: [u16; N]) -> Option<([u32; N], &[u8])> {
+    let (numbers, behind) = data.split_at_checked(N * NUMBER)?;
+    let mut values = [0; N];
+    for ((value, attr), bytes) in values.iter_mut().zip(attrs).zip(numbers.chunks_exact(NUMBER)) {
+        let (head, number) = bytes.split_first_chunk()?;
+        if *head != header(attr, NUMBER) {
+            return None;
+        }
+        *value = order::from_be_u32(*number.first_chunk()?);
+    }
+    Some((values, behind))
+}
+
+/// The header of an attribute and its value.
+#[inline]
+pub(super) const fn header(attr: u16, len: usize) -> [u8; NLA_HDRLEN] {
+    let mut bytes = [0; NLA_HDRLEN];
+    put_header(&mut bytes, 0, attr, len);
+    bytes
+}
+
 pub(super) const fn put_header(bytes: &mut [u8], at: usize, attr: u16, len: usize) {
     let (len, attr) = ((len as u16).to_ne_bytes(), attr.to_ne_bytes());
     [bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]] = [len[0], len[1], attr[0], attr[1]];
@@ -105,7 +128,7 @@ pub(super) enum Raw {
 
 impl Raw {
     /// As many as most have: 64 bytes in all.
-    const INLINE: usize = 62;
+    pub(super) const INLINE: usize = 62;
 
     #[inline]
     pub(super) fn new(raw: &[u8]) -> Self {

@@ -150,6 +150,44 @@ pub(crate) fn check_values<E: Wire>() {
     }
 }
 
+/// Reads an entry as a list does, and without regard to what most are like: both have to be the same. Returns whether it
+/// is like most.
+pub(crate) fn is_usual(entry: &[u8]) -> bool {
+    let any = ExprInfo::read_any(entry).map(|info| (info.expr, info.raw.as_bytes().to_vec(), info.has_unknown));
+    for behind in [&[][..], &[0; 64], &[0xff; 64]] {
+        let bytes = [entry, behind].concat();
+        let first = ExprInfo::read_first(&bytes, entry.len());
+        let first = first.map(|info| (info.expr, info.raw.as_bytes().to_vec(), info.has_unknown));
+        assert_eq!(first, any, "{entry:x?}");
+    }
+    let notes = Notes::default();
+    let mut attrs = AttrReader::new(entry, &notes);
+    match (attrs.next(), attrs.next()) {
+        (Some(Ok((_, name))), Some(Ok((_, data)))) => {
+            Expr::read_usual(name.str_bytes(), data.bytes(), |_| true, || false)
+        }
+        _ => false,
+    }
+}
+
+/// Both readers say the same of an entry, of each beginning of it, and of what other bytes anywhere make of it.
+pub(crate) fn check_readers<E: Wire>() {
+    for list in entries::<E>() {
+        let entry = &list[NLA_HDRLEN..];
+        is_usual(entry);
+        (0..entry.len()).for_each(|len| _ = is_usual(&entry[..len]));
+        for (at, byte) in (0..entry.len()).flat_map(|at| (0..=24).chain([0x7f, 0x80, 0xff]).map(move |byte| (at, byte)))
+        {
+            let mut other = entry.to_vec();
+            other[at] = byte;
+            is_usual(&other);
+        }
+        for (_, more) in with_unknown(&list) {
+            is_usual(&more[NLA_HDRLEN..]);
+        }
+    }
+}
+
 pub(crate) fn check<E: Wire + PartialEq + fmt::Debug>() {
     let golden = E::golden();
     assert!(!golden.is_empty(), "{} has no golden bytes", E::NAME);

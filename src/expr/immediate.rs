@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::data::DATA_SCHEMA;
-use super::{Data, Reg, Value, Verdict, Wire};
+use super::{Data, Reg, Value, Verdict, Wire, numbers};
 use crate::error::DecodeError;
 use crate::wire::path::{AttrName, Schema};
 use crate::wire::{AttrReader, AttrWriter};
@@ -59,6 +59,13 @@ impl Wire for Immediate {
             Value::Data(data) => data.write_operand(w, NFTA_IMMEDIATE_DATA),
             Value::Verdict(verdict) => verdict.write(w, NFTA_IMMEDIATE_DATA),
         }
+    }
+
+    #[inline]
+    fn read_usual(data: &[u8]) -> Option<Self> {
+        let ([dreg], value) = numbers(data, [NFTA_IMMEDIATE_DREG])?;
+        let value = Value::read_usual(value, NFTA_IMMEDIATE_DATA)?;
+        Some(Self { dreg: Reg::from_raw(dreg), value })
     }
 
     fn decode(attrs: &mut AttrReader<'_>) -> Result<Self, DecodeError> {

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{NUMBER, Reg, Wire, before_data, template};
+use super::{NUMBER, Reg, Wire, before_data, numbers, template};
 use crate::error::DecodeError;
 use crate::wire::newtype::open_number;
 use crate::wire::path::{AttrName, Schema};
@@ -153,6 +153,12 @@ impl Wire for Meta {
         if let Some(sreg) = self.sreg {
             sreg.write(w, NFTA_META_SREG);
         }
+    }
+
+    #[inline]
+    fn read_usual(data: &[u8]) -> Option<Self> {
+        let ([key, dreg], []) = numbers(data, [NFTA_META_KEY, NFTA_META_DREG])? else { return None };
+        Some(Self::load(MetaKey::from_raw(key), Reg::from_raw(dreg)))
     }
 
     fn decode(attrs: &mut AttrReader<'_>) -> Result<Self, DecodeError> {

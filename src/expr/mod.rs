@@ -108,7 +108,7 @@ use crate::wire::path::{AttrName, Schema};
 use crate::wire::reader::Notes;
 use crate::wire::{Attr, AttrReader, AttrWriter, Family, NLA_HDRLEN};
 pub(crate) use entry::write;
-use entry::{Raw, before_data, put_header, shortened, template, write_as};
+use entry::{Raw, before_data, header, numbers, put_header, shortened, template, write_as};
 
 const NFTA_LIST_ELEM: u16 = 1;
 const NFTA_EXPR_NAME: u16 = 1;
@@ -144,6 +144,13 @@ pub(crate) trait Wire: Sized + fmt::Display {
     #[inline]
     fn write_usual(&self, _w: &mut AttrWriter) -> bool {
         false
+    }
+
+    /// Reads its attributes if they are those that most have: each once, in the kernel's order, and not one more. What
+    /// it reads [`decode`](Self::decode) reads, too.
+    #[inline]
+    fn read_usual(_data: &[u8]) -> Option<Self> {
+        None
     }
 
     /// Reads its attributes in any order.
@@ -236,6 +243,19 @@ macro_rules! expressions {
                 }
             }
 
+            /// Reads the expression of a name from its data, if these are those that most have, and makes of it what
+            /// it is a part of: each kind by itself, so that none is moved.
+            #[inline]
+            fn read_usual<R>(name: &[u8], data: &[u8], of: impl Fn(Self) -> R, unusual: impl Fn() -> R) -> R {
+                match key(name) {
+                    $(<$variant as Wire>::KEY => match $variant::read_usual(data) {
+                        Some(expr) => of(Self::$variant(expr)),
+                        None => unusual(),
+                    },)*
+                    _ => unusual(),
+                }
+            }
+
             /// Reads the expression of a name from its data; `unknown` makes one that has no type here.
             #[inline]
             fn decode(
@@ -284,6 +304,11 @@ macro_rules! expressions {
             #[test]
             fn any_value_of_any_attribute_is_read_and_kept() {
                 $(super::golden::check_values::<$variant>();)*
+            }
+
+            #[test]
+            fn both_readers_read_the_same_of_any_bytes() {
+                $(super::golden::check_readers::<$variant>();)*
             }
 
             #[test]
@@ -470,11 +495,50 @@ pub struct ExprInfo {
 
 impl ExprInfo {
     /// Reads the attributes of one entry of an expression list.
-    #[inline]
     pub(crate) fn read(entry: Attr<'_>) -> Result<Self, DecodeError> {
+        let bytes = entry.bytes();
+        Self::read_first(bytes, bytes.len())
+    }
+
+    /// [`read`](Self::read) of the first `len` bytes. Those behind them are not looked at, but may be copied along,
+    /// which takes less time than to tell them apart.
+    ///
+    /// Most entries are a name and then data, in which the attributes are in the kernel's order: it is looked whether
+    /// they are. All else is read by [`read_any`](Self::read_any), which would read the same of these.
+    fn read_first(bytes: &[u8], len: usize) -> Result<Self, DecodeError> {
+        let raw = bytes.get(..len).unwrap_or_default();
+        let mut padded = [0; Raw::INLINE];
+        let inline = match bytes.first_chunk() {
+            Some(inline) => inline,
+            None => {
+                padded[..bytes.len()].copy_from_slice(bytes);
+                &padded
+            }
+        };
         let notes = Notes::default();
-        let expr = Expr::read(AttrReader::new(entry.bytes(), &notes))?;
-        Ok(Self { expr, raw: Raw::new(entry.bytes()), has_unknown: notes.has_unknown(), edited: false })
+        let mut attrs = AttrReader::new(raw, &notes);
+        match (attrs.next(), attrs.next()) {
+            (Some(Ok((NFTA_EXPR_NAME, name))), Some(Ok((NFTA_EXPR_DATA, data))))
+                if attrs.left() == 0 && len <= Raw::INLINE =>
+            {
+                let name = name.bytes();
+                let name = name.strip_suffix(&[0]).unwrap_or(name);
+                let with_raw = |expr| {
+                    let raw = Raw::Inline { len: len as u8, bytes: *inline };
+                    Ok(Self { expr, raw, has_unknown: false, edited: false })
+                };
+                Expr::read_usual(name, data.bytes(), with_raw, || Self::read_any(raw))
+            }
+            _ => Self::read_any(raw),
+        }
+    }
+
+    /// Reads an entry whose attributes come in any order, with some that are not known.
+    #[inline(never)]
+    fn read_any(bytes: &[u8]) -> Result<Self, DecodeError> {
+        let notes = Notes::default();
+        let expr = Expr::read(AttrReader::new(bytes, &notes))?;
+        Ok(Self { expr, raw: Raw::new(bytes), has_unknown: notes.has_unknown(), edited: false })
     }
 
     /// Returns the expression.
@@ -555,32 +619,27 @@ pub(crate) const fn expressions_attr(number: u16) -> AttrName {
 /// Iterates over the expressions of a list's bytes.
 pub(crate) struct Exprs<'a> {
     bytes: &'a [u8],
-    failed: bool,
 }
 
 impl<'a> Exprs<'a> {
     pub(crate) fn new(bytes: &'a [u8]) -> Self {
-        Self { bytes, failed: false }
+        Self { bytes }
     }
 }
 
 impl Iterator for Exprs<'_> {
     type Item = Result<ExprInfo, DecodeError>;
 
+    #[inline]
     fn next(&mut self) -> Option<Self::Item> {
-        if self.failed {
-            return None;
-        }
         let notes = Notes::default();
         let mut entries = AttrReader::new(self.bytes, &notes);
+        let from = self.bytes.get(NLA_HDRLEN..).unwrap_or_default();
         let entry = entries.next()?;
-        self.bytes = &self.bytes[self.bytes.len() - entries.left()..];
+        self.bytes = self.bytes.get(self.bytes.len() - entries.left()..).unwrap_or_default();
         match entry {
-            Ok((_, entry)) => Some(ExprInfo::read(entry)),
-            Err(error) => {
-                self.failed = true;
-                Some(Err(error))
-            }
+            Ok((_, entry)) => Some(ExprInfo::read_first(from, entry.bytes().len())),
+            Err(error) => Some(Err(error)),
         }
     }
 }

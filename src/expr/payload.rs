@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::data::LEN_MAX;
-use super::{NUMBER, Reg, Wire, before_data, template};
+use super::{NUMBER, Reg, Wire, before_data, numbers, template};
 use crate::error::DecodeError;
 use crate::wire::newtype::open_number;
 use crate::wire::path::{AttrName, Schema};
@@ -134,6 +134,13 @@ impl Wire for Payload {
         if self.checksum_flags != 0 {
             w.u32(NFTA_PAYLOAD_CSUM_FLAGS, self.checksum_flags);
         }
+    }
+
+    #[inline]
+    fn read_usual(data: &[u8]) -> Option<Self> {
+        const LOAD: [u16; 4] = [NFTA_PAYLOAD_DREG, NFTA_PAYLOAD_BASE, NFTA_PAYLOAD_OFFSET, NFTA_PAYLOAD_LEN];
+        let ([dreg, base, offset, len], []) = numbers(data, LOAD)? else { return None };
+        Some(Self::load(Base::from_raw(base), offset, len, Reg::from_raw(dreg)))
     }
 
     fn decode(attrs: &mut AttrReader<'_>) -> Result<Self, DecodeError> {

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use super::*;
 use crate::wire::message::{Content, Messages};
+use crate::wire::{NLA_F_NESTED, NLA_TYPE_MASK};
 
 fn list(write: impl FnOnce(&mut AttrWriter)) -> Vec<u8> {
     let mut w = AttrWriter::new();
@@ -77,9 +78,71 @@ fn a_broken_expression_is_an_error_of_its_own() {
     assert_eq!(exprs[1].as_ref().unwrap().get(), &Expr::Counter(Counter::default()));
 }
 
+/// Of an entry the one as the kernel tells it, which does not mark what is nested.
+fn as_told(mut entry: Vec<u8>) -> Vec<u8> {
+    for at in (NLA_HDRLEN..entry.len()).step_by(NLA_HDRLEN) {
+        // A length, and a number that is marked.
+        if entry[at + 1] == 0 && u16::from_ne_bytes([entry[at + 2], entry[at + 3]]) & 0xff00 == NLA_F_NESTED {
+            let number = u16::from_ne_bytes([entry[at + 2], entry[at + 3]]) & NLA_TYPE_MASK;
+            entry[at + 2..at + 4].copy_from_slice(&number.to_ne_bytes());
+        }
+    }
+    entry.split_off(NLA_HDRLEN)
+}
+
+#[test]
+fn what_most_rules_have_is_read_by_where_it_stands() {
+    let usual: [(&dyn AsExpr, &[u8]); 9] = [
+        (&Payload::load(Base::NETWORK, 12, 4, Reg::R1), b"payload"),
+        (&Meta::load(MetaKey::L4PROTO, Reg::R1), b"meta"),
+        (&Cmp::new(CmpOp::EQ, Reg::R1, [6]), b"cmp"),
+        (&Cmp::new(CmpOp::EQ, Reg::R1, [0, 80]), b"cmp"),
+        (&Cmp::new(CmpOp::NEQ, Reg::R1, [10, 0, 0, 1]), b"cmp"),
+        (&Counter::default(), b"counter"),
+        (&Counter::new(1, 84), b"counter"),
+        (&Immediate::data(Reg::R1, [10, 0, 0, 1]), b"immediate"),
+        (&Verdict::DROP, b"immediate"),
+    ];
+    for (expr, name) in usual {
+        let entry = list(|w| expr.write_to(w));
+        assert!(golden::is_usual(&entry[NLA_HDRLEN..]), "{}: as it is sent", String::from_utf8_lossy(name));
+        let told = as_told(entry);
+        assert!(golden::is_usual(&told), "{}: as it is told", String::from_utf8_lossy(name));
+        assert_eq!(ExprInfo::read_any(&told).unwrap().name(), name);
+    }
+    for expr in [&Verdict::jump("c") as &dyn AsExpr, &Payload::write(Base::NETWORK, 12, 4, Reg::R1)] {
+        assert!(!golden::is_usual(&list(|w| expr.write_to(w))[NLA_HDRLEN..]));
+    }
+}
+
+#[test]
+fn data_of_any_length_are_read_alike() {
+    for len in 0..=40_u8 {
+        let data: Vec<u8> = (1..=len).collect();
+        let mut entry = list(|w| {
+            write_as::<Cmp>(w, |w| {
+                w.u32s([(1, 1), (2, 0)]);
+                w.nested_bytes(3, 1, &data);
+            });
+        });
+        let is_short = [1, 2, 3, 4, 5, 6, 7, 8, 13, 14, 15, 16].contains(&len);
+        for padding in [0, 0xff] {
+            let end = entry.len() - (4 - usize::from(len) % 4) % 4;
+            entry[end..].fill(padding);
+            assert_eq!(golden::is_usual(&entry[NLA_HDRLEN..]), is_short, "{len}");
+            let info = Exprs::new(&entry).next().unwrap().unwrap();
+            let Expr::Cmp(cmp) = info.get() else { panic!("{info}") };
+            assert_eq!((cmp.data.as_bytes(), info.raw()), (&data[..], &entry[NLA_HDRLEN..]));
+            let (again, expected) = (list(|w| cmp.data.write_operand(w, 3)), list(|w| w.nested_bytes(3, 1, &data)));
+            assert_eq!(again, expected, "padding is not kept");
+        }
+    }
+}
+
 #[test]
 fn small_enough_to_pass_by_value() {
     assert!(size_of::<Expr>() <= 104, "{}", size_of::<Expr>());
+    assert!(size_of::<ExprInfo>() <= 168, "{}", size_of::<ExprInfo>());
 }
 
 #[test]

@@ -18,11 +18,12 @@ use unfinished::Unfinished;
 
 /// Fills a set of very many elements beside the one that is in use, and puts it in its place in one step.
 ///
-/// One batch with a million elements takes the kernel four times as long as it needs, since a hash table cannot grow
-/// before the batch is over (a [size](Set::size) said beforehand helps, and is a bound); and all of it has to fit the
-/// send buffer, which an unprivileged user namespace cannot raise. A loader fills a fresh set, to which nothing refers
-/// yet, in many small batches. Then, in one more, it replaces the rules that look the old set up by the same rules with
-/// the fresh one, and deletes the old one: packets see the old set or the new one, never a part, and no time without.
+/// All of one batch has to fit the send buffer, which an unprivileged user namespace cannot raise; and of a million
+/// single values in one batch each costs the kernel two or three times what it could, since a hash table cannot grow
+/// before the batch is over (a [size](Set::size) said beforehand helps, and is a bound). A loader fills a fresh set, to
+/// which nothing refers yet, in many batches. Then, in one more, it replaces the rules that look the old set up by the
+/// same rules with the fresh one, and deletes the old one: packets see the old set or the new one, never a part, and no
+/// time without.
 ///
 /// ```no_run
 /// # fn main() -> Result<(), nftlink::Error> {
@@ -90,9 +91,25 @@ use unfinished::Unfinished;
 /// # Elements
 ///
 /// They are taken from the iterator as they are needed, and never stand in memory together: a batch has 4,095 of them,
-/// later an eighth of what is there already, and a MiB at most, or what the send buffer holds. Those of a set of
-/// intervals are sorted 65,536 at a time, which saves the kernel work; of one that [merges](Set::auto_merge) all are
-/// collected, and merged as in one batch. The old and the new set are both in the kernel's memory until the end.
+/// later an eighth of what is there already, and a MiB at most, or what the send buffer holds. Intervals come in larger
+/// batches: 65,536, later as many as are there already, and 16 MiB at most. They are sorted 65,536 at a time, which
+/// saves some kernels work; of a set that [merges](Set::auto_merge) all are collected, and merged as in one batch. The
+/// old and the new set are both in the kernel's memory until the end, and others who commit wait for the batch that is
+/// being applied, which takes a second for 16 MiB.
+///
+/// # How fast
+///
+/// Beside one batch that adds the same elements to a set without a size, by the processor's time on Linux 6.18:
+///
+/// | | 100,000 elements | 1,000,000 |
+/// |---|---|---|
+/// | single values | 1.6 to 2.6 times as fast | 2.3 to 3 times |
+/// | intervals | about as fast | nine tenths as fast |
+///
+/// Single values gain the more, the more there are, and nothing beside a batch whose set has its size. Intervals lose,
+/// since this kernel writes all that are there anew for each batch: the more, the less the send buffer holds. The 416
+/// KiB that an unprivileged user namespace has by default are some 10,000 of them, and a hundred batches for a million.
+/// Kernels that search intervals in a tree (6.12 and before) do not mind.
 ///
 /// Linux 5.10 is enough. A load makes some generations and events for each batch: a [`Monitor`](crate::monitor::Monitor)
 /// sees all of them.

@@ -1,15 +1,18 @@
-use std::net::Ipv4Addr;
+use std::net::{Ipv4Addr, Ipv6Addr};
+use std::time::Duration;
 
 use super::Loader;
 use crate::batch::Batch;
 use crate::chain::{Chain, Hook, Hooked, Priority};
 use crate::conn::{Conn, Recording, Refusal};
+use crate::datum::Interval;
 use crate::engine::ATTEMPTS;
 use crate::error::{BuildErrorKind, Errno, Error};
+use crate::expr::Counter;
 use crate::field::ip;
 use crate::rule::{NFT_MSG_NEWRULE, Rule};
 use crate::ruleset::Ruleset;
-use crate::set::Set;
+use crate::set::{Element, IntoElement, Key, Set};
 use crate::table::Table;
 use crate::wire::message::message;
 use crate::wire::{AttrWriter, Family};
@@ -65,6 +68,39 @@ fn load(refusals: impl IntoIterator<Item = Refusal>) -> (Conn, Set<Ipv4Addr>, Re
     refusals.into_iter().for_each(|refusal| recording.refuse_next(refusal));
     let loaded = Loader::new(&blocked()).load(&mut conn, addresses(5000));
     (conn, before, loaded)
+}
+
+/// How many transactions the elements of a set come in, and how many bytes the largest has.
+fn portions<K: Key, E: IntoElement<K>>(set: &Set<K>, elements: impl Iterator<Item = E>) -> (usize, usize) {
+    let recording = Recording::new();
+    recording.apply_commits(true);
+    let mut conn = recording.conn();
+    conn.commit(Batch::new().add(&fw())).unwrap();
+    recording.apply_commits(false);
+    recording.take();
+    Loader::new(set).load(&mut conn, elements).unwrap();
+    let batches = recording.take();
+    // The first makes the set, the last puts it into use.
+    (batches.len() - 2, batches.iter().map(|batch| batch.as_bytes().len()).max().unwrap_or_default())
+}
+
+#[test]
+fn values_come_in_small_transactions_and_intervals_in_few_large_ones() {
+    let values = |count| portions(&blocked(), addresses(count));
+    assert_eq!([0, 1, 4095, 4096, 8190, 8191, 32_760, 32_761].map(|n| values(n).0), [0, 1, 1, 2, 2, 3, 8, 9]);
+    assert_eq!(values(200_000).0, 24);
+    let set = Set::<Interval<Ipv4Addr>>::new(fw(), "blocked");
+    let intervals = |count| portions(&set, (0..count).map(|n| Interval::prefix(Ipv4Addr::from(n << 8), 24))).0;
+    assert_eq!([0, 1, 65_536, 65_537, 131_073].map(intervals), [0, 1, 1, 2, 3]);
+    // As many as are there already, as long as 16 MiB hold them.
+    let wide = Set::<Interval<Ipv6Addr>>::new(fw(), "wide").counters().timeouts();
+    let (comment, hour) = ("x".repeat(127), Duration::from_secs(3600));
+    let elements = (0..65_536u64).map(|n| {
+        let prefix = Interval::prefix(Ipv6Addr::from(u128::from(n) << 64), 64);
+        Element::new(prefix).comment(comment.as_str()).timeout(hour).expires(hour).stateful(Counter::new(n, 1))
+    });
+    let (count, largest) = portions(&wide, elements);
+    assert_eq!((count, largest.div_ceil(1024 * 1024)), (2, 16));
 }
 
 #[test]

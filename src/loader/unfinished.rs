@@ -11,15 +11,36 @@ use crate::engine::ATTEMPTS;
 use crate::error::{Errno, Error};
 use crate::object::{Counter, Named};
 use crate::rule::{Rule, RuleHandle};
-use crate::set::{Element, Key, Mapped, Set, SetRef};
+use crate::set::{Element, Key, Mapped, Set, SetFlags, SetRef};
 
-/// How many elements a batch has at first: then the table of hashes grows, which it cannot before the batch is over.
-const COUNT: usize = 4095;
-/// The part of the elements that are there already which a batch may add: of some sets the kernel makes a copy for each
-/// batch, or goes through all of it.
-const SHARE: usize = 8;
-/// The most bytes of a batch, if the send buffer may be as large.
-const BYTES: usize = 1024 * 1024;
+/// How the elements are divided into batches.
+#[derive(Debug, Clone, Copy)]
+struct Portions {
+    /// How many elements a batch has at first.
+    first: usize,
+    /// The part of the elements that are there already which a batch may add, if that is more.
+    share: usize,
+    /// The most bytes of a batch, if the send buffer may be as large.
+    bytes: usize,
+}
+
+/// A table of hashes grows between batches, and cannot before one is over: the first are small. Of other sets the kernel
+/// makes a copy for each batch: later ones are larger.
+const PORTIONS: Portions = Portions { first: 4095, share: 8, bytes: 1024 * 1024 };
+/// Of intervals Linux 6.18, as its stable updates made it, writes all anew for each batch, and nothing has to grow: there
+/// are few, each as large as what is there.
+const OF_INTERVALS: Portions = Portions { first: 65_536, share: 1, bytes: 16 * 1024 * 1024 };
+
+impl Portions {
+    fn of<K: Key>() -> Self {
+        if SetFlags::has_ends(K::FLAGS) { OF_INTERVALS } else { PORTIONS }
+    }
+
+    /// How many elements the next batch may have.
+    fn most(self, loaded: usize) -> usize {
+        self.first.max(loaded / self.share)
+    }
+}
 
 /// A set that is being filled, with its mark. Both go when it is dropped before it is finished.
 pub(super) struct Unfinished<'c> {
@@ -66,11 +87,12 @@ impl<'c> Unfinished<'c> {
         mut elements: impl Iterator<Item = Element<K, V>>,
     ) -> Result<(), Error> {
         let mut filling = Filling::default();
-        let bytes = self.conn.room(BYTES);
+        let portions = Portions::of::<K>();
+        let bytes = self.conn.room(portions.bytes);
         let mut loaded = 0;
         loop {
             self.begin_batch();
-            let most = COUNT.max(loaded / SHARE);
+            let most = portions.most(loaded);
             let mut added = 0;
             loop {
                 let count = self.batch.fill(set, &mut elements, &mut filling, (most - added, bytes));

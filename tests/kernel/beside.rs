@@ -8,7 +8,7 @@ use std::thread::{self, Scope, ScopedJoinHandle};
 use std::time::{Duration, Instant};
 
 use nftlink::datum::Mark;
-use nftlink::{Batch, Conn, Interval, Rule, Set, Table};
+use nftlink::{Batch, Conn, Interval, Rule, RuleInfo, Set, Table};
 
 use crate::{comments, commit, conn, fw, input, rule};
 
@@ -110,6 +110,24 @@ fn read_rules(conn: &mut Conn) -> Vec<String> {
     comments(conn, &input())
 }
 
+/// Rules in as many chains: each datagram of a listing begins with a chain.
+fn chain_states() -> [Batch; 2] {
+    [("old", 500), ("new", 700)].map(|(name, count)| {
+        let mut batch = Batch::new();
+        batch.reset(&fw());
+        for n in 0..count {
+            let chain = fw().chain(format!("chain {n}"));
+            batch.add(&chain).append(&chain, rule(name));
+        }
+        batch
+    })
+}
+
+fn read_chains(conn: &mut Conn) -> Vec<String> {
+    let text = |rule: &RuleInfo| format!("{} {}", rule.chain().name(), rule.comment().unwrap_or_default());
+    conn.rules(&fw()).unwrap().iter().map(text).collect()
+}
+
 fn marks() -> Set<Mark> {
     Set::new(fw(), "marks")
 }
@@ -167,6 +185,17 @@ pub(crate) fn rules_listed_beside_insertions_that_are_not_applied_are_never_torn
     let mut inserted = Batch::new();
     (0..700).for_each(|_| _ = inserted.insert(input(), rule("new")));
     read_beside_a_writer([old, inserted], Writer::Checks, read_rules);
+}
+
+pub(crate) fn rules_of_many_chains_listed_beside_a_writer_are_never_torn() {
+    read_beside_a_writer(chain_states(), Writer::Commits, read_chains);
+}
+
+pub(crate) fn rules_of_many_chains_listed_beside_batches_that_are_not_applied_are_never_torn() {
+    let [old, _] = chain_states();
+    let mut inserted = Batch::new();
+    (0..500).for_each(|n| _ = inserted.insert(fw().chain(format!("chain {}", n / 10)), rule("new")));
+    read_beside_a_writer([old, inserted], Writer::Checks, read_chains);
 }
 
 pub(crate) fn elements_listed_beside_batches_that_are_not_applied_are_never_torn() {

@@ -6,11 +6,11 @@ use std::net::Ipv4Addr;
 use nftlink::datum::{Mark, Port};
 use nftlink::object::{Counter, ObjectKind, ObjectRef};
 use nftlink::{
-    ChainKind, ChainRef, Consistency, Error, Family, Hook, Interval, Name, Policy, Priority, Rule, Set, SetRef, Table,
-    object,
+    ChainKind, ChainRef, Consistency, Error, Family, Hook, Interval, Name, Policy, Priority, Rule, RuleInfo, Set,
+    SetRef, Table, TableRef, object,
 };
 
-use crate::{Ruleset, append, comments, commit, conn, fw, input, interval};
+use crate::{Ruleset, append, comments, commit, conn, fw, input, interval, rule};
 
 fn ports() -> Set<Port> {
     Set::new(fw(), "ports")
@@ -86,6 +86,40 @@ pub(crate) fn rules_are_listed_in_their_order() {
     let rules = conn.rules(&input()).unwrap();
     assert_eq!(rules[0].position(), None);
     assert!(rules.windows(2).all(|pair| pair[1].position() == Some(pair[0].handle())));
+}
+
+/// Each datagram begins with the first rule of a chain, which does not say what it stands behind.
+pub(crate) fn rules_of_many_chains_are_listed_in_their_order() {
+    let mut conn = conn();
+    let tables = [Table::ip("fw"), Table::inet("fw"), Table::inet("other")];
+    let mut written = Vec::new();
+    commit(&mut conn, |batch| {
+        for table in &tables {
+            batch.add(table);
+            for n in 0..400 {
+                let chain = table.chain(format!("chain {n}"));
+                batch.add(&chain);
+                if n % 2 == 0 {
+                    batch.append(&chain, rule(&written.len().to_string()));
+                    written.push((table.at().clone(), format!("chain {n}: {}", written.len())));
+                }
+            }
+        }
+        batch
+    });
+    let of = |wanted: &dyn Fn(&TableRef) -> bool| -> Vec<String> {
+        written.iter().filter(|(table, _)| wanted(table)).map(|(_, rule)| rule.clone()).collect()
+    };
+    let text = |rule: &RuleInfo| format!("{}: {}", rule.chain().name(), rule.comment().unwrap());
+    assert_eq!(texts(conn.rules(..).unwrap(), text), of(&|_| true));
+    assert_eq!(texts(conn.rules(Family::INET).unwrap(), text), of(&|table| table.family() == Family::INET));
+    for one in &tables {
+        let expected = of(&|table| table == one.at());
+        assert_eq!(expected.len(), 200);
+        assert_eq!(texts(conn.rules(one).unwrap(), text), expected);
+        assert_eq!(conn.rule_heads(one).unwrap().len(), expected.len());
+        assert_eq!(conn.ruleset(one).unwrap().tables()[0].rules().len(), expected.len());
+    }
 }
 
 pub(crate) fn one_of_each_kind_is_read_by_name() {

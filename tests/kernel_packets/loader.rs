@@ -10,9 +10,9 @@ const EVEN: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 3);
 const ODD: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 4);
 const NEVER: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 5);
 
-/// Sends to port 9 of an address, and tells whether that was allowed.
-fn passes(socket: &UdpSocket, to: Ipv4Addr) -> bool {
-    match socket.send_to(b"?", (to, 9)) {
+/// Sends to a port of an address, and tells whether that was allowed.
+pub(super) fn passes(socket: &UdpSocket, to: Ipv4Addr, port: u16) -> bool {
+    match socket.send_to(b"?", (to, port)) {
         Ok(_) => true,
         Err(error) if error.kind() == std::io::ErrorKind::PermissionDenied => false,
         Err(error) => panic!("{error}"),
@@ -54,10 +54,10 @@ fn replaced_under_traffic<K: Key + KeyFor<Ipv4Addr> + Send + Sync>(set: &Set<K>,
             let mut seen = [[0; 2]; 2];
             while !done.load(Ordering::Relaxed) {
                 let number = sent.load(Ordering::Relaxed);
-                assert!(!passes(&socket, ALWAYS), "number {number} slipped through");
-                assert!(passes(&socket, NEVER), "number {number} was stopped");
+                assert!(!passes(&socket, ALWAYS, 9), "number {number} slipped through");
+                assert!(passes(&socket, NEVER, 9), "number {number} was stopped");
                 for (seen, address) in seen.iter_mut().zip([EVEN, ODD]) {
-                    seen[usize::from(passes(&socket, address))] += 1;
+                    seen[usize::from(passes(&socket, address, 9))] += 1;
                 }
                 sent.fetch_add(1, Ordering::Release);
             }

@@ -147,6 +147,7 @@ accel=tcg
 if [ -w /dev/kvm ] && grep -qwE 'vmx|svm' /proc/cpuinfo; then accel=kvm; fi
 
 # "rcu_expedited": each commit waits for a grace period, which takes long in emulation.
+# "loglevel", "softlockup": with less than 5 the log says that a processor hangs, and not where.
 # "cat": QEMU makes its stdout non-blocking, which must not reach the caller's.
 status=0
 timeout --foreground -k 5 "${VM_TIMEOUT:-300}" qemu-system-x86_64 \
@@ -154,11 +155,18 @@ timeout --foreground -k 5 "${VM_TIMEOUT:-300}" qemu-system-x86_64 \
     -nodefaults -display none -no-reboot -serial "file:$tmp/console" -serial stdio \
     -virtfs local,path=/,mount_tag=host,security_model=none,readonly=on,multidevs=remap \
     -kernel "$image" -initrd "$tmp/initrd" \
-    -append "console=ttyS0 loglevel=4 panic=-1 oops=panic mitigations=off rcupdate.rcu_expedited=1 ${VM_APPEND:-}" \
+    -append "console=ttyS0 loglevel=5 softlockup_all_cpu_backtrace=1 panic=-1 oops=panic mitigations=off \
+rcupdate.rcu_expedited=1 ${VM_APPEND:-}" \
     </dev/null | cat || status=${PIPESTATUS[0]}
 
 exit_status=$(sed -n 's/^run-in-vm: exit \([0-9]*\)\r*$/\1/p' "$tmp/console")
 if [ "$status" = 0 ] && [ -n "$exit_status" ]; then exit "$exit_status"; fi
-{ echo "run-in-vm: $release did not finish; end of its log:"; tail -n 40 "$tmp/console"; } >&2
+{   echo "run-in-vm: $release did not finish"
+    # What hangs first tells why; what follows are its consequences.
+    first=$(grep -nm1 -E 'BUG:|LOCKUP|detected.*stall|blocked for more than|Oops|Kernel panic' "$tmp/console" || true)
+    first=${first%%:*}
+    [ -z "$first" ] || { echo "its first complaint:"; tail -n "+$first" "$tmp/console" | head -n 120; }
+    echo "end of its log:"; tail -n 40 "$tmp/console"
+} >&2
 if [ "$status" = 124 ]; then exit 124; fi
 exit 125
