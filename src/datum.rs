@@ -251,10 +251,67 @@ fn step(bytes: &[u8], last: u8, wrapped: u8, next: impl Fn(u8) -> u8) -> Option<
     Some(data)
 }
 
+/// The most bytes of a value that is compared as a [`word`].
+pub(crate) const WORD: usize = 16;
+
+/// The [`sortable`] bytes of a value, with zeros behind them, as one number: the fastest way to compare. None of a value
+/// that has too many, or cannot be expressed.
+#[inline]
+pub(crate) fn word<V: Datum>(value: &V) -> Option<u128> {
+    if V::LEN > WORD {
+        return None;
+    }
+    let data = value.to_data().ok()?;
+    let bytes = data.as_bytes();
+    let number = match V::LEN {
+        _ if bytes.len() != V::LEN => return None,
+        1 => u128::from(*bytes.first()?),
+        2 => order::from_be_u16(*bytes.first_chunk()?).into(),
+        4 => order::from_be_u32(*bytes.first_chunk()?).into(),
+        8 => order::from_be_u64(*bytes.first_chunk()?).into(),
+        WORD => order::from_be_u128(*bytes.first_chunk()?),
+        _ => bytes.iter().fold(0, |number, &byte| number << 8 | u128::from(byte)),
+    };
+    let number = number.checked_shl(unused_bits(V::LEN)).unwrap_or(0);
+    let swaps = swaps::<V>() && cfg!(target_endian = "little");
+    Some(if swaps { number.swap_bytes() << unused_bits(V::LEN) } else { number })
+}
+
+/// The [`word`] of bytes that are sortable already.
+pub(crate) fn word_of(bytes: &[u8]) -> Option<u128> {
+    let mut whole = [0; WORD];
+    whole.get_mut(..bytes.len())?.copy_from_slice(bytes);
+    Some(order::from_be_u128(whole))
+}
+
+/// The word of the number after that of a [`word`] of `len` bytes, or `None` after the highest.
+#[inline]
+pub(crate) fn word_after(word: u128, len: usize) -> Option<u128> {
+    word.checked_add(1u128.checked_shl(unused_bits(len))?)
+}
+
+/// Bits of a word that a value of `len` bytes does not need.
+#[inline]
+const fn unused_bits(len: usize) -> u32 {
+    WORD.saturating_sub(len) as u32 * 8
+}
+
 /// `address` with all bits after the first `len` taken from `fill`.
+#[inline]
 pub(crate) fn prefix_bound(address: &[u8], len: u8, fill: u8) -> Data {
     let mut bound = Data::new(address);
     let bytes = bound.as_bytes_mut();
+    let bits = u32::from(len);
+    if let Ok(bytes) = <&mut [u8; 4]>::try_from(&mut *bytes) {
+        let (number, rest) = (order::from_be_u32(*bytes), u32::MAX.checked_shr(bits).unwrap_or(0));
+        *bytes = order::be_u32((number & !rest) | (order::from_be_u32([fill; 4]) & rest));
+        return bound;
+    }
+    if let Ok(bytes) = <&mut [u8; 16]>::try_from(&mut *bytes) {
+        let (number, rest) = (order::from_be_u128(*bytes), u128::MAX.checked_shr(bits).unwrap_or(0));
+        *bytes = order::be_u128((number & !rest) | (order::from_be_u128([fill; 16]) & rest));
+        return bound;
+    }
     bytes
         .iter_mut()
         .zip(prefix_mask(address.len(), len))
@@ -308,6 +365,40 @@ mod tests {
         assert_eq!(predecessor(&[1, 0]), Some(Data::from([0, 255])));
         assert_eq!(predecessor(&[0; 20]), None);
         assert_eq!(successor(&[0; 20]).unwrap().as_bytes()[19], 1);
+    }
+
+    #[test]
+    fn a_word_is_the_bytes_that_sort() {
+        fn check<V: Datum>(values: impl IntoIterator<Item = V>) {
+            for value in values {
+                let bytes = sortable(&value).unwrap();
+                let word = word(&value).unwrap();
+                assert_eq!(Some(word), word_of(bytes.as_bytes()), "{value:?}");
+                let after = successor(bytes.as_bytes()).map(|after| word_of(after.as_bytes()).unwrap());
+                assert_eq!(word_after(word, V::LEN), after, "{value:?}");
+            }
+        }
+        check([0, 1, 255, 256, u16::MAX].map(Port::new));
+        check([0, 1, 255, 256, u32::MAX].map(Mark::new));
+        check([0, 5, 255].map(L4Proto::from_raw));
+        check([0, 256, u64::MAX].map(HostInteger64::new));
+        check([0, 1, u32::MAX].map(Ipv4Addr::from_bits));
+        check([0, 1 << 64, u128::MAX].map(Ipv6Addr::from_bits));
+        check([[0; 3], [1, 2, 255], [255; 3]].map(Bytes::new));
+        check([[0; 6], [1, 2, 3, 4, 5, 6], [255; 6]].map(EtherAddr::new));
+        check(["a", "eth0"].map(IfName::new));
+        assert_eq!(word(&IfName::new("a name that is too long")), None);
+        assert_eq!(word(&Bytes::new([0; 17])), None);
+    }
+
+    #[test]
+    fn prefixes_of_addresses_are_those_of_any_length() {
+        let bytes = [0x5a; 17];
+        for (len, fill) in (0..=u8::MAX).flat_map(|len| [(len, 0), (len, u8::MAX)]) {
+            let any = prefix_bound(&bytes, len, fill);
+            assert_eq!(prefix_bound(&bytes[..4], len, fill).as_bytes(), &any.as_bytes()[..4], "{len} {fill}");
+            assert_eq!(prefix_bound(&bytes[..16], len, fill).as_bytes(), &any.as_bytes()[..16], "{len} {fill}");
+        }
     }
 
     #[test]

@@ -35,6 +35,15 @@ const OWNER_MAX: usize = 100;
 /// The longest comment, without the NUL.
 const COMMENT_MAX: usize = 127;
 
+/// Most comments are shorter.
+const SHORT_COMMENT: usize = 64;
+
+/// Whether a byte of a comment is nothing that nft could not read.
+#[inline]
+fn is_plain(byte: &u8) -> bool {
+    matches!(byte, b' '..=b'~') && *byte != b'"'
+}
+
 /// A comment on an object, for people.
 ///
 /// It is kept as given; a batch refuses one that nft could not read.
@@ -61,6 +70,22 @@ impl Comment {
             _ if self.text.contains('\0') => Err(BuildErrorKind::CommentHasNul),
             _ if !self.was_read && is_unquotable(&self.text) => Err(BuildErrorKind::Unquotable { what: "a comment" }),
             _ => Ok(()),
+        }
+    }
+
+    /// Writes the comment of an element, as all that is in its userdata.
+    #[inline]
+    fn write_alone(&self, w: &mut AttrWriter, attr: u16) {
+        let text = self.text.as_bytes();
+        let mut whole = [0; 2 + SHORT_COMMENT];
+        match whole.get_mut(2..2 + text.len()).filter(|_| text.len() < SHORT_COMMENT && text.iter().all(is_plain)) {
+            Some(place) => {
+                place.copy_from_slice(text);
+                whole[0] = NFTNL_UDATA_COMMENT;
+                whole[1] = text.len() as u8 + 1;
+                w.bytes(attr, &whole[..text.len() + 3]);
+            }
+            None => w.value(attr, |w| self.put(w, NFTNL_UDATA_COMMENT)),
         }
     }
 
@@ -242,8 +267,12 @@ fn put_nest(w: &mut AttrWriter, number: u8, content: impl FnOnce(&mut AttrWriter
 }
 
 /// Writes the userdata of an element, if there is anything to say.
+#[inline]
 pub(crate) fn write_element(w: &mut AttrWriter, attr: u16, comment: Option<&Comment>, open_end: bool) {
-    if comment.is_none() && !open_end {
+    if !open_end {
+        if let Some(comment) = comment {
+            comment.write_alone(w, attr);
+        }
         return;
     }
     w.value(attr, |w| {
@@ -369,6 +398,16 @@ mod tests {
         for text in ["x\" accept", "a\nb", "\x1b[1m"] {
             assert_eq!(error(text), Some(BuildErrorKind::Unquotable { what: "a comment" }), "{text:?}");
             assert_eq!(written(|w| Userdata::Comment(Comment::kept(text)).write(w, 6)).1, None);
+        }
+    }
+
+    #[test]
+    fn a_comment_of_an_element_is_written_alike_however_long_it_is() {
+        let long = "x".repeat(127);
+        let shorter = (0..=127).map(|len| &long[..len]);
+        for text in shorter.chain(["scans ports", "é", "a\tb", "a\"b", "a\0b", "\x7f", &"x".repeat(128)]) {
+            let of_element = written(|w| write_element(w, 6, Some(&Comment::new(text)), false));
+            assert_eq!(of_element, written(|w| Userdata::comment(text).write(w, 6)), "{text:?}");
         }
     }
 

@@ -102,6 +102,15 @@ fn intervals_are_written_without_allocation() {
     let prefix = |n: u32| Interval::prefix(Ipv4Addr::from_bits(n << 8), 24);
     assert_eq!(element_allocations(&intervals, prefix), 0);
     assert_eq!(element_allocations(&intervals, Ipv4Addr::from_bits), 0);
+    let intervals6 = Set::<Interval<Ipv6Addr>>::new(&fw, "intervals6");
+    let prefix6 = |n: u32| Interval::prefix(Ipv6Addr::from_bits(u128::from(n) << 64), 64);
+    assert_eq!(element_allocations(&intervals6, prefix6), 0);
+    let ports = Set::<Interval<Port>>::new(&fw, "ports");
+    assert_eq!(element_allocations(&ports, |n| Port::new(n as u16)..=Port::new(n as u16 + 1)), 0);
+    let map = Map::<Interval<Ipv4Addr>, Verdict>::new(&fw, "map");
+    assert_eq!(element_allocations(&map, |n| (prefix(n), Verdict::DROP)), 0);
+    let ranges6 = Set::<(Interval<Ipv6Addr>, Interval<Port>)>::new(&fw, "ranges6");
+    assert_eq!(element_allocations(&ranges6, |n| (prefix6(n), Interval::value(n as u16))), 0);
     let ranges = Set::<(Interval<Ipv4Addr>, Port)>::new(&fw, "ranges");
     assert_eq!(element_allocations(&ranges, |n| (prefix(n), n as u16)), 0);
 }

@@ -492,7 +492,7 @@ impl Batch {
         let (start, messages) = (self.w.len(), self.messages);
         let mut order = Order::default();
         let mut lists = self.lists(set, None, kind, flags);
-        lists.expect(elements.size_hint().0);
+        lists.expect(elements.size_hint().0, Element::<K, V>::USUAL_LEN);
         elements.for_each(|element| {
             lists.write(|w| {
                 w.check(element.check_object(&set.table));

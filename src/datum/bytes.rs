@@ -34,6 +34,7 @@ impl<const N: usize> Datum for Bytes<N> {
     const LEN: usize = N;
     const ORDER: ByteOrder = if N == 1 { ByteOrder::None } else { ByteOrder::Network };
 
+    #[inline]
     fn to_data(&self) -> Result<Data, BuildErrorKind> {
         Ok(Data::new(&self.0))
     }

@@ -4,7 +4,9 @@ use std::fmt;
 use std::ops::RangeInclusive;
 use std::str::FromStr;
 
-use super::{Address, DataType, Datum, IntoValue, Ordered, Text, from_sortable, is_prefix, prefix_bound, sortable};
+use super::{
+    Address, DataType, Datum, IntoValue, Ordered, Text, from_sortable, is_prefix, prefix_bound, sortable, word,
+};
 use crate::error::BuildErrorKind;
 use crate::expr::Data;
 use crate::wire::name::escape;
@@ -40,6 +42,7 @@ enum Note {
 
 impl<V: Datum> Interval<V> {
     /// A single value.
+    #[inline]
     pub fn value(value: impl IntoValue<V>) -> Self {
         let value = value.into_value();
         Self { start: value.clone(), end: value, note: Note::Nothing }
@@ -53,6 +56,16 @@ impl<V: Datum> Interval<V> {
     /// Returns the highest value; of all names with one beginning, the beginning.
     pub fn end(&self) -> &V {
         &self.end
+    }
+
+    /// Both bounds as [`word`]s: if they make sense, and have no more bytes.
+    #[inline]
+    pub(crate) fn words(&self) -> Option<(u128, u128)> {
+        if self.note != Note::Nothing {
+            return None;
+        }
+        let (start, end) = (word(&self.start)?, word(&self.end)?);
+        (start <= end).then_some((start, end))
     }
 
     /// Both bounds, if they make sense: as bytes that sort, or as a register has them.
@@ -93,6 +106,7 @@ impl<V: Datum> Interval<V> {
 
 impl<V: Ordered> Interval<V> {
     /// The values from the range's start to its end. A batch refuses one that ends before it starts.
+    #[inline]
     pub fn range<T: IntoValue<V>>(range: RangeInclusive<T>) -> Self {
         let (start, end) = range.into_inner();
         Self { start: start.into_value(), end: end.into_value(), note: Note::Nothing }
@@ -125,6 +139,7 @@ impl<V: Text> Interval<V> {
 impl<V: Address> Interval<V> {
     /// The addresses whose first `len` bits are those of `address`; the others do not matter.
     /// A batch refuses a prefix that is longer than the address.
+    #[inline]
     pub fn prefix(address: impl IntoValue<V>, len: u8) -> Self {
         let address = address.into_value();
         let masked = |fill| {

@@ -48,7 +48,7 @@ enum Repr {
 
 impl Data {
     /// As many as cost no memory: a value has 24 bytes.
-    const INLINE: usize = 22;
+    pub(crate) const INLINE: usize = 22;
 
     /// Copies bytes.
     #[inline]
@@ -139,11 +139,20 @@ impl Data {
         }
     }
 
-    /// [`write`](Self::write) of bytes that are not kept.
+    /// [`write`](Self::write) of the first `len` of some bytes that are not kept; the others are zero.
     #[inline]
-    pub(crate) fn write_bytes(bytes: &[u8], w: &mut AttrWriter, attr: u16) {
-        w.in_range("the length of data", bytes.len() as u64, 1..=LEN_MAX);
-        w.nested_bytes(attr, NFTA_DATA_VALUE, bytes);
+    pub(crate) fn write_first(bytes: &[u8; LEN_MAX as usize], len: usize, w: &mut AttrWriter, attr: u16) {
+        w.in_range("the length of data", len as u64, 1..=LEN_MAX);
+        match bytes.first_chunk() {
+            Some(short) if len <= Self::INLINE => Self::write_short::<{ Self::INLINE }>(short, len as u8, w, attr),
+            _ => w.nested_bytes(attr, NFTA_DATA_VALUE, bytes.get(..len).unwrap_or(bytes)),
+        }
+    }
+
+    /// [`write`](Self::write) of the first `len` of a few bytes that are not kept; the others are zero.
+    #[inline]
+    pub(crate) fn write_short<const N: usize>(bytes: &[u8; N], len: u8, w: &mut AttrWriter, attr: u16) {
+        w.nested_short(attr, NFTA_DATA_VALUE, bytes, len);
     }
 
     /// Writes the data as all that is in a nest, which is in another one.
@@ -153,6 +162,25 @@ impl Data {
             Repr::Inline { len, bytes } if *len > 0 => w.nested_short_alone(outer, attr, NFTA_DATA_VALUE, bytes, *len),
             _ => w.nest(outer, |w| self.write(w, attr)),
         }
+    }
+
+    /// [`write_alone`](Self::write_alone) of the first `len` of a few bytes; the others are zero.
+    #[inline]
+    pub(crate) fn write_short_alone(bytes: &[u8; 16], len: u8, w: &mut AttrWriter, outer: u16, attr: u16) {
+        w.nested_short_alone(outer, attr, NFTA_DATA_VALUE, bytes, len);
+    }
+
+    /// [`write_short_alone`](Self::write_short_alone), but behind a number.
+    #[inline]
+    pub(crate) fn write_short_behind(
+        bytes: &[u8; 16],
+        len: u8,
+        w: &mut AttrWriter,
+        outer: u16,
+        number: (u16, u32),
+        attr: u16,
+    ) {
+        w.nested_short_behind(outer, number, attr, NFTA_DATA_VALUE, bytes, len);
     }
 
     /// Writes the data of an expression as a nest: there is room for one register of 16 bytes.
@@ -424,6 +452,7 @@ pub enum Value {
 }
 
 impl Value {
+    #[inline]
     pub(crate) fn write(&self, w: &mut AttrWriter, attr: u16) {
         match self {
             Self::Data(data) => data.write(w, attr),

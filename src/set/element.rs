@@ -5,14 +5,14 @@ use std::time::Duration;
 
 use super::anonymous::Entry;
 use super::key::Key;
-use super::{IntoElement, MapValue, Mapped, NFTA_LIST_ELEM, check_stateful, millis};
-use crate::datum::{IntoKey, successor};
+use super::{IntoElement, MapValue, Mapped, NFTA_LIST_ELEM, SetFlags, check_stateful, millis};
+use crate::datum::{IntoKey, successor, word_after, word_of};
 use crate::error::BuildErrorKind;
 use crate::expr::{self, DATA_SCHEMA, Data, Expr, Value};
 use crate::table::TableRef;
 use crate::userdata::{self, Comment};
 use crate::wire::path::{AttrName, Schema};
-use crate::wire::{AttrWriter, Name};
+use crate::wire::{AttrWriter, NLA_HDRLEN, Name, order};
 
 pub(super) const NFTA_SET_ELEM_LIST_TABLE: u16 = 1;
 pub(super) const NFTA_SET_ELEM_LIST_SET: u16 = 2;
@@ -172,12 +172,15 @@ impl<K: Key, V: Mapped> Element<K, V> {
 
     /// Writes the kernel's entries for the element: one, or for an interval two.
     #[inline]
-    pub(crate) fn encode(&self, what: WhatOfElement, w: &mut AttrWriter, order: &mut Order) {
+    pub(crate) fn encode(&self, what: WhatOfElement, w: &mut AttrWriter, intervals: &mut Order) {
         let full = what == WhatOfElement::Full;
         match &self.key {
             None => self.write_entry(full, false, false, w, |_| {}),
-            Some(key) if K::FLAGS.has_ends() => self.encode_interval(key, full, w, order),
-            Some(key) if K::FIELDS.len() == 1 && !(full && self.has_more()) => match key.bare() {
+            Some(key) if K::FLAGS.has_ends() => match key.words() {
+                Some(bounds) => self.encode_words(bounds, full, w, intervals),
+                None => self.encode_interval(key, full, w, intervals),
+            },
+            Some(key) if Self::HAS_ONE_VALUE && !(full && self.has_more()) => match key.bare() {
                 Ok(key) => key.write_alone(w, NFTA_LIST_ELEM, NFTA_SET_ELEM_KEY),
                 Err(mistake) => w.fail(mistake),
             },
@@ -188,8 +191,32 @@ impl<K: Key, V: Mapped> Element<K, V> {
         }
     }
 
-    /// Writes an interval: the second entry is the first value after it.
-    fn encode_interval(&self, key: &K, full: bool, w: &mut AttrWriter, order: &mut Order) {
+    /// Whether a key is one value, of no more bytes than cost no memory.
+    const HAS_ONE_VALUE: bool =
+        K::FIELDS.len() == 1 || (K::LEN <= Data::INLINE && !K::FLAGS.contains(SetFlags::INTERVAL));
+
+    /// [`encode_interval`](Self::encode_interval) of one whose bounds are known as words.
+    #[inline]
+    fn encode_words(&self, (start, end): (u128, u128), full: bool, w: &mut AttrWriter, intervals: &mut Order) {
+        let (first, len) = (order::be_u128(start), K::LEN as u8);
+        let after = word_after(end, K::LEN);
+        if full && (self.has_more() || after.is_none()) {
+            self.write_entry(full, true, after.is_none(), w, |w| Data::write_short(&first, len, w, NFTA_SET_ELEM_KEY));
+        } else {
+            Data::write_short_alone(&first, len, w, NFTA_LIST_ELEM, NFTA_SET_ELEM_KEY);
+        }
+        if let Some(after) = after {
+            let flags = (NFTA_SET_ELEM_FLAGS, ElementFlags::INTERVAL_END.bits());
+            let after = order::be_u128(after);
+            Data::write_short_behind(&after, len, w, NFTA_LIST_ELEM, flags, NFTA_SET_ELEM_KEY);
+        }
+        if full {
+            w.check(intervals.words.note(start, end, after.is_none()));
+        }
+    }
+
+    /// Writes an interval, of any length: the second entry is the first value after it.
+    fn encode_interval(&self, key: &K, full: bool, w: &mut AttrWriter, intervals: &mut Order) {
         let (start, end) = match key.bounds(true) {
             Ok(bounds) => bounds,
             Err(mistake) => return w.fail(mistake),
@@ -204,7 +231,7 @@ impl<K: Key, V: Mapped> Element<K, V> {
             write_end(after, w);
         }
         if full {
-            w.check(order.note(start, end, after.is_none()));
+            w.check(intervals.note(&start, &end, after.is_none()));
         }
     }
 
@@ -236,11 +263,7 @@ impl<K: Key, V: Mapped> Element<K, V> {
         }
         key(w);
         if full {
-            match self.value.value() {
-                Ok(None) => {}
-                Ok(Some(value)) => value.write(w, NFTA_SET_ELEM_DATA),
-                Err(mistake) => w.fail(mistake),
-            }
+            self.value.write(w, NFTA_SET_ELEM_DATA);
             userdata::write_element(w, NFTA_SET_ELEM_USERDATA, self.comment.as_ref(), open_end);
             write_object(self.value.object(), w);
             write_stateful(&self.exprs, NFTA_SET_ELEM_EXPR, NFTA_SET_ELEM_EXPRESSIONS, w);
@@ -288,22 +311,47 @@ impl<K: Key, V: Mapped> Element<K, V> {
 /// What is known of the intervals that were added to a set one after the other.
 #[derive(Debug, Default)]
 pub(crate) struct Order {
-    last: Option<Data>,
-    /// One begins before the one that was written before it.
-    is_descending: bool,
-    /// Where one begins that ends with the highest value, and the highest end of all others.
-    open: Option<Data>,
-    highest: Option<Data>,
+    words: OrderOf<u128>,
+    /// Of bounds of more bytes than a word has.
+    long: OrderOf<Data>,
 }
 
 impl Order {
     pub(crate) fn is_descending(&self) -> bool {
-        self.is_descending
+        self.words.is_descending || self.long.is_descending
     }
 
+    /// Takes note of an interval, whose bounds are bytes that sort.
+    fn note(&mut self, start: &Data, end: &Data, is_open: bool) -> Result<(), BuildErrorKind> {
+        match word_of(start.as_bytes()).zip(word_of(end.as_bytes())) {
+            Some((start, end)) => self.words.note(start, end, is_open),
+            None => self.long.note(start.clone(), end.clone(), is_open),
+        }
+    }
+}
+
+/// What is known of intervals whose bounds are of some type.
+#[derive(Debug)]
+struct OrderOf<T> {
+    last: Option<T>,
+    /// One begins before the one that was written before it.
+    is_descending: bool,
+    /// Where one begins that ends with the highest value, and the highest end of all others.
+    open: Option<T>,
+    highest: Option<T>,
+}
+
+impl<T> Default for OrderOf<T> {
+    fn default() -> Self {
+        Self { last: None, is_descending: false, open: None, highest: None }
+    }
+}
+
+impl<T: Ord + Clone> OrderOf<T> {
     /// Takes note of an interval. Of one that ends with the highest value the kernel has no entry for its end, and does
     /// not notice what overlaps it.
-    fn note(&mut self, start: Data, end: Data, is_open: bool) -> Result<(), BuildErrorKind> {
+    #[inline]
+    fn note(&mut self, start: T, end: T, is_open: bool) -> Result<(), BuildErrorKind> {
         self.is_descending |= self.last.as_ref().is_some_and(|last| *last > start);
         let overlaps = match &self.open {
             // Like ones are one.
@@ -319,6 +367,24 @@ impl Order {
         self.last = Some(start);
         if overlaps { Err(BuildErrorKind::Overlap) } else { Ok(()) }
     }
+}
+
+impl<K: Key, V: Mapped> Element<K, V> {
+    /// Bytes of the entries of most elements.
+    pub(crate) const USUAL_LEN: usize = {
+        // The nests of the entry and of the key, and its header; of the end the flags, too.
+        let key = NLA_HDRLEN * 3 + K::LEN.next_multiple_of(4);
+        let ends = match (K::FLAGS.has_ends(), K::FLAGS.contains(SetFlags::CONCAT)) {
+            (true, _) => key + NLA_HDRLEN + 4,
+            (false, true) => key - NLA_HDRLEN,
+            (false, false) => 0,
+        };
+        let value = match V::SHAPE {
+            None => 0,
+            Some(shape) => NLA_HDRLEN * 2 + if shape.len == 0 { NLA_HDRLEN + 4 } else { shape.len.next_multiple_of(4) },
+        };
+        key + ends + value
+    };
 }
 
 /// How much of an element is written.

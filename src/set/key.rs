@@ -6,11 +6,11 @@ use super::element::{NFTA_SET_ELEM_KEY, NFTA_SET_ELEM_KEY_END};
 use super::{Element, MapValue, Mapped, SetFlags};
 use crate::datum::{
     ByteOrder, Bytes, DataType, Datum, Interval, IntoKey, IntoMapped, Ordered, concatenations, conversions,
-    from_sortable, sortable, swaps,
+    from_sortable, sortable, swaps, word,
 };
 use crate::error::BuildErrorKind;
 use crate::expr::Data;
-use crate::wire::AttrWriter;
+use crate::wire::{AttrWriter, order};
 
 /// What a set has for keys: a data type, an [`Interval`] of one, or a tuple of those: a
 /// concatenation.
@@ -48,6 +48,14 @@ pub trait Key: Clone {
     #[doc(hidden)]
     fn bounds(&self, sorted: bool) -> Result<(Data, Data), BuildErrorKind>;
 
+    /// The [bounds](Self::bounds) that sort, as numbers that compare as they do, with their bytes first and zeros
+    /// behind: of keys that are no concatenation, have at most 16 bytes and make sense.
+    #[doc(hidden)]
+    #[inline]
+    fn words(&self) -> Option<(u128, u128)> {
+        None
+    }
+
     /// The key as a register has it, if it is one value.
     #[doc(hidden)]
     fn bare(&self) -> Result<Data, BuildErrorKind> {
@@ -72,6 +80,10 @@ pub trait KeyPart: Clone {
 
     #[doc(hidden)]
     fn bounds(&self, sorted: bool) -> Result<(Data, Data), BuildErrorKind>;
+
+    /// Both bounds as numbers, as [`Key::words`] has them.
+    #[doc(hidden)]
+    fn words(&self) -> Option<(u128, u128)>;
 
     /// A value that is not an interval, as a register has it.
     #[doc(hidden)]
@@ -115,6 +127,11 @@ impl<V: Datum> KeyPart for V {
     }
 
     #[inline]
+    fn words(&self) -> Option<(u128, u128)> {
+        word(self).map(|word| (word, word))
+    }
+
+    #[inline]
     fn data(&self) -> Result<Data, BuildErrorKind> {
         self.to_data()
     }
@@ -135,6 +152,11 @@ impl<V: Datum> KeyPart for Interval<V> {
         self.bounds(sorted)
     }
 
+    #[inline]
+    fn words(&self) -> Option<(u128, u128)> {
+        self.words()
+    }
+
     fn from_bounds(start: &[u8], end: &[u8], sorted: bool) -> Option<Self> {
         Self::from_bounds(start, end, sorted)
     }
@@ -149,6 +171,11 @@ impl<P: KeyPart> Key for P {
 
     fn bounds(&self, sorted: bool) -> Result<(Data, Data), BuildErrorKind> {
         KeyPart::bounds(self, sorted)
+    }
+
+    #[inline]
+    fn words(&self) -> Option<(u128, u128)> {
+        KeyPart::words(self)
     }
 
     #[inline]
@@ -215,6 +242,7 @@ pub(super) struct Parts {
 }
 
 impl Parts {
+    #[inline]
     pub(super) fn new() -> Self {
         Self { bytes: [0; KEY_MAX], len: 0 }
     }
@@ -229,13 +257,24 @@ impl Parts {
         self.len = (self.len + part.len()).next_multiple_of(4).min(KEY_MAX);
     }
 
+    /// Appends a part whose `len` bytes come first in a word, with zeros behind.
+    #[inline]
+    fn push_word(&mut self, word: u128, len: usize) {
+        let part = order::be_u128(word);
+        if let Some((place, part)) = self.bytes.get_mut(self.len..self.len + len).zip(part.get(..len)) {
+            place.copy_from_slice(part);
+        }
+        self.len = (self.len + len).next_multiple_of(4).min(KEY_MAX);
+    }
+
+    #[inline]
     pub(super) fn data(&self) -> Data {
         Data::new(&self.bytes[..self.len])
     }
 
     #[inline]
     fn write(&self, w: &mut AttrWriter, attr: u16) {
-        Data::write_bytes(&self.bytes[..self.len], w, attr);
+        Data::write_first(&self.bytes, self.len, w, attr);
     }
 }
 
@@ -259,6 +298,13 @@ macro_rules! concatenated_keys {
             }
 
             #[inline]
+            fn bare(&self) -> Result<Data, BuildErrorKind> {
+                let mut parts = Parts::new();
+                $(parts.push(&self.$n.data()?);)*
+                Ok(parts.data())
+            }
+
+            #[inline]
             fn write(&self, w: &mut AttrWriter) -> Result<(), BuildErrorKind> {
                 if !Self::FLAGS.contains(SetFlags::INTERVAL) {
                     let mut parts = Parts::new();
@@ -269,7 +315,10 @@ macro_rules! concatenated_keys {
                 // The kernel could do without the end of a single value, but nft takes what has none for
                 // the beginning of an interval.
                 let (mut low, mut high) = (Parts::new(), Parts::new());
-                $({
+                $(if let Some((start, end)) = self.$n.words() {
+                    low.push_word(start, $Part::PART.len);
+                    high.push_word(end, $Part::PART.len);
+                } else {
                     let (start, end) = self.$n.bounds(true)?;
                     low.push(&start);
                     high.push(&end);

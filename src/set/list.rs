@@ -42,9 +42,11 @@ impl<'a, B: FnMut(&mut AttrWriter) -> usize, E: FnMut(&mut AttrWriter, usize)> S
         Self { begin, end, w, start, list }
     }
 
-    /// Makes room for as many entries as are to come, of the size that most have.
-    pub(crate) fn expect(&mut self, count: usize) {
-        self.w.buffer().reserve(count.min(EXPECTED_MAX) * USUAL_ENTRY);
+    /// Makes room for as many elements as are to come, of as many bytes as most have.
+    pub(crate) fn expect(&mut self, count: usize, each: usize) {
+        let len = count.saturating_mul(each).min(EXPECTED_MAX);
+        // The messages have headers, and their set's name.
+        self.w.buffer().reserve(len + len / 512);
     }
 
     /// Writes what `encode` does, in the next message if this one has no room.
@@ -77,10 +79,8 @@ impl<'a, B: FnMut(&mut AttrWriter) -> usize, E: FnMut(&mut AttrWriter, usize)> S
     }
 }
 
-/// Bytes of an entry that has an address for a key, and nothing else.
-const USUAL_ENTRY: usize = 16;
-/// For more entries there is room when they come: who says how many there are may be wrong.
-const EXPECTED_MAX: usize = 1 << 22;
+/// For more bytes there is room when they come: who says how many elements there are may be wrong.
+const EXPECTED_MAX: usize = 1 << 26;
 
 /// Entries of lists in ascending order of their keys, each interval's end with its beginning. `lists` are the
 /// attributes of messages that were written here: an end follows its beginning.

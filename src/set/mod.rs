@@ -546,12 +546,15 @@ fn check_stateful(count: usize, w: &mut AttrWriter) {
 }
 
 /// A duration in the kernel's milliseconds, a part of one rounded up.
+#[inline]
 pub(crate) fn milliseconds(duration: Duration) -> Result<u64, BuildErrorKind> {
-    let millis = duration.as_nanos().div_ceil(1_000_000);
-    u64::try_from(millis).map_err(|_| BuildErrorKind::DurationTooLong { millis })
+    let rest = duration.subsec_nanos().div_ceil(1_000_000);
+    let millis = duration.as_secs().checked_mul(1000).and_then(|millis| millis.checked_add(rest.into()));
+    millis.ok_or_else(|| BuildErrorKind::DurationTooLong { millis: duration.as_nanos().div_ceil(1_000_000) })
 }
 
 /// [`milliseconds`] to be written.
+#[inline]
 fn millis(duration: Duration, w: &mut AttrWriter) -> u64 {
     milliseconds(duration).unwrap_or_else(|mistake| {
         w.fail(mistake);

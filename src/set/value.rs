@@ -8,7 +8,7 @@ use crate::set::key::{KEY_MAX, KeyPart, Part, Parts, concatenated, flags_of, spl
 use crate::set::{SetFlags, noted_order};
 use crate::table::TableRef;
 use crate::userdata::FieldOf;
-use crate::wire::Name;
+use crate::wire::{AttrWriter, Name};
 
 /// What the elements of a set or map have beside their keys: nothing, `()`, or a [`MapValue`].
 pub trait Mapped: Clone {
@@ -19,13 +19,26 @@ pub trait Mapped: Clone {
     #[doc(hidden)]
     fn value(&self) -> Result<Option<Value>, BuildErrorKind>;
 
+    /// Writes the value, if there is one.
     #[doc(hidden)]
+    #[inline]
+    fn write(&self, w: &mut AttrWriter, attr: u16) {
+        match self.value() {
+            Ok(None) => {}
+            Ok(Some(value)) => value.write(w, attr),
+            Err(mistake) => w.fail(mistake),
+        }
+    }
+
+    #[doc(hidden)]
+    #[inline]
     fn object(&self) -> Option<&Name> {
         None
     }
 
     /// The table of the object.
     #[doc(hidden)]
+    #[inline]
     fn table(&self) -> Option<&TableRef> {
         None
     }
@@ -94,6 +107,7 @@ impl Mapped for () {
 impl<V: Datum> Mapped for V {
     const SHAPE: Option<Shape> = Some(Shape::plain(V::TYPE, V::LEN, V::ORDER));
 
+    #[inline]
     fn value(&self) -> Result<Option<Value>, BuildErrorKind> {
         self.to_data().map(|data| Some(Value::Data(data)))
     }
@@ -140,6 +154,11 @@ impl Mapped for Verdict {
 
     fn value(&self) -> Result<Option<Value>, BuildErrorKind> {
         Ok(Some(Value::Verdict(self.clone())))
+    }
+
+    #[inline]
+    fn write(&self, w: &mut AttrWriter, attr: u16) {
+        self.write(w, attr);
     }
 
     fn read(value: Option<&Value>, _object: Option<&Name>) -> Option<Self> {
@@ -225,17 +244,21 @@ macro_rules! concatenated_values {
                 Some(Shape { is_concatenation: true, intervals, ..plain })
             };
 
+            #[inline]
             fn value(&self) -> Result<Option<Value>, BuildErrorKind> {
+                let intervals = Self::SHAPE.is_some_and(|shape| shape.intervals);
                 let (mut low, mut high) = (Parts::new(), Parts::new());
+                if !intervals {
+                    $(low.push(&self.$n.data()?);)*
+                    return Ok(Some(Value::Data(low.data())));
+                }
                 $({
                     self.$n.bounds(true)?;
                     let (start, end) = self.$n.bounds(false)?;
                     low.push(&start);
                     high.push(&end);
                 })*
-                let intervals = Self::SHAPE.is_some_and(|shape| shape.intervals);
-                let (low, high) = (low.data(), high.data());
-                Ok(Some(Value::Data(if intervals { low.followed_by(&high) } else { low })))
+                Ok(Some(Value::Data(low.data().followed_by(&high.data()))))
             }
 
             fn read(value: Option<&Value>, _object: Option<&Name>) -> Option<Self> {

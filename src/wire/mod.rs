@@ -56,6 +56,13 @@ pub(crate) mod order {
     }
 
     #[inline]
+    pub(crate) fn be_u128(value: u128) -> [u8; 16] {
+        let mut bytes = [0; 16];
+        BigEndian::write_u128(&mut bytes, value);
+        bytes
+    }
+
+    #[inline]
     pub(crate) fn host_u16(value: u16) -> [u8; 2] {
         let mut bytes = [0; 2];
         NativeEndian::write_u16(&mut bytes, value);
@@ -89,6 +96,11 @@ pub(crate) mod order {
     #[inline]
     pub(crate) fn from_be_u64(bytes: [u8; 8]) -> u64 {
         BigEndian::read_u64(&bytes)
+    }
+
+    #[inline]
+    pub(crate) fn from_be_u128(bytes: [u8; 16]) -> u128 {
+        BigEndian::read_u128(&bytes)
     }
 
     #[inline]

@@ -178,6 +178,29 @@ impl AttrWriter {
         self.shortened(&bytes, whole);
     }
 
+    /// [`nested_short`](Self::nested_short) behind a number, and nothing else, in another nest.
+    #[inline]
+    pub(crate) fn nested_short_behind<const N: usize>(
+        &mut self,
+        outer: u16,
+        (number, of): (u16, u32),
+        attr: u16,
+        inner: u16,
+        value: &[u8; N],
+        len: u8,
+    ) {
+        const { assert!(N <= Short::VALUE) };
+        let len = usize::from(len).min(N);
+        let mut bytes = [0; 3 * NLA_HDRLEN + 8 + Short::VALUE];
+        let whole = 3 * NLA_HDRLEN + 8 + align(len);
+        bytes[..4].copy_from_slice(&header(outer | NLA_F_NESTED, whole as u16));
+        bytes[4..12].copy_from_slice(&u32_attr(number, of));
+        bytes[12..16].copy_from_slice(&header(attr | NLA_F_NESTED, (whole - NLA_HDRLEN - 8) as u16));
+        bytes[16..20].copy_from_slice(&header(inner, (NLA_HDRLEN + len) as u16));
+        bytes[20..20 + N].copy_from_slice(value);
+        self.shortened(&bytes, whole);
+    }
+
     /// A number as all that is in a nest, which is all that is in another.
     #[inline]
     pub(crate) fn nested_u32(&mut self, outer: u16, inner: u16, attr: u16, value: u32) {
