@@ -412,13 +412,13 @@ mod tests {
     }
 
     fn bare(key: &[u8]) -> Vec<u8> {
-        written(|w| w.nest(NFTA_LIST_ELEM, |w| Data::write_bytes(key, w, NFTA_SET_ELEM_KEY)))
+        written(|w| w.nest(NFTA_LIST_ELEM, |w| Data::new(key).write(w, NFTA_SET_ELEM_KEY)))
     }
 
     fn with_flags(key: &[u8], flags: u32) -> Vec<u8> {
         written(|w| {
             w.nest(NFTA_LIST_ELEM, |w| {
-                Data::write_bytes(key, w, NFTA_SET_ELEM_KEY);
+                Data::new(key).write(w, NFTA_SET_ELEM_KEY);
                 w.u32(NFTA_SET_ELEM_FLAGS, flags);
             });
         })
