@@ -38,7 +38,7 @@ fn settled(socket: &Socket, what: What) -> Result<Count> {
 }
 
 fn set_of(what: What) -> &'static str {
-    if what == What::Loaded { LOADED } else { SET }
+    if matches!(what, What::Loaded | What::LoadedSized) { LOADED } else { SET }
 }
 
 fn be32(value: &[u8]) -> Option<u64> {

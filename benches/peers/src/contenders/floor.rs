@@ -20,7 +20,7 @@ pub fn run(task: Task) -> Result<Report> {
         }
         What::Intervals | What::Concatenation | What::VerdictMap => send(&built(task)),
         What::Split => split(task.n),
-        What::Loaded => bail!("the floor has no loader"),
+        What::Loaded | What::LoadedSized => bail!("the floor has no loader"),
         What::ListRules => list(&wire::request(GETRULE, DUMP, SET)),
         What::ListElements => list(&wire::request(GETSETELEM, DUMP, SET)),
         What::AddOne => add_one(task.n),

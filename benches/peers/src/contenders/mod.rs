@@ -59,6 +59,7 @@ pub const ALL: &[Contender] = &[
     instead("nftlink-sized", Kind::Typed, What::Sized),
     instead("nftlink-split", Kind::Typed, What::Split),
     instead("nftlink-loader", Kind::Typed, What::Loaded),
+    instead("nftlink-loader-sized", Kind::Typed, What::LoadedSized),
     contender("libnftnl", Kind::Program(Program::Libnftnl)),
     contender("nftnl", Kind::Program(Program::Nftnl)),
     contender("rustables", Kind::Program(Program::Rustables)),

@@ -7,7 +7,7 @@ use std::time::Instant;
 use anyhow::{Result, ensure};
 use nftlink::expr::{Base, Cmp, CmpOp, Counter, Meta, MetaKey, Payload, Reg, Verdict};
 use nftlink::field::{ip, tcp};
-use nftlink::{Batch, Chain, Conn, Interval, Loader, Recording, Rule, RuleInfo, Streamed};
+use nftlink::{Batch, Chain, Conn, Interval, Loader, Recording, Rule, RuleInfo, Set, Streamed};
 use peers_work::{CHAIN, LOADED, PER_MESSAGE, PER_PASS, Report, Stopwatch, Task, What, values};
 
 use super::floor::repeats;
@@ -32,7 +32,8 @@ pub fn run(task: Task, api: Api) -> Result<Report> {
     let mut conn = Conn::open()?;
     match task.what {
         What::Split => split(&mut conn, task.n),
-        What::Loaded => load(&mut conn, task.n),
+        What::Loaded => load(&mut conn, &setup::addresses(), task.n),
+        What::LoadedSized => load(&mut conn, &setup::addresses().size(task.n as u32), task.n),
         What::ListRules => list_rules(&mut conn, api),
         What::ListElements => list_elements(&mut conn, api),
         What::AddOne => add_one(&mut conn, task.n),
@@ -115,9 +116,9 @@ fn split(conn: &mut Conn, n: u64) -> Result<Report> {
     Ok(watch.stop())
 }
 
-fn load(conn: &mut Conn, n: u64) -> Result<Report> {
+fn load(conn: &mut Conn, set: &Set<Ipv4Addr>, n: u64) -> Result<Report> {
     let watch = Stopwatch::start();
-    let live = Loader::new(&setup::addresses()).load(conn, (0..n).map(values::address))?;
+    let live = Loader::new(set).load(conn, (0..n).map(values::address))?;
     let report = watch.stop();
     ensure!(live.at().name().as_str() == Some(LOADED), "{} was loaded, and not {LOADED}", live.at());
     Ok(report)

@@ -16,6 +16,8 @@ pub enum What {
     Split,
     /// The same by nftlink's loader, into a set of its own.
     Loaded,
+    /// The same into one that is created with its size.
+    LoadedSized,
     /// Add prefixes to a set of intervals, in one transaction.
     Intervals,
     /// Add addresses with ports to a set, in one transaction.
@@ -34,19 +36,20 @@ pub enum What {
     EncodeElements,
     /// Decode the expressions of rules that are in memory.
     DecodeRules,
-    /// Build and encode rules into memory that grows.
+    /// Build and encode rules, as many as that is about, into memory that was used before.
     GrowRules,
-    /// Build and encode elements into memory that grows.
+    /// The same of elements.
     GrowElements,
 }
 
 impl What {
-    const NAMES: [(&'static str, Self); 16] = [
+    const NAMES: [(&'static str, Self); 17] = [
         ("rules", Self::Rules),
         ("elements", Self::Elements),
         ("sized", Self::Sized),
         ("split", Self::Split),
         ("loaded", Self::Loaded),
+        ("loaded-sized", Self::LoadedSized),
         ("intervals", Self::Intervals),
         ("concatenation", Self::Concatenation),
         ("verdict-map", Self::VerdictMap),
