@@ -117,6 +117,9 @@ pub mod error;
 pub mod expr;
 pub mod field;
 mod flowtable;
+#[cfg(any(test, fuzzing))]
+#[doc(hidden)]
+pub mod fuzzing;
 pub mod guide;
 mod loader;
 pub mod monitor;

@@ -25,105 +25,10 @@ use crate::wire::message::{Content, Messages, message};
 use crate::wire::path::Schema;
 use crate::*;
 
-/// Reads all messages as the queries would, and uses what comes out. Returns how many were read
-/// without an error.
+/// Reads messages, and if they are a ruleset, that.
 fn read(bytes: &[u8]) -> usize {
-    let mut whole = 0;
-    let mut last = None;
-    let mut shown_set: Option<SetInfo> = None;
-    for message in Messages::new(bytes).map_while(Result::ok) {
-        let Ok(Content::Nft { kind, family, attrs, .. }) = message.content() else { continue };
-        let mut entries = Vec::new();
-        let read = match kind {
-            NFT_MSG_NEWTABLE => TableInfo::decode(family, attrs).map(|info| {
-                Batch::new().add(&info).delete(&info).add(&Table::from(&info).forget_unknown());
-                info.at().to_string().len()
-            }),
-            NFT_MSG_NEWCHAIN => ChainInfo::decode(family, attrs).map(|info| {
-                Batch::new()
-                    .add(&info)
-                    .flush(&info)
-                    .rename(&info, "new")
-                    .delete_devices(&info, info.devices())
-                    .add(&Chain::<Option<Hooked>>::from(&info).forget_unknown())
-                    .to_string();
-                format!("{:?} {:?}", info, info.named_priority()).len()
-            }),
-            NFT_MSG_NEWRULE => RuleInfo::decode(family, attrs, &mut last).map(|info| {
-                let exprs = info.exprs().filter_map(Result::ok);
-                exprs.for_each(|expr| _ = Batch::new().append(&info, Rule::new().expr(expr)));
-                Batch::new().append(&info, &info).to_string();
-                let _ = (info.normalized(), info.compat(), info.owner(), info.counter());
-                if let Ok(rule) = info.to_rule() {
-                    let _ = rule.normalized(info.chain());
-                    Batch::new().append(&info, &rule).to_string();
-                    if let Ok(whole) = info.with_own_rules([rule]) {
-                        let _ = whole.normalized(info.chain());
-                        Batch::new().append(&info, &whole).to_string();
-                    }
-                }
-                format!("{:#}", info.bytecode()).len()
-                    + info.bytecode().to_string().len()
-                    + info.comment().map_or(0, str::len)
-            }),
-            NFT_MSG_NEWSET => SetInfo::decode(family, attrs).map(|info| {
-                Batch::new().add(&info).add(&UntypedSet::from(&info)).to_string();
-                let notes = (SetUserdata::parse(info.userdata()), info.key_typeof(), info.data_typeof());
-                let notes = notes.0.as_ref().map_or(0, |notes| notes.to_bytes().len()) + format!("{notes:?}").len();
-                let key = Data::new(&vec![1; info.key_len().min(64) as usize]);
-                shown_set = Some(info.clone());
-                notes
-                    + info.display_key(&key).to_string().len()
-                    + info.bytecode().to_string().len()
-                    + info.describe().len()
-                    + usize::from(info.typed::<Interval<Ipv4Addr>>().is_some())
-            }),
-            NFT_MSG_NEWSETELEM => read_element_list(attrs, &mut entries).map(|()| {
-                let mut _typed = assemble::<Interval<Ipv4Addr>, ()>(entries.clone()).map(|all| {
-                    all.iter().for_each(|element| _ = element.key().map(ToString::to_string));
-                });
-                let mut _typed = assemble::<(Interval<Ipv4Addr>, Port), Verdict>(entries.clone());
-                for entry in &entries {
-                    let _ = format!("{} {:#} {:?}", entry.bytecode(), entry.bytecode(), Entry::from(entry));
-                }
-                if let Some(set) = &shown_set {
-                    Batch::new().add_entries(set, &entries).delete_entries(set, &entries).to_string();
-                    let paired = set.paired(&entries);
-                    paired.iter().for_each(|element| _ = set.display(element).to_string());
-                }
-                entries.len()
-            }),
-            NFT_MSG_NEWOBJ => ObjectInfo::decode(family, attrs).map(|info| {
-                Batch::new().add(&info).delete_by_handle(&info).to_string();
-                if let Ok(named) = Named::<object::Value>::try_from(&info) {
-                    Batch::new().add(&named.forget_unknown()).to_string();
-                }
-                let _ = (info.any_value(), info.comment(), info.nft_body());
-                info.bytecode().len() + info.value::<Counter>().map_or(0, |_| 1)
-            }),
-            NFT_MSG_NEWFLOWTABLE => FlowtableInfo::decode(family, attrs).map(|info| {
-                Batch::new()
-                    .add(&info)
-                    .delete(&info)
-                    .add(&Flowtable::from(&info).forget_unknown())
-                    .add_devices(&info, info.devices())
-                    .to_string();
-                format!("{info:?} {} {}", info.hook(), info.named_priority()).len()
-            }),
-            _ => Ok(0),
-        };
-        whole += usize::from(read.is_ok());
-    }
-    if let Ok(ruleset) = Ruleset::from_bytes(bytes) {
-        let kept = ruleset.to_bytes();
-        assert!(kept.len() < 4 * bytes.len() + 1000, "{} bytes become {}", bytes.len(), kept.len());
-        let shown = format!("{}{:#}", ruleset.bytecode(), ruleset.bytecode());
-        assert!(shown.len() < 100 * bytes.len() + 1000, "{} bytes are shown in {}", bytes.len(), shown.len());
-        let mut batch = Batch::new();
-        batch.add_ruleset(&ruleset).to_string();
-        assert!(batch.as_bytes().len() < 10 * bytes.len() + 1000, "{} bytes become more", bytes.len());
-    }
-    whole
+    fuzzing::backup(bytes);
+    fuzzing::messages(bytes)
 }
 
 /// Messages of each kind, in an order in which they are a ruleset, and how many they are.

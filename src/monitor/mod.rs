@@ -285,3 +285,17 @@ impl ConnOptions {
         Ok(Monitor { socket, commits: Commits::new(MAX_EVENTS) })
     }
 }
+
+/// Reads a datagram of events as a monitor does, and shows what it says.
+#[cfg(any(test, fuzzing))]
+pub(crate) fn read(datagram: &[u8]) {
+    let mut commits = Commits::new(64);
+    commits.datagram(datagram);
+    commits.idle();
+    while let Some(notice) = commits.pop() {
+        if let Notice::Commit(commit) = &notice {
+            let _ = commit.to_string();
+        }
+        let _ = format!("{notice:?}");
+    }
+}
