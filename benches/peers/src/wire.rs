@@ -1,7 +1,7 @@
 //! Whole datagrams of what is written [by hand](crate::by_hand): what the floor sends. The bytes are those of libnftnl and
 //! nft.
 
-use peers_work::{CHAIN, PER_MESSAGE, SET, TABLE, values};
+use peers_work::{CHAIN, PER_MESSAGE, TABLE, values};
 
 use crate::by_hand::{self, attr, message};
 
