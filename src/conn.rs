@@ -151,6 +151,9 @@ impl Conn {
     /// What only a commit finds is not found: an anonymous set or chain that no rule uses, a lack
     /// of memory, a chain that cannot be attached to its hook.
     ///
+    /// Before it answers, the kernel waits until no packet is within a hook any more that was there when the batch came
+    /// (`synchronize_rcu` in `__nf_tables_abort`): some milliseconds.
+    ///
     /// # Errors
     ///
     /// Those of [`commit`](Self::commit).

@@ -252,13 +252,13 @@ fn step(bytes: &[u8], last: u8, wrapped: u8, next: impl Fn(u8) -> u8) -> Option<
 }
 
 /// The most bytes of a value that is compared as a [`word`].
-pub(crate) const WORD: usize = 16;
+const WORD: usize = 16;
 
 /// The [`sortable`] bytes of a value, with zeros behind them, as one number: the fastest way to compare. None of a value
 /// that has too many, or cannot be expressed.
 #[inline]
 pub(crate) fn word<V: Datum>(value: &V) -> Option<u128> {
-    if V::LEN > WORD {
+    if !(1..=WORD).contains(&V::LEN) {
         return None;
     }
     let data = value.to_data().ok()?;
@@ -272,7 +272,7 @@ pub(crate) fn word<V: Datum>(value: &V) -> Option<u128> {
         WORD => order::from_be_u128(*bytes.first_chunk()?),
         _ => bytes.iter().fold(0, |number, &byte| number << 8 | u128::from(byte)),
     };
-    let number = number.checked_shl(unused_bits(V::LEN)).unwrap_or(0);
+    let number = number << unused_bits(V::LEN);
     let swaps = swaps::<V>() && cfg!(target_endian = "little");
     Some(if swaps { number.swap_bytes() << unused_bits(V::LEN) } else { number })
 }

@@ -35,10 +35,10 @@ const OWNER_MAX: usize = 100;
 /// The longest comment, without the NUL.
 const COMMENT_MAX: usize = 127;
 
-/// Most comments are shorter.
+/// A comment of up to so many bytes is written in one piece.
 const SHORT_COMMENT: usize = 64;
 
-/// Whether a byte of a comment is nothing that nft could not read.
+/// Whether a byte may be in any comment.
 #[inline]
 fn is_plain(byte: &u8) -> bool {
     matches!(byte, b' '..=b'~') && *byte != b'"'
@@ -279,9 +279,7 @@ pub(crate) fn write_element(w: &mut AttrWriter, attr: u16, comment: Option<&Comm
         if let Some(comment) = comment {
             comment.put(w, NFTNL_UDATA_COMMENT);
         }
-        if open_end {
-            put_u32(w, NFTNL_UDATA_SET_ELEM_FLAGS, SET_ELEM_F_INTERVAL_OPEN);
-        }
+        put_u32(w, NFTNL_UDATA_SET_ELEM_FLAGS, SET_ELEM_F_INTERVAL_OPEN);
     });
 }
 

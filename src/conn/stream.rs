@@ -426,3 +426,42 @@ impl Conn {
         Ok(Streamed::new(dump, 0, Each(decode)))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv4Addr;
+
+    use super::*;
+    use crate::set::Set;
+
+    #[test]
+    fn elements_beside_one_that_makes_no_sense_are_made() {
+        const KEY: u16 = 1;
+        let key = |w: &mut AttrWriter, n: u32| w.nest(1, |w| w.nest(KEY, |w| w.bytes(1, &n.to_be_bytes())));
+        let mut w = AttrWriter::new();
+        w.nest(3, |w| {
+            (0..70).for_each(|n| key(w, n));
+            // The key's value has more bytes than the key.
+            w.nest(1, |w| w.bytes(KEY, &[9, 0, 1, 0]));
+            (70..72).for_each(|n| key(w, n));
+        });
+        let attrs = w.bytes_written();
+        let (list, pairing) = (EntryList::default(), Pairing::default());
+        let mut unpack = Elements::<Set<Ipv4Addr>> { list, pairing, ordered: None, pairs: false, of: PhantomData };
+        let mut ready = VecDeque::new();
+        let mut made = Vec::new();
+        let mut take = |ready: &mut VecDeque<ElementOf<Set<Ipv4Addr>>>| {
+            let keys = ready.drain(..).map(|element| element.key().unwrap().to_bits());
+            let before = made.len();
+            made.extend(keys);
+            made.len() - before
+        };
+        assert!(unpack.begin(Family::INET, attrs, &mut ready).unwrap().is_none());
+        assert_eq!(take(&mut ready), AT_ONCE);
+        assert!(unpack.go_on(attrs, &mut ready).is_err());
+        assert_eq!(take(&mut ready), 70 - AT_ONCE, "those before it are not lost");
+        unpack.go_on(attrs, &mut ready).unwrap();
+        assert_eq!(take(&mut ready), 2, "nor are those behind it");
+        assert!(made.into_iter().eq(0..72));
+    }
+}

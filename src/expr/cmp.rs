@@ -52,7 +52,7 @@ impl Cmp {
         Self { sreg, op, data: data.into() }
     }
 
-    /// Writes a comparison with a value of some bytes as an entry of a list, or nothing.
+    /// Writes a comparison with a value of up to eight bytes as an entry of a list; returns whether it did.
     #[inline]
     pub(crate) fn write_short(op: CmpOp, sreg: Reg, data: &Data, w: &mut AttrWriter) -> bool {
         const BEFORE: usize = before_data("cmp");

@@ -146,8 +146,8 @@ pub(crate) trait Wire: Sized + fmt::Display {
         false
     }
 
-    /// Reads its attributes if they are those that most have: each once, in the kernel's order, and not one more. What
-    /// it reads [`decode`](Self::decode) reads, too.
+    /// Reads its attributes if they are those that most have: each once, in the kernel's order, and not one more. Of
+    /// these [`decode`](Self::decode) reads the same.
     #[inline]
     fn read_usual(_data: &[u8]) -> Option<Self> {
         None
@@ -511,7 +511,7 @@ impl ExprInfo {
         let inline = match bytes.first_chunk() {
             Some(inline) => inline,
             None => {
-                padded[..bytes.len()].copy_from_slice(bytes);
+                padded.iter_mut().zip(bytes).for_each(|(to, from)| *to = *from);
                 &padded
             }
         };
@@ -536,6 +536,8 @@ impl ExprInfo {
     /// Reads an entry whose attributes come in any order, with some that are not known.
     #[inline(never)]
     fn read_any(bytes: &[u8]) -> Result<Self, DecodeError> {
+        #[cfg(test)]
+        golden::note_any();
         let notes = Notes::default();
         let expr = Expr::read(AttrReader::new(bytes, &notes))?;
         Ok(Self { expr, raw: Raw::new(bytes), has_unknown: notes.has_unknown(), edited: false })

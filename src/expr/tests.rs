@@ -81,9 +81,10 @@ fn a_broken_expression_is_an_error_of_its_own() {
 /// Of an entry the one as the kernel tells it, which does not mark what is nested.
 fn as_told(mut entry: Vec<u8>) -> Vec<u8> {
     for at in (NLA_HDRLEN..entry.len()).step_by(NLA_HDRLEN) {
+        let [len, number] = [at, at + 2].map(|at| u16::from_ne_bytes([entry[at], entry[at + 1]]));
         // A length, and a number that is marked.
-        if entry[at + 1] == 0 && u16::from_ne_bytes([entry[at + 2], entry[at + 3]]) & 0xff00 == NLA_F_NESTED {
-            let number = u16::from_ne_bytes([entry[at + 2], entry[at + 3]]) & NLA_TYPE_MASK;
+        if len < 256 && number & 0xff00 == NLA_F_NESTED {
+            let number = number & NLA_TYPE_MASK;
             entry[at + 2..at + 4].copy_from_slice(&number.to_ne_bytes());
         }
     }

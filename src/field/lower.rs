@@ -206,13 +206,13 @@ impl<'a> Context<'a> {
                     sink.put(hton(REG, from.len()));
                 }
                 match (not, from == to) {
-                    (false, true) => sink.put(Cmp::new(CmpOp::EQ, REG, from.clone())),
-                    (true, true) => sink.put(Cmp::new(CmpOp::NEQ, REG, from.clone())),
+                    (false, true) => sink.put_cmp(CmpOp::EQ, &from),
+                    (true, true) => sink.put_cmp(CmpOp::NEQ, &from),
                     (false, false) => {
-                        sink.put(Cmp::new(CmpOp::GTE, REG, from.clone()));
-                        sink.put(Cmp::new(CmpOp::LTE, REG, to.clone()));
+                        sink.put_cmp(CmpOp::GTE, &from);
+                        sink.put_cmp(CmpOp::LTE, &to);
                     }
-                    (true, false) => sink.put(Range::new(RangeOp::NEQ, REG, from.clone(), to.clone())),
+                    (true, false) => sink.put(Range::new(RangeOp::NEQ, REG, from, to)),
                 }
             }
             Test::Prefix { address, len, not } => {

@@ -51,6 +51,8 @@ pub(super) struct Plan {
 
 impl Plan {
     /// Whether there may be something to merge: what a rule says, or what is implied about its frames.
+    ///
+    /// Most rules compare no header twice, which is found out in a third of the time.
     pub(super) fn is_worthwhile<'a>(matches: impl Iterator<Item = &'a Match> + Clone) -> bool {
         let (mut network, mut transport) = (false, false);
         for matching in matches.clone() {

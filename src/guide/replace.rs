@@ -55,13 +55,12 @@ pub fn ban(conn: &mut Conn, address: Ipv4Addr, time: Duration) -> Result<(), Err
 /// another priority, which the kernel does not change, or which has no use for a chain any more.
 pub fn rebuild(conn: &mut Conn, ports: &[u16]) -> Result<(), Error> {
     // At every moment one of the two is there as a whole, for every packet.
-    make_anew(conn, &guard(), ports)?;
-    let done = make_anew(conn, &table(), ports);
-    // If it was refused, the old one stays, alone.
+    let made = make_anew(conn, &guard(), ports).and_then(|()| make_anew(conn, &table(), ports));
+    // If one was refused, the old table stays, alone.
     let mut batch = Batch::new();
-    batch.delete(&guard());
-    conn.check(&batch).and_then(|()| conn.commit(&batch))?;
-    done
+    batch.add(&guard()).delete(&guard());
+    let removed = conn.check(&batch).and_then(|()| conn.commit(&batch));
+    made.and(removed)
 }
 
 fn make_anew(conn: &mut Conn, made: &Table, ports: &[u16]) -> Result<(), Error> {

@@ -24,8 +24,8 @@ struct Portions {
     bytes: usize,
 }
 
-/// A table of hashes grows between batches, and cannot before one is over: the first are small. Of other sets the kernel
-/// makes a copy for each batch: later ones are larger.
+/// A table of hashes grows between batches, and cannot before one is over: the first are small. Of concatenated intervals
+/// the kernel makes a copy for each batch: later ones are larger.
 const PORTIONS: Portions = Portions { first: 4095, share: 8, bytes: 1024 * 1024 };
 /// Of intervals Linux 6.18, as its stable updates made it, writes all anew for each batch, and nothing has to grow: there
 /// are few, each as large as what is there.
@@ -190,6 +190,24 @@ impl Drop for Unfinished<'_> {
 
 /// Whether something was missing, or there, that was not when it was looked for.
 fn is_of_another(error: &Error) -> bool {
-    let raced = |errno: Errno| matches!(errno, Errno::ENOENT | Errno::EEXIST);
-    error.rejections().len() > 0 && error.rejections().all(|rejection| raced(rejection.errno()))
+    is_race(error.rejections().map(|rejection| rejection.errno()))
+}
+
+/// A set whose mark is gone may be in use by now, and cannot be deleted. One that is in use and has its mark is no matter
+/// of time.
+fn is_race(mut errnos: impl Iterator<Item = Errno> + Clone) -> bool {
+    let moved = |errno: Errno| matches!(errno, Errno::ENOENT | Errno::EEXIST);
+    errnos.clone().any(moved) && errnos.all(|errno| moved(errno) || errno == Errno::EBUSY)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn leftover_that_was_put_into_use_meanwhile_is_a_race() {
+        let race = |errnos: &[Errno]| is_race(errnos.iter().copied());
+        assert!(race(&[Errno::ENOENT]) && race(&[Errno::EEXIST]) && race(&[Errno::EBUSY, Errno::ENOENT]));
+        assert!(!race(&[]) && !race(&[Errno::EBUSY]) && !race(&[Errno::ENOENT, Errno::EPERM]));
+    }
 }

@@ -191,7 +191,7 @@ impl<K: Key, V: Mapped> Element<K, V> {
         }
     }
 
-    /// Whether a key is one value, of no more bytes than cost no memory.
+    /// Whether a key is written as one value: a concatenation is, if all of it costs no memory.
     const HAS_ONE_VALUE: bool =
         K::FIELDS.len() == 1 || (K::LEN <= Data::INLINE && !K::FLAGS.contains(SetFlags::INTERVAL));
 

@@ -465,6 +465,7 @@ mod tests {
     use crate::expr::Verdict;
 
     #[test]
+    #[cfg(target_pointer_width = "64")]
     fn elements_of_a_listing_are_small() {
         let small = [size_of::<ElementInfo<Ipv4Addr>>(), size_of::<ElementInfo<(Ipv4Addr, Port)>>()];
         assert_eq!(small, [32, 32]);

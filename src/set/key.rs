@@ -238,6 +238,7 @@ pub(crate) fn split_part<'a>(bytes: &mut &'a [u8], part: Part) -> Option<&'a [u8
 /// The parts of a concatenation, each with its padding.
 pub(super) struct Parts {
     bytes: [u8; KEY_MAX],
+    /// Of all parts, also of those that had no room.
     len: usize,
 }
 
@@ -247,14 +248,14 @@ impl Parts {
         Self { bytes: [0; KEY_MAX], len: 0 }
     }
 
-    /// Appends a part. What has no room the kernel would refuse: types say how long their values are.
+    /// Appends a part. What has no room is missing: what is too long is refused where it is written.
     #[inline]
     pub(super) fn push(&mut self, part: &Data) {
         let part = part.as_bytes();
         if let Some(place) = self.bytes.get_mut(self.len..self.len + part.len()) {
             place.copy_from_slice(part);
         }
-        self.len = (self.len + part.len()).next_multiple_of(4).min(KEY_MAX);
+        self.len = (self.len + part.len()).next_multiple_of(4);
     }
 
     /// Appends a part whose `len` bytes come first in a word, with zeros behind.
@@ -264,12 +265,15 @@ impl Parts {
         if let Some((place, part)) = self.bytes.get_mut(self.len..self.len + len).zip(part.get(..len)) {
             place.copy_from_slice(part);
         }
-        self.len = (self.len + len).next_multiple_of(4).min(KEY_MAX);
+        self.len = (self.len + len).next_multiple_of(4);
     }
 
     #[inline]
     pub(super) fn data(&self) -> Data {
-        Data::new(&self.bytes[..self.len])
+        match self.bytes.get(..self.len) {
+            Some(bytes) => Data::new(bytes),
+            None => Data::new(&vec![0; self.len]),
+        }
     }
 
     #[inline]

@@ -89,8 +89,8 @@ pub(crate) fn ascending<'a>(lists: impl Iterator<Item = &'a [u8]>) -> impl Itera
     for attrs in lists {
         let Ok(mut list) = EntryList::find(attrs) else { continue };
         let (mut start, mut at) = (list.unread.start, list.unread.start);
-        let next = |list: &mut EntryList| Ok(list.next(attrs)?.map(|entry| ElementInfo::decode(entry.bytes)));
-        while let Ok(Some(entry)) = next(&mut list).and_then(Option::transpose) {
+        while let Ok(Some(encoded)) = list.next(attrs) {
+            let Ok(entry) = ElementInfo::decode(encoded.bytes) else { break };
             match intervals.last_mut() {
                 Some((_, whole)) if entry.is_interval_end() => *whole = &attrs[start..list.unread.start],
                 _ => {
@@ -192,7 +192,7 @@ impl<'a> Encoded<'a> {
 /// How an entry begins that has nothing but a key: its header, that of the key, and that of the key's value. All that
 /// begin so have a key of the same length, and nothing else.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Bare {
+struct Bare {
     headers: [u8; Self::KEY],
     key_end: usize,
     end: usize,

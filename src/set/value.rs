@@ -124,7 +124,8 @@ impl<V: Datum> MapValue for V {}
 
 impl<V: Datum> Mapped for Interval<V> {
     const SHAPE: Option<Shape> = {
-        let plain = Shape::plain(V::TYPE, 2 * <Self as KeyPart>::PART.padded(), V::ORDER);
+        let part = <Self as KeyPart>::PART;
+        let plain = Shape::plain(V::TYPE, concatenated(&[part, part]), V::ORDER);
         Some(Shape { intervals: true, ..plain })
     };
 

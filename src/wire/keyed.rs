@@ -13,8 +13,7 @@ pub(crate) struct KeyedHash {
 impl KeyedHash {
     pub(crate) fn new() -> Self {
         let state = RandomState::new();
-        // An even factor would lose a bit.
-        Self { start: state.hash_one(0_u8), factor: state.hash_one(1_u8) | 1 }
+        Self { start: state.hash_one(0_u8), factor: state.hash_one(1_u8) }
     }
 
     /// Hashes bytes that stand behind those that have the hash `before`.
@@ -170,7 +169,7 @@ mod tests {
     }
 
     #[test]
-    fn hashes_spread_over_the_table() {
+    fn low_bits_of_hashes_spread() {
         let hash = KeyedHash::new();
         let mut counts = [0_u32; 64];
         for n in 0..64_000_u32 {

@@ -10,21 +10,13 @@ use std::time::{Duration, Instant};
 use nftlink::datum::Mark;
 use nftlink::{Batch, Conn, Interval, Rule, RuleInfo, Set, Table};
 
+use crate::support::Stop;
 use crate::{comments, commit, conn, fw, input, rule};
 
 /// How long a reader reads, at least.
 const LONG: Duration = Duration::from_millis(1200);
 /// How long it may take until it has seen each state.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
-
-/// Ends the writers, also when a reader panics.
-pub(crate) struct Stop<'a>(pub(crate) &'a AtomicBool);
-
-impl Drop for Stop<'_> {
-    fn drop(&mut self) {
-        self.0.store(true, Ordering::Relaxed);
-    }
-}
 
 fn join<T>(thread: ScopedJoinHandle<'_, T>) -> T {
     thread.join().unwrap_or_else(|panic| resume_unwind(panic))

@@ -18,8 +18,8 @@ use nftlink::{
     UntypedSet,
 };
 
-use crate::beside::Stop;
 use crate::process::start;
+use crate::support::Stop;
 use crate::{commit, conn, fw, input, interval, support};
 
 type Addresses = Set<Ipv4Addr>;

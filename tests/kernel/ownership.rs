@@ -17,9 +17,10 @@ use nix::sys::socket::{
     AddressFamily, ControlMessage, MsgFlags, NetlinkAddr, SockFlag, SockProtocol, SockType, bind, recv, sendmsg, socket,
 };
 
-use crate::beside::{PATIENCE, Stop};
+use crate::beside::PATIENCE;
 use crate::connections::descriptors;
 use crate::process::{ERRAND, send, start};
+use crate::support::Stop;
 use crate::support::{await_netlink_sockets, netlink_sockets};
 use crate::{comments, commit, conn, fw, input, linux, refused, rule};
 

@@ -15,7 +15,7 @@ use nftlink::{
     RuleInfo, Set, Table, object,
 };
 
-use crate::support::{is_emulated, times};
+use crate::support::{Stop, is_emulated, times};
 use crate::{append, comments, commit, conn, fw, input};
 
 /// How long it may take until all that was to be read is read.
@@ -23,15 +23,6 @@ const PATIENCE: Duration = Duration::from_secs(300);
 
 /// How many commits there are at least.
 const COMMITS: u64 = 10;
-
-/// Ends the writer, also when a reader panics.
-struct Stop<'a>(&'a AtomicBool);
-
-impl Drop for Stop<'_> {
-    fn drop(&mut self) {
-        self.0.store(true, Ordering::Relaxed);
-    }
-}
 
 /// Commits `states` in turn, without a pause (with some for an emulated machine, of up to four times `pause`), while `read` is called with the state that belongs to
 /// a generation, and how many commits there were.

@@ -16,7 +16,7 @@ use nftlink::{
 };
 
 use crate::support::lab::{Client, Namespace, Server};
-use crate::support::{is_emulated, linux, state};
+use crate::support::{Stop, is_emulated, linux, state};
 
 #[path = "../../examples/guard/kept.rs"]
 mod kept;
@@ -401,15 +401,6 @@ pub(crate) fn looks_when_events_are_lost() {
     commit(Batch::new().delete_elements(&ports(), [53]));
     let report = put_back(&mut guard);
     assert_eq!(report.by.iter().map(|by| by.generation.get()).collect::<Vec<_>>(), [last.get() + 1], "{report}");
-}
-
-/// Ends those who never stop, also when the guard fails.
-struct Stop<'a>(&'a AtomicBool);
-
-impl Drop for Stop<'_> {
-    fn drop(&mut self) {
-        self.0.store(true, Ordering::Relaxed);
-    }
 }
 
 pub(crate) fn puts_back_beside_others_who_never_stop() {

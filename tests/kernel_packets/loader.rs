@@ -63,6 +63,7 @@ fn replaced_under_traffic<K: Key + KeyFor<Ipv4Addr> + Send + Sync>(set: &Set<K>,
             }
             seen
         });
+        let ends = support::Stop(&done);
         for swap in 1..=support::times(100).max(4) {
             loader.load(&mut conn, elements(swap)).unwrap();
             let before = sent.load(Ordering::Acquire);
@@ -70,7 +71,7 @@ fn replaced_under_traffic<K: Key + KeyFor<Ipv4Addr> + Send + Sync>(set: &Set<K>,
                 thread::yield_now();
             }
         }
-        done.store(true, Ordering::Relaxed);
+        drop(ends);
         let seen = sender.join().unwrap();
         assert!(seen.iter().flatten().all(|&seen| seen > 0), "each set was in use: {seen:?}");
     });

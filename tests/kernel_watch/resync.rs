@@ -9,7 +9,7 @@ use nftlink::datum::Mark;
 use nftlink::monitor::{Commit, Event, Monitor, Notice};
 use nftlink::{Batch, Conn, Ruleset, Set, Table};
 
-use crate::support::times;
+use crate::support::{Stop, times};
 use crate::{PATIENCE, commit, conn, fw, monitor, next, next_commit};
 
 fn marks() -> Set<Mark> {
@@ -129,15 +129,6 @@ fn write_at_random(stop: &AtomicBool, commits: &AtomicU32, pause: Duration, mut 
             // Somebody who reads all there is has to come through.
             thread::sleep(pause);
         }
-    }
-}
-
-/// Ends the writer, also when the reader panics.
-struct Stop<'a>(&'a AtomicBool);
-
-impl Drop for Stop<'_> {
-    fn drop(&mut self) {
-        self.0.store(true, Ordering::Relaxed);
     }
 }
 

@@ -24,6 +24,7 @@ use std::io::{Read as _, Seek as _, Write as _};
 use std::panic::{self, resume_unwind};
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, Output, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -364,6 +365,15 @@ pub fn linux() -> (u32, u32) {
     let release = std::fs::read_to_string("/proc/sys/kernel/osrelease").expect("/proc/sys/kernel/osrelease");
     let mut numbers = release.split(|c: char| !c.is_ascii_digit()).map_while(|number| number.parse().ok());
     numbers.next().zip(numbers.next()).unwrap_or_else(|| panic!("no version: {release}"))
+}
+
+/// Ends those who never stop, also when the test panics.
+pub struct Stop<'a>(pub &'a AtomicBool);
+
+impl Drop for Stop<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
 }
 
 /// How often to do what is to be done `count` times: a part of it in an emulated machine, which is many times slower.

@@ -1,12 +1,10 @@
-//! A plain writer by hand: one pass over memory, every length known beforehand but those of the nests.
-//!
-//! It is what the floor sends, and the floor of encoding. The bytes are those of libnftnl and nft.
+//! Whole datagrams of what is written [by hand](crate::by_hand): what the floor sends. The bytes are those of libnftnl and
+//! nft.
 
-use peers_work::{CHAIN, PER_MESSAGE, SET, TABLE, values};
+use peers_work::{CHAIN, PER_MESSAGE, TABLE, values};
 
 use crate::by_hand::{self, attr, message};
 
-const NEWSETELEM: u16 = 0x0a0c;
 pub const GETCHAIN: u16 = 0x0a04;
 pub const GETRULE: u16 = 0x0a07;
 pub const GETSET: u16 = 0x0a0a;
@@ -20,7 +18,6 @@ pub const HEADERS: usize = 20;
 const REQUEST: u16 = 1;
 pub const ACK: u16 = 4;
 pub const DUMP: u16 = 0x300;
-const CREATE: u16 = 0x400;
 
 /// `NFPROTO_IPV4`
 const IP: u8 = 2;
@@ -49,10 +46,8 @@ pub fn nth_rule(out: &mut Vec<u8>, n: u64) {
 /// A message with the elements from the `from`-th to before the `to`-th.
 #[inline]
 pub fn elements(out: &mut Vec<u8>, sequence: u32, from: u64, to: u64) {
-    message(out, (NEWSETELEM, REQUEST | CREATE, sequence), [IP, 0, 0], |out| {
-        named(out, 1, TABLE);
-        named(out, 2, SET);
-        by_hand::nest(out, 3, |out| (from..to).for_each(|n| by_hand::element(out, &values::address(n).octets())));
+    by_hand::elements(out, sequence, (b"fw\0", b"s\0"), |out| {
+        (from..to).for_each(|n| by_hand::element(out, &values::address(n).octets()));
     });
 }
 

@@ -3,7 +3,7 @@ use super::super::list::{SplitEntries, agree, read_element_list};
 use super::super::{ElementInfo, IntoElement};
 use super::*;
 use crate::Interval;
-use crate::datum::{Mark, Port};
+use crate::datum::{Bytes, Mark, Port};
 use std::net::Ipv4Addr;
 
 fn entries<K: Key>(element: Element<K>) -> Vec<u8> {
@@ -101,6 +101,15 @@ fn a_catch_all_element_is_one_without_a_key() {
     let intervals = assemble::<Interval<Ipv4Addr>, ()>(all()).unwrap();
     assert_eq!((plain.len(), plain[1].key()), (2, None));
     assert_eq!((intervals.len(), intervals[1].key()), (2, None));
+}
+
+#[test]
+fn intervals_of_no_bytes_are_refused() {
+    let mut w = AttrWriter::new();
+    let nothing = Element::<Interval<Bytes<0>>>::new(Interval::from(Bytes::new([])));
+    nothing.encode(WhatOfElement::Full, &mut w, &mut Order::default());
+    let what = "the length of data";
+    assert_eq!(w.take_error(), Some(BuildErrorKind::OutOfRange { what, value: 0, min: 1, max: 64 }));
 }
 
 #[test]

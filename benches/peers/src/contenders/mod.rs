@@ -18,6 +18,8 @@ pub enum Kind {
     LowLevel,
     /// nftlink's typed language and sets; listings are owned.
     Typed,
+    /// The same into a batch whose memory was used before, as programs have it that run for long.
+    Kept,
     /// nftlink's listings as they come.
     Streaming,
     /// The same, with the answer to whether it was one state: for the elements of a set they are read a second time.
@@ -54,6 +56,7 @@ pub const ALL: &[Contender] = &[
     instead("floor-split", Kind::Floor, What::Split),
     contender("nftlink", Kind::Typed),
     contender("nftlink-low-level", Kind::LowLevel),
+    contender("nftlink-kept", Kind::Kept),
     contender("nftlink-stream", Kind::Streaming),
     contender("nftlink-stream-checked", Kind::Checked),
     instead("nftlink-sized", Kind::Typed, What::Sized),
@@ -106,6 +109,10 @@ impl Contender {
         let takes_part = match self.kind {
             Kind::Floor | Kind::Typed => true,
             Kind::LowLevel => matches!(task.what, What::Rules | What::EncodeRules),
+            Kind::Kept => matches!(
+                task.what,
+                What::Rules | What::Elements | What::Intervals | What::Concatenation | What::VerdictMap
+            ),
             Kind::Streaming | Kind::Checked => task.what.is_listing(),
             Kind::Program(Program::Libnftnl) => !is_growth(task.what),
             _ if is_growth(task.what) || task.what == What::DecodeRules => false,
@@ -120,7 +127,7 @@ impl Contender {
 
     /// Whether it is the library that all is about, or the floor.
     pub fn is_own(&self) -> bool {
-        matches!(self.kind, Kind::Floor | Kind::LowLevel | Kind::Typed | Kind::Streaming | Kind::Checked)
+        !matches!(self.kind, Kind::Program(_) | Kind::Nft | Kind::Json)
     }
 
     /// Whether it takes part in each round: so do our own, but for a stream that is read twice.
@@ -134,6 +141,7 @@ impl Contender {
             Kind::Floor => floor::run(task),
             Kind::LowLevel => nftlink::run(task, nftlink::Api::LowLevel),
             Kind::Typed => nftlink::run(task, nftlink::Api::Typed),
+            Kind::Kept => nftlink::run(task, nftlink::Api::Kept),
             Kind::Streaming => nftlink::run(task, nftlink::Api::Streaming),
             Kind::Checked => nftlink::run(task, nftlink::Api::Checked),
             Kind::Program(program) => program.run(task),

@@ -18,6 +18,7 @@ use crate::setup;
 pub enum Api {
     Typed,
     LowLevel,
+    Kept,
     Streaming,
     Checked,
 }
@@ -38,8 +39,12 @@ pub fn run(task: Task, api: Api) -> Result<Report> {
         What::ListElements => list_elements(&mut conn, api),
         What::AddOne => add_one(&mut conn, task.n),
         _ => {
-            let watch = Stopwatch::start();
             let mut batch = Batch::new();
+            if api == Api::Kept {
+                fill(&mut batch, task, api);
+                batch.clear();
+            }
+            let watch = Stopwatch::start();
             fill(&mut batch, task, api);
             conn.commit(&batch)?;
             let report = watch.stop();
@@ -85,7 +90,7 @@ fn fill(batch: &mut Batch, task: Task, api: Api) {
             let chain = chain();
             match api {
                 Api::LowLevel => all.for_each(|n| low_level(batch, &chain, n)),
-                Api::Typed | Api::Streaming | Api::Checked => all.for_each(|n| typed(batch, &chain, n)),
+                Api::Typed | Api::Kept | Api::Streaming | Api::Checked => all.for_each(|n| typed(batch, &chain, n)),
             }
         }
         What::Intervals => {
