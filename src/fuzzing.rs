@@ -5,7 +5,7 @@ use std::net::Ipv4Addr;
 
 use crate::chain::{ChainInfo, NFT_MSG_NEWCHAIN};
 use crate::datum::Port;
-use crate::engine::{Options, Replies};
+use crate::engine::commit::{Fate, Options, Replies};
 use crate::error::DecodeError;
 use crate::expr::{Data, Verdict};
 use crate::field::{ip, tcp};
@@ -230,7 +230,7 @@ pub fn answers(bytes: &[u8]) {
     let _ = (replies.complete(), replies.end_acked(), replies.has_end());
     let fate = replies.fate();
     let _ = format!("{fate:?}");
-    if let crate::engine::Fate::Rejected(rejections) = fate {
+    if let Fate::Rejected(rejections) = fate {
         let _ = rejections.to_string();
     }
 }

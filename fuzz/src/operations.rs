@@ -1,10 +1,10 @@
 //! Batches of arbitrary operations: what the builder takes without a mistake, the kernel's parser can read.
 
-use std::net::{Ipv4Addr, Ipv6Addr};
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddrV4};
 use std::time::Duration;
 
 use arbitrary::{Result, Unstructured};
-use nftlink::datum::{Mark, Port};
+use nftlink::datum::{L4Proto, Mark, Port};
 use nftlink::expr::{
     Base, Bitwise, Cmp, CmpOp, Counter, Data, Expr, Immediate, Limit, Log, Lookup, Meta, MetaKey, Payload, Range,
     RangeOp, Reg, Verdict,
@@ -12,8 +12,8 @@ use nftlink::expr::{
 use nftlink::field::{Match, ct, icmp, ip, ip6, meta, tcp, udp};
 use nftlink::object::{CtHelper, CtTimeout, Quota};
 use nftlink::{
-    Batch, Chain, ChainRef, Device, Element, Entry, Family, Flowtable, Hook, Hooked, Interval, Map, Policy, Priority,
-    Rule, RuleBuilder, RuleHandle, Set, Table,
+    Batch, Chain, Device, Element, Entry, Family, Flowtable, Hook, Hooked, Interval, Map, Policy, Rule, RuleBuilder,
+    RuleHandle, Set, Table,
 };
 
 use crate::strict;
@@ -55,9 +55,7 @@ fn text(source: &mut Unstructured<'_>) -> Result<String> {
 }
 
 fn family(source: &mut Unstructured<'_>) -> Result<Family> {
-    source
-        .choose(&[Family::INET, Family::IP, Family::IP6, Family::ARP, Family::BRIDGE, Family::NETDEV])
-        .copied()
+    source.choose(&[Family::INET, Family::IP, Family::IP6, Family::ARP, Family::BRIDGE, Family::NETDEV]).copied()
 }
 
 fn table(source: &mut Unstructured<'_>) -> Result<Table> {
@@ -72,14 +70,19 @@ fn chain(source: &mut Unstructured<'_>) -> Result<Chain> {
 
 fn hooked(source: &mut Unstructured<'_>) -> Result<Chain<Hooked>> {
     let hook = *source.choose(&[Hook::INPUT, Hook::OUTPUT, Hook::FORWARD, Hook::PREROUTING, Hook::INGRESS])?;
-    let mut chain = chain(source)?.filter(hook, Priority::from_raw(source.arbitrary()?));
+    let mut chain = chain(source)?.filter(hook, source.arbitrary::<i32>()?);
     if source.arbitrary()? {
         chain = chain.policy(*source.choose(&[Policy::ACCEPT, Policy::DROP])?);
     }
     if source.ratio(1, 3)? {
-        chain = chain.device(Device::name(text(source)?.as_str()));
+        chain = chain.device(device(source)?);
     }
     Ok(chain)
+}
+
+fn device(source: &mut Unstructured<'_>) -> Result<Device> {
+    let name = text(source)?;
+    Ok(if source.ratio(1, 4)? { Device::prefix(name) } else { Device::from(name.as_str()) })
 }
 
 fn time(source: &mut Unstructured<'_>) -> Result<Duration> {
@@ -100,11 +103,8 @@ fn some<T>(source: &mut Unstructured<'_>, one: impl Fn(&mut Unstructured<'_>) ->
     (0..source.int_in_range(0..=5)?).map(|_| one(source)).collect()
 }
 
-fn element<K: nftlink::Key + for<'a> arbitrary::Arbitrary<'a>>(source: &mut Unstructured<'_>) -> Result<Element<K>>
-where
-    K: nftlink::datum::IntoKey<K>,
-{
-    let mut element = Element::new(source.arbitrary::<K>()?);
+fn element(source: &mut Unstructured<'_>) -> Result<Element<Ipv4Addr>> {
+    let mut element = Element::new(source.arbitrary::<Ipv4Addr>()?);
     if source.ratio(1, 4)? {
         element = element.timeout(time(source)?);
     }
@@ -188,7 +188,7 @@ fn add_rule(source: &mut Unstructured<'_>, batch: &mut Batch) -> Result<()> {
         0 => rule.accept(),
         1 => rule.drop(),
         2 => rule.jump(table.chain(name(source)?.as_str())),
-        3 => rule.dnat((source.arbitrary::<Ipv4Addr>()?, source.arbitrary::<u16>()?)),
+        3 => rule.dnat(SocketAddrV4::new(source.arbitrary()?, source.arbitrary()?)),
         4 => rule.masquerade(),
         5 => rule.reject(),
         _ => rule.into(),
@@ -220,7 +220,7 @@ fn operation(source: &mut Unstructured<'_>, batch: &mut Batch) -> Result<()> {
         }
         4 => {
             let set = Set::<Ipv4Addr>::new(table(source)?, name(source)?.as_str()).timeouts();
-            let elements = some(source, element::<Ipv4Addr>)?;
+            let elements = some(source, element)?;
             match source.int_in_range(0..=3)? {
                 0 => batch.add(&set).add_elements(&set, elements),
                 1 => batch.create_elements(&set, elements),
@@ -230,7 +230,8 @@ fn operation(source: &mut Unstructured<'_>, batch: &mut Batch) -> Result<()> {
         }
         5 => {
             let set = Set::<(Ipv4Addr, Port)>::new(table(source)?, name(source)?.as_str());
-            let pair = |source: &mut Unstructured<'_>| Ok((source.arbitrary::<Ipv4Addr>()?, source.arbitrary::<u16>()?));
+            let pair =
+                |source: &mut Unstructured<'_>| Ok((source.arbitrary::<Ipv4Addr>()?, source.arbitrary::<u16>()?));
             batch.add(&set).add_elements(&set, some(source, pair)?);
         }
         6 => {
@@ -272,34 +273,41 @@ fn operation(source: &mut Unstructured<'_>, batch: &mut Batch) -> Result<()> {
         10 | 11 => add_rule(source, batch)?,
         12 => {
             let table = table(source)?;
-            let chain: ChainRef = table.chain(name(source)?.as_str()).into();
+            let chain = table.chain(name(source)?.as_str());
             match source.int_in_range(0..=3)? {
                 0 => batch.flush(&chain),
-                1 => batch.rename(&chain, name(source)?.as_str()),
+                1 => batch.flush(&table),
                 2 => batch.delete(&chain),
                 _ => batch.destroy(&table),
             };
         }
         13 => {
             let table = table(source)?;
-            let flowtable = Flowtable::new(&table, name(source)?.as_str(), Priority::from_raw(source.arbitrary()?));
+            let flowtable = Flowtable::new(&table, name(source)?.as_str(), source.arbitrary::<i32>()?);
             let names = some(source, text)?;
             batch.add(&flowtable.devices(names.iter().map(String::as_str)));
         }
         14 => {
             let (table, name) = (table(source)?, name(source)?);
             match source.int_in_range(0..=3)? {
-                0 => batch.add(&Counter::new(source.arbitrary()?, source.arbitrary()?).named(&table, name.as_str())),
+                0 => batch.add(&Counter::named(&table, name.as_str()).comment(text(source)?.as_str())),
                 1 => batch.add(&Quota::new(source.arbitrary()?).named(&table, name.as_str())),
-                2 => batch.add(&CtHelper::new(text(source)?.as_str(), source.arbitrary::<u8>()?).named(&table, name.as_str())),
-                _ => batch.add(&CtTimeout::new(source.arbitrary::<u8>()?).named(&table, name.as_str())),
+                2 => batch.add(
+                    &CtHelper::new(text(source)?.as_str(), L4Proto::from_raw(source.arbitrary()?))
+                        .named(&table, name.as_str()),
+                ),
+                _ => batch.add(&CtTimeout::new(L4Proto::from_raw(source.arbitrary()?)).named(&table, name.as_str())),
             };
         }
         15 => _ = batch.flush_ruleset(),
         16 => _ = batch.delete(&table(source)?),
         _ => {
             let set = Set::<Ipv4Addr>::new(table(source)?, name(source)?.as_str());
-            if source.arbitrary()? { batch.flush(&set) } else { batch.delete(&set) };
+            if source.arbitrary()? {
+                batch.flush(&set)
+            } else {
+                batch.delete(&set)
+            };
         }
     }
     Ok(())

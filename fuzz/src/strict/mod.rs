@@ -159,10 +159,8 @@ fn check_value(kind: Kind, nested: bool, value: &[u8]) -> Checked {
         has if has == len => Ok(()),
         has => wrong(format_args!("{has} bytes in place of {len}")),
     };
-    let is_nest = matches!(
-        kind,
-        Kind::Nest(_) | Kind::List(_) | Kind::Repeated(_) | Kind::Body | Kind::Devices | Kind::Timeouts
-    );
+    let is_nest =
+        matches!(kind, Kind::Nest(_) | Kind::List(_) | Kind::Repeated(_) | Kind::Body | Kind::Devices | Kind::Timeouts);
     if nested != is_nest {
         return wrong(format_args!("the flag of a nest is {nested}"));
     }
