@@ -16,9 +16,9 @@ use crate::set::{NFT_MSG_NEWSET, NFT_MSG_NEWSETELEM, assemble, read_element_list
 use crate::table::{NFT_MSG_NEWTABLE, TableInfo};
 use crate::trace::TraceEvent;
 use crate::userdata;
+use crate::wire::AttrReader;
 use crate::wire::message::{Content, Messages};
 use crate::wire::reader::Notes;
-use crate::wire::AttrReader;
 use crate::*;
 
 /// Walks through attributes, and through each as if it were a nest.
@@ -139,17 +139,17 @@ pub fn messages(bytes: &[u8]) -> usize {
 /// If it is not.
 pub fn rewritten(bytes: &[u8]) {
     let Some(once) = rewrite(bytes) else { return };
-    let twice = rewrite(&once).expect("what was written here is read, and may be written again");
+    let twice = rewrite(&once).expect("what was written here may be written again");
     assert!(once == twice, "{once:02x?} becomes {twice:02x?}");
 }
 
-/// The requests that make anew what messages tell; none if one of them cannot be read, or may not be written.
+/// The requests that make anew what messages tell: of those that can be read. None if they may not be written.
 fn rewrite(bytes: &[u8]) -> Option<Vec<u8>> {
     let mut batch = Batch::new();
     let mut last = None;
-    for message in Messages::new(bytes) {
-        let Ok(Content::Nft { kind, family, attrs, .. }) = message.ok()?.content() else { return None };
-        add_again(&mut batch, kind, family, attrs, &mut last).ok()?;
+    for message in Messages::new(bytes).map_while(Result::ok) {
+        let Ok(Content::Nft { kind, family, attrs, .. }) = message.content() else { continue };
+        let _ = add_again(&mut batch, kind, family, attrs, &mut last);
     }
     batch.mistake().is_none().then(|| batch.as_bytes().to_vec())
 }

@@ -6,20 +6,19 @@ use std::net::Ipv4Addr;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use crate::chain::{ChainInfo, NFT_MSG_NEWCHAIN};
+use crate::chain::NFT_MSG_NEWCHAIN;
 use crate::datum::{DataType, L4Proto, Port};
 use crate::expr::{
-    Base, Cmp, CmpOp, Data, Dynset, DynsetOp, Inner, Meta, MetaKey, Payload, Reg, Value, Verdict, XtMatch, XtTarget,
+    Base, Cmp, CmpOp, Dynset, DynsetOp, Inner, Meta, MetaKey, Payload, Reg, Value, Verdict, XtMatch, XtTarget,
 };
 use crate::field::{concat, ip, tcp};
-use crate::flowtable::{FlowtableInfo, NFT_MSG_NEWFLOWTABLE};
 use crate::object::{
-    self, Connlimit, Counter, CtExpect, CtHelper, CtTimeout, GeneveOption, Limit, NFT_MSG_NEWOBJ, Named, ObjectInfo,
-    ObjectKind, Quota, Secmark, Synproxy, TimeoutState, Tunnel, TunnelOptions,
+    Connlimit, Counter, CtExpect, CtHelper, CtTimeout, GeneveOption, Limit, ObjectKind, Quota, Secmark, Synproxy,
+    TimeoutState, Tunnel, TunnelOptions,
 };
-use crate::rule::{NFT_MSG_NEWRULE, RuleInfo};
-use crate::set::{NFT_MSG_NEWSET, NFT_MSG_NEWSETELEM, assemble, read_element_list};
-use crate::table::{NFT_MSG_NEWTABLE, TableInfo};
+use crate::rule::NFT_MSG_NEWRULE;
+use crate::set::{NFT_MSG_NEWSET, NFT_MSG_NEWSETELEM};
+use crate::table::NFT_MSG_NEWTABLE;
 use crate::wire::AttrWriter;
 use crate::wire::message::{Content, Messages, message};
 use crate::wire::path::Schema;

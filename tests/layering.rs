@@ -22,6 +22,7 @@ const ORDER: &[&[&str]] = &[
     &["monitor"],
     &["trace"],
     &["tokio"],
+    &["fuzzing"],
 ];
 /// What every layer may import from, and what itself imports from none of them.
 const FOR_ALL: &str = "error";
