@@ -1,0 +1,63 @@
+//! Makes seeds of recorded netlink messages: `seeds OUT FILE...`.
+//!
+//! Each target gets what it reads: single messages and whole files, or only their attributes. Small ones are best, for the
+//! fuzzer changes a byte here and there.
+
+use std::collections::HashSet;
+use std::path::Path;
+use std::{env, fs, io};
+
+/// Larger ones take long, and say little more.
+const MOST: usize = 4096;
+
+/// The targets that read whole messages, and those that read attributes.
+const OF_MESSAGES: [&str; 4] = ["messages", "rewritten", "backup", "events"];
+const OF_ATTRIBUTES: [&str; 2] = ["attributes", "userdata"];
+
+fn main() -> io::Result<()> {
+    let mut args = env::args_os().skip(1);
+    let out = args.next().expect("where the seeds go");
+    let mut seen = HashSet::new();
+    for file in args {
+        let bytes = fs::read(&file)?;
+        let all: Vec<&[u8]> = messages(&bytes).collect();
+        for message in &all {
+            write(Path::new(&out), &OF_MESSAGES, message, &mut seen)?;
+            write(Path::new(&out), &OF_ATTRIBUTES, message.get(20..).unwrap_or_default(), &mut seen)?;
+        }
+        // What belongs together: a table with its chains, sets and rules.
+        let mut together = Vec::new();
+        for message in all {
+            if together.len() + message.len() > MOST {
+                write(Path::new(&out), &OF_MESSAGES, &together, &mut seen)?;
+                together.clear();
+            }
+            together.extend_from_slice(message);
+        }
+        write(Path::new(&out), &OF_MESSAGES, &together, &mut seen)?;
+    }
+    println!("{} seeds", seen.len());
+    Ok(())
+}
+
+fn write(out: &Path, targets: &[&str], seed: &[u8], seen: &mut HashSet<Vec<u8>>) -> io::Result<()> {
+    if seed.is_empty() || seed.len() > MOST || !seen.insert(seed.to_vec()) {
+        return Ok(());
+    }
+    for target in targets {
+        let dir = out.join(target);
+        fs::create_dir_all(&dir)?;
+        fs::write(dir.join(seen.len().to_string()), seed)?;
+    }
+    Ok(())
+}
+
+/// The messages of a recording, with their padding.
+fn messages(mut bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
+    std::iter::from_fn(move || {
+        let len = u32::from_ne_bytes(bytes.get(..4)?.try_into().ok()?) as usize;
+        let (message, rest) = bytes.split_at_checked(len.next_multiple_of(4)).filter(|_| len >= 16)?;
+        bytes = rest;
+        Some(message)
+    })
+}
