@@ -329,9 +329,10 @@ impl AttrWriter {
         std::mem::replace(&mut self.error, before)
     }
 
-    /// Attributes that are encoded already.
+    /// Attributes that are encoded already. The last of those that were read may lack its padding.
     pub(crate) fn raw(&mut self, attrs: &[u8]) {
         self.buf.extend_from_slice(attrs);
+        self.buf.resize(align(self.buf.len()), 0);
         self.buf.resize(align(self.buf.len()), 0);
     }
 }
@@ -369,6 +370,14 @@ fn header(attr: u16, len: u16) -> [u8; 4] {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn attributes_without_their_last_padding_get_it() {
+        let mut w = AttrWriter::new();
+        w.raw(b"\x08\0\x01\0abcd\x05\0\x02\0x");
+        w.raw(b"\x05\0\x03\0y");
+        assert_eq!(w.bytes_written(), b"\x08\0\x01\0abcd\x05\0\x02\0x\0\0\0\x05\0\x03\0y\0\0\0");
+    }
 
     #[test]
     fn values_are_big_endian_and_padded() {
