@@ -151,9 +151,7 @@ impl AttrWriter {
         let len = usize::from(len).min(N);
         let mut bytes = [0; 2 * NLA_HDRLEN + Short::VALUE];
         let whole = 2 * NLA_HDRLEN + align(len);
-        bytes[..4].copy_from_slice(&header(attr | NLA_F_NESTED, whole as u16));
-        bytes[4..8].copy_from_slice(&header(inner, (NLA_HDRLEN + len) as u16));
-        bytes[8..8 + N].copy_from_slice(value);
+        put_nest(&mut bytes, (attr, inner), value, len);
         self.shortened(&bytes, whole);
     }
 
@@ -172,9 +170,7 @@ impl AttrWriter {
         let mut bytes = [0; 3 * NLA_HDRLEN + Short::VALUE];
         let whole = 3 * NLA_HDRLEN + align(len);
         bytes[..4].copy_from_slice(&header(outer | NLA_F_NESTED, whole as u16));
-        bytes[4..8].copy_from_slice(&header(attr | NLA_F_NESTED, (whole - NLA_HDRLEN) as u16));
-        bytes[8..12].copy_from_slice(&header(inner, (NLA_HDRLEN + len) as u16));
-        bytes[12..12 + N].copy_from_slice(value);
+        put_nest(&mut bytes[4..], (attr, inner), value, len);
         self.shortened(&bytes, whole);
     }
 
@@ -195,9 +191,7 @@ impl AttrWriter {
         let whole = 3 * NLA_HDRLEN + 8 + align(len);
         bytes[..4].copy_from_slice(&header(outer | NLA_F_NESTED, whole as u16));
         bytes[4..12].copy_from_slice(&u32_attr(number, of));
-        bytes[12..16].copy_from_slice(&header(attr | NLA_F_NESTED, (whole - NLA_HDRLEN - 8) as u16));
-        bytes[16..20].copy_from_slice(&header(inner, (NLA_HDRLEN + len) as u16));
-        bytes[20..20 + N].copy_from_slice(value);
+        put_nest(&mut bytes[12..], (attr, inner), value, len);
         self.shortened(&bytes, whole);
     }
 
@@ -335,6 +329,14 @@ impl AttrWriter {
         self.buf.resize(align(self.buf.len()), 0);
         self.buf.resize(align(self.buf.len()), 0);
     }
+}
+
+/// Puts a nest of a single attribute of `len` bytes to the beginning of some, which have room for all of `value`.
+#[inline]
+fn put_nest<const N: usize>(bytes: &mut [u8], (attr, inner): (u16, u16), value: &[u8; N], len: usize) {
+    bytes[..4].copy_from_slice(&header(attr | NLA_F_NESTED, (2 * NLA_HDRLEN + align(len)) as u16));
+    bytes[4..8].copy_from_slice(&header(inner, (NLA_HDRLEN + len) as u16));
+    bytes[8..8 + N].copy_from_slice(value);
 }
 
 /// A short value with its header: copied as a whole, which takes no call and no loop.
