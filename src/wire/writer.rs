@@ -327,7 +327,6 @@ impl AttrWriter {
     pub(crate) fn raw(&mut self, attrs: &[u8]) {
         self.buf.extend_from_slice(attrs);
         self.buf.resize(align(self.buf.len()), 0);
-        self.buf.resize(align(self.buf.len()), 0);
     }
 }
 
