@@ -3,9 +3,9 @@
 #
 #   run-in-vm.sh KERNEL COMMAND [ARG...]
 #
-# KERNEL is a version prefix ("5.10", "6.1", "6.12"): the newest match that Debian's
-# mirror holds is fetched once and kept in the cache. Or it is a directory with an
-# unpacked kernel package on which depmod has run.
+# KERNEL is a version prefix ("5.10", "6.1", "6.12"), or "newest": the newest match that
+# Debian's mirror holds is fetched once and kept in the cache. Or it is a directory with
+# an unpacked kernel package on which depmod has run.
 #
 # The guest sees the host's files read-only below an overlay in RAM, so what COMMAND
 # writes is lost. COMMAND keeps its working directory and environment, has no network
@@ -48,7 +48,7 @@ mirror_of() {
     apt-get indextargets --format '$(SITE)' | sed -n "s#/$1/*\$##p" | sort -u | head -n1
 }
 
-# Unpacks the newest Debian kernel whose version starts with $1 into directory $2.
+# Unpacks the newest Debian kernel whose version starts with $1 ("newest": any) into directory $2.
 fetch_kernel() {
     local apt=$cache/apt suite area site name deb mods
     mkdir -p "$apt"/{lists,archives}/partial "$tmp"/{debs,kernel}
@@ -71,7 +71,8 @@ fetch_kernel() {
     name=$(apt-cache "${opts[@]}" dumpavail | awk -v prefix="$1" '
         $1 == "Package:" && $2 ~ /^linux-(image|base|binary|modules)-[0-9.]+(-[0-9]+|\+deb[0-9]+)?-amd64$/ {
             match($2, /[0-9]/); name = substr($2, RSTART); has[$2]
-            if (index(name, prefix) == 1 && substr(name, length(prefix) + 1, 1) ~ /[.+-]/) names[name] }
+            if (prefix == "newest" ? name ~ /^[0-9]/ : index(name, prefix) == 1 && substr(name, length(prefix) + 1, 1) ~ /[.+-]/)
+                names[name] }
         END { for (n in names) if ("linux-binary-" n in has ? "linux-modules-" n in has : "linux-image-" n in has) {
             printf "%s", n
             for (p in has) if (substr(p, length(p) - length(n)) == "-" n) printf " %s", p
@@ -147,7 +148,8 @@ accel=tcg
 if [ -w /dev/kvm ] && grep -qwE 'vmx|svm' /proc/cpuinfo; then accel=kvm; fi
 
 # "rcu_expedited": each commit waits for a grace period, which takes long in emulation.
-# "loglevel", "softlockup": with less than 5 the log says that a processor hangs, and not where.
+# "loglevel", "softlockup": with less than 5 the log says that a processor hangs, and not where; a machine that does
+# hang for a minute does so for ever.
 # "cat": QEMU makes its stdout non-blocking, which must not reach the caller's.
 status=0
 timeout --foreground -k 5 "${VM_TIMEOUT:-300}" qemu-system-x86_64 \
@@ -155,8 +157,8 @@ timeout --foreground -k 5 "${VM_TIMEOUT:-300}" qemu-system-x86_64 \
     -nodefaults -display none -no-reboot -serial "file:$tmp/console" -serial stdio \
     -virtfs local,path=/,mount_tag=host,security_model=none,readonly=on,multidevs=remap \
     -kernel "$image" -initrd "$tmp/initrd" \
-    -append "console=ttyS0 loglevel=5 softlockup_all_cpu_backtrace=1 panic=-1 oops=panic mitigations=off \
-rcupdate.rcu_expedited=1 ${VM_APPEND:-}" \
+    -append "console=ttyS0 loglevel=5 softlockup_all_cpu_backtrace=1 softlockup_panic=1 watchdog_thresh=30 panic=-1 oops=panic \
+mitigations=off rcupdate.rcu_expedited=1 ${VM_APPEND:-}" \
     </dev/null | cat || status=${PIPESTATUS[0]}
 
 exit_status=$(sed -n 's/^run-in-vm: exit \([0-9]*\)\r*$/\1/p' "$tmp/console")
@@ -165,7 +167,7 @@ if [ "$status" = 0 ] && [ -n "$exit_status" ]; then exit "$exit_status"; fi
     # What hangs first tells why; what follows are its consequences.
     first=$(grep -nm1 -E 'BUG:|LOCKUP|detected.*stall|blocked for more than|Oops|Kernel panic' "$tmp/console" || true)
     first=${first%%:*}
-    [ -z "$first" ] || { echo "its first complaint:"; tail -n "+$first" "$tmp/console" | head -n 120; }
+    [ -z "$first" ] || { echo "its first complaint:"; sed -n "$first,$((first + 150))p" "$tmp/console"; }
     echo "end of its log:"; tail -n 40 "$tmp/console"
 } >&2
 if [ "$status" = 124 ]; then exit 124; fi

@@ -3,7 +3,7 @@
 #
 #   run-tests.sh KERNEL EXECUTABLE... [-- TEST-ARGUMENT...]
 #
-# KERNEL is what run-in-vm.sh takes ("5.10", "6.1"). Builds nothing: .ci/test-binaries.sh
+# KERNEL is what run-in-vm.sh takes ("5.10", "newest"). Builds nothing: .ci/test-binaries.sh
 # prints the executables. The exit status is 0 if all succeeded, 1 if one failed, and
 # 124 or 125 as run-in-vm.sh says. For instance
 #
