@@ -11,13 +11,14 @@
 # writes is lost. COMMAND keeps its working directory and environment, has no network
 # but lo, and no standard input. Kernel modules load by themselves. Its stdout and
 # stderr come out on stdout, and its exit status is returned. 125: the machine failed
-# (no boot, panic, oops; the end of the kernel's log is on stderr). 124: timed out.
+# (no boot, panic, oops; the end of the kernel's log is on stderr). 124: timed out. 123: no
+# mirror has such a kernel.
 #
 # Settings: VM_TIMEOUT=300 (seconds)  VM_ACCEL=kvm|tcg  VM_MEM=1G  VM_CPUS=2
 #           VM_APPEND="more kernel arguments"  VM_CACHE=DIR  VM_MIRROR=URL
 # Debian packages: qemu-system-x86 busybox-static cpio kmod xz-utils
 set -Eeuo pipefail
-trap 'echo "run-in-vm: failed at line $LINENO" >&2; exit 125' ERR
+trap '[ $? != 123 ] || exit 123; echo "run-in-vm: failed at line $LINENO" >&2; exit 125' ERR
 die() { echo "run-in-vm: $*" >&2; exit 125; }
 [ $# -ge 2 ] || die "usage: run-in-vm.sh KERNEL COMMAND [ARG...]"
 
@@ -77,7 +78,7 @@ fetch_kernel() {
             printf "%s", n
             for (p in has) if (substr(p, length(p) - length(n)) == "-" n) printf " %s", p
             print "" } }' | sort -V | tail -n1)
-    [ -n "$name" ] || die "the mirror has no complete kernel $1"
+    [ -n "$name" ] || { echo "run-in-vm: no mirror has a complete kernel $1" >&2; exit 123; }
     echo "run-in-vm: fetching ${name#* }" >&2
     # shellcheck disable=SC2086
     (cd "$tmp/debs" && apt-get "${opts[@]}" download ${name#* } >&2)
