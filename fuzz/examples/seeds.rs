@@ -7,6 +7,9 @@ use std::collections::HashSet;
 use std::path::Path;
 use std::{env, fs, io};
 
+// Built as the targets are, it needs what they are linked with.
+use libfuzzer_sys as _;
+
 /// Larger ones take long, and say little more.
 const MOST: usize = 4096;
 
