@@ -2,4 +2,4 @@
 
 use libfuzzer_sys::fuzz_target;
 
-fuzz_target!(|bytes: &[u8]| nftlink_fuzz::operations::run(bytes));
+fuzz_target!(|bytes: &[u8]| _ = nftlink_fuzz::operations::run(bytes, &mut Default::default()));

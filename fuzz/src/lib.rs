@@ -1,5 +1,6 @@
 //! What the fuzz targets share.
 
+mod expressions;
 pub mod memory;
 pub mod operations;
 pub mod strict;
