@@ -22,3 +22,27 @@ pub fn bounded(bytes: &[u8], target: impl FnOnce(&[u8])) {
     let most = EACH * bytes.len() + BESIDE;
     assert!(peak <= most, "{} bytes were read with {peak} bytes of memory", bytes.len());
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+    use std::fs;
+
+    /// All of nf_tables that there are in dumps, as the seeds are, and a trace: what begins there is read.
+    #[test]
+    fn seeds_have_every_kind_of_message_and_are_read() {
+        let (mut kinds, mut read, mut traces) = (BTreeSet::new(), 0, 0);
+        for file in fs::read_dir("seeds").unwrap() {
+            let bytes = fs::read(file.unwrap().path()).unwrap();
+            (read, traces) = (read + nftlink::fuzzing::messages(&bytes), traces + nftlink::fuzzing::events(&bytes));
+            let mut rest = &bytes[..];
+            while let [a, b, c, d, kind, 10, ..] = *rest {
+                kinds.insert(kind);
+                rest = rest.get(u32::from_ne_bytes([a, b, c, d]) as usize..).unwrap_or_default();
+            }
+        }
+        println!("{read} messages and {traces} traces are read");
+        assert!([0, 3, 6, 9, 12, 18, 22].iter().all(|kind| kinds.contains(kind)), "{kinds:?}");
+        assert!(read > 500 && traces > 10, "{read} messages, {traces} traces");
+    }
+}

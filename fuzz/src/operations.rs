@@ -42,9 +42,6 @@ pub fn run(bytes: &[u8], met: &mut Met) -> bool {
             break;
         }
     }
-    if let Some(m) = batch.mistake() {
-        println!("MISTAKE {m}");
-    }
     let shown = batch.to_string();
     if let Err(wrong) = strict::check(&batch.as_bytes()[..good], met) {
         panic!("{wrong}\n{shown}");
