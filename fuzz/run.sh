@@ -30,7 +30,9 @@ RUSTFLAGS="--cfg fuzzing $coverage" cargo build -q --locked --release --target "
 built=$directory/$host/release
 
 shopt -s nullglob
-"$built/examples/seeds" corpus seeds/* ${NFTLINK_CORPUS:+"$NFTLINK_CORPUS"/{rulesets,crafted,trace-events}/*.nl}
+recorded=(seeds/*)
+if [ "${NFTLINK_CORPUS:-}" ]; then recorded+=("$NFTLINK_CORPUS"/{rulesets,crafted}/*.nl); fi
+"$built/examples/seeds" corpus "${recorded[@]}"
 
 total=0 seeds='' failed=''
 for target in "${targets[@]}"; do

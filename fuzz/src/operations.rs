@@ -422,7 +422,7 @@ static READ: LazyLock<Ruleset> = LazyLock::new(|| {
     let mut batch = Batch::new();
     batch.add(&fw).add(&fw.chain("input")).add(&Set::<Ipv4Addr>::new(&fw, "blocked"));
     batch.add(&Counter::named(&fw, "seen")).add(&fw.flowtable("fast", 0).device("eth0"));
-    batch.append(&fw.chain("input"), Rule::new().counter().accept());
+    batch.append(fw.chain("input"), Rule::new().counter().accept());
     Ruleset::from_bytes(batch.as_bytes()).expect("a ruleset")
 });
 

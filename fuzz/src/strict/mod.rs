@@ -319,7 +319,7 @@ mod tests {
         assert_eq!(free(batch.as_bytes()), [24, 25, 32, 33, 34, 35]);
 
         batch.clear();
-        batch.append(&Table::inet("fw").chain("c"), Rule::new().expr(Counter::new(1, 2)));
+        batch.append(Table::inet("fw").chain("c"), Rule::new().expr(Counter::new(1, 2)));
         let bytes = batch.as_bytes();
         assert_eq!(check(bytes), Ok(1));
         // Of both names a byte, and the counts.
@@ -329,7 +329,7 @@ mod tests {
     #[test]
     fn what_is_cut_or_too_much_is_refused() {
         let mut batch = Batch::new();
-        batch.add(&Table::inet("fw")).append(&Table::inet("fw").chain("c"), Rule::new().counter());
+        batch.add(&Table::inet("fw")).append(Table::inet("fw").chain("c"), Rule::new().counter());
         let bytes = batch.as_bytes();
         assert_eq!(check(bytes), Ok(2));
         let first = u32_at(bytes, 0).unwrap() as usize;
