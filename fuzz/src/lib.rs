@@ -17,8 +17,10 @@ const BESIDE: usize = 4096;
 /// # Panics
 ///
 /// If it does.
-pub fn bounded(bytes: &[u8], target: impl FnOnce(&[u8])) {
-    let peak = memory::peak(|| target(bytes));
+pub fn bounded<T>(bytes: &[u8], target: impl FnOnce(&[u8]) -> T) {
+    let peak = memory::peak(|| {
+        target(bytes);
+    });
     let most = EACH * bytes.len() + BESIDE;
     assert!(peak <= most, "{} bytes were read with {peak} bytes of memory", bytes.len());
 }
@@ -27,6 +29,12 @@ pub fn bounded(bytes: &[u8], target: impl FnOnce(&[u8])) {
 mod tests {
     use std::collections::BTreeSet;
     use std::fs;
+
+    #[test]
+    #[should_panic = "10 bytes were read with"]
+    fn more_memory_than_is_in_proportion_is_told() {
+        super::bounded(&[0; 10], |_| vec![0_u8; super::BESIDE + 11 * super::EACH]);
+    }
 
     /// All of nf_tables that there are in dumps, as the seeds are, and a trace: what begins there is read.
     #[test]
