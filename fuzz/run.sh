@@ -43,9 +43,9 @@ for target in "${targets[@]}"; do
     seed=$(sed -n 's/^INFO: Seed: //p' "$log")
     runs=$(sed -n 's/^stat::number_of_executed_units: *//p' "$log")
     total=$((total + ${runs:-0})) seeds+=" $seed"
-    echo "$target: ${runs:-no} executions, seed $seed, $(grep -oE 'cov: .* corp: [0-9]+' "$log" | tail -1)"
+    echo "$target: ${runs:-no} executions, seed $seed, $(grep -aoE 'cov: .* corp: [0-9]+' "$log" | tail -1)"
     if [[ $failed == *" $target" ]]; then
-        grep -vE '^(#|###|.*DE: )' "$log" | tail -40
+        grep -avE '^#|DE: ' "$log" | tail -40 || true
     fi
 done
 echo "fuzz: $total executions of ${#targets[@]} targets, seeds$seeds"
