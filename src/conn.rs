@@ -1,6 +1,7 @@
 //! [`Conn`]: the connection over which batches are committed and the ruleset is read.
 
 mod channel;
+mod features;
 mod find;
 mod kinds;
 mod merged;
