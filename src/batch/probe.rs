@@ -23,7 +23,7 @@ const NFTA_EXPR_NAME: u16 = 1;
 const NFTA_EXPR_DATA: u16 = 2;
 
 /// Nobody has a table of this name, and nobody gets it.
-const NAME: &str = "nftlink\u{1}probe";
+pub(crate) const NAME: &str = "nftlink\u{1}probe";
 
 /// A batch that asks for features, and which operation asks for which.
 pub(crate) struct Probe {

@@ -3,10 +3,12 @@
 use super::commit::{Fate, Options};
 use super::link::io;
 use super::{Link, Query, Transport};
-use crate::batch::probe::Probe;
+use crate::batch::probe::{NAME, Probe};
+use crate::batch::write_rule_chain;
 use crate::error::{AttrPath, Errno, Error, Feature, Features, Rejection, Rejections};
 use crate::rule::{NFT_MSG_GETRULE_RESET, NFT_MSG_NEWRULE};
-use crate::set::{NFT_MSG_GETSETELEM_RESET, NFT_MSG_NEWSETELEM};
+use crate::set::{NFT_MSG_GETSETELEM_RESET, NFT_MSG_NEWSETELEM, NFTA_SET_ELEM_LIST_ELEMENTS, SetRef};
+use crate::table::Table;
 use crate::wire::Family;
 use crate::wire::message::NFNL_SUBSYS_HOOK;
 
@@ -70,10 +72,17 @@ impl<T: Transport> Link<T> {
         Ok(())
     }
 
-    /// Whether the kernel knows a kind of question; that this one makes no sense it says otherwise.
+    /// Whether the kernel knows a kind of question: it says something else then of what is named, which nobody has.
     fn knows(&mut self, kind: u16, feature: Feature) -> Result<bool, Error> {
-        let answer = if feature == Feature::ElementReset { NFT_MSG_NEWSETELEM } else { NFT_MSG_NEWRULE };
-        let query = Query::new(kind, answer, Family::INET, false, |w| w.string(1, b"nftlink\x01probe"));
+        let is_element = feature == Feature::ElementReset;
+        let answer = if is_element { NFT_MSG_NEWSETELEM } else { NFT_MSG_NEWRULE };
+        let query = Query::new(kind, answer, Family::INET, false, |w| match is_element {
+            true => {
+                SetRef::new(Table::inet(NAME), NAME).write(w);
+                w.nest(NFTA_SET_ELEM_LIST_ELEMENTS, |_| {});
+            }
+            false => write_rule_chain(Table::inet(NAME).chain(NAME).at(), w),
+        });
         match self.one(&query, &|| feature.to_string(), &mut |_, _| Ok(())) {
             Err(Error::Query(error)) => match error.errno {
                 // nfnetlink's word for messages that it does not know.
