@@ -37,6 +37,12 @@ impl Batch {
         Part::all(self.as_bytes()).for_each(|(_, part)| needed.extend(part.features(None).iter()));
         needed
     }
+
+    /// The messages that need one of the features, by their sequences.
+    pub(crate) fn needing(&self, features: Features) -> impl Iterator<Item = u32> {
+        let needs = move |part: &Part<'_>| part.features(None).iter().any(|feature| features.has(feature));
+        Part::all(self.as_bytes()).filter(move |(_, part)| needs(part)).map(|(sequence, _)| sequence)
+    }
 }
 
 impl Part<'_> {

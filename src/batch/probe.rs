@@ -5,7 +5,7 @@
 //! what they need, which is found out only by a kernel that knows them.
 
 use super::Batch;
-use crate::chain::{Chain, Device, Hook, Regular};
+use crate::chain::{Chain, Device, Hook, Hooked, Regular};
 use crate::datum::Port;
 use crate::error::{Errno, Feature, Features, Op, Rejection};
 use crate::expr::{
@@ -14,13 +14,18 @@ use crate::expr::{
 use crate::object::{NFT_MSG_NEWOBJ, NFTA_OBJ_DATA, NFTA_OBJ_NAME, NFTA_OBJ_TYPE, ObjectKind};
 use crate::rule::{NFT_MSG_NEWRULE, NFTA_RULE_EXPRESSIONS, Rule, RuleBuilder};
 use crate::set::{Element, Set};
-use crate::table::{Table, TableFlags};
+use crate::table::{Table, TableFlags, TableRef};
 use crate::wire::AttrWriter;
 use crate::wire::message::{NLM_F_APPEND, NLM_F_CREATE};
 
 const NFTA_LIST_ELEM: u16 = 1;
 const NFTA_EXPR_NAME: u16 = 1;
 const NFTA_EXPR_DATA: u16 = 2;
+const NFTA_LOG_GROUP: u16 = 1;
+const NFTA_LOG_LEVEL: u16 = 5;
+const NFTA_MASQ_FLAGS: u16 = 1;
+const NFTA_REDIR_FLAGS: u16 = 3;
+const NFTA_SYNPROXY_FLAGS: u16 = 3;
 
 /// Nobody has a table of this name, and nobody gets it.
 pub(crate) const NAME: &str = "nftlink\u{1}probe";
@@ -69,43 +74,46 @@ impl Probe {
     fn ask(&mut self, feature: Feature) {
         let inet = Table::inet(NAME);
         match feature {
-            Feature::Limit => self.expr(feature, &inet, "limit", &[]),
+            Feature::Limit => self.expr(feature, &inet, "limit", |_| {}),
             // A level and a group exclude each other.
-            Feature::Log => self.expr(feature, &inet, "log", &[(1, 0), (5, 0)]),
-            Feature::Conntrack => self.expr(feature, &inet, "ct", &[]),
-            Feature::Nat => self.expr(feature, &inet, "nat", &[]),
-            Feature::Compat => self.expr(feature, &inet, "match", &[]),
-            Feature::Reject => self.expr(feature, &inet, "reject", &[]),
-            Feature::Queue => self.expr(feature, &inet, "queue", &[]),
+            Feature::Log => self.expr(feature, &inet, "log", |w| {
+                w.u16(NFTA_LOG_GROUP, 0);
+                w.u32(NFTA_LOG_LEVEL, 0);
+            }),
+            Feature::Conntrack => self.expr(feature, &inet, "ct", |_| {}),
+            Feature::Nat => self.expr(feature, &inet, "nat", |_| {}),
+            Feature::Compat => self.expr(feature, &inet, "match", |_| {}),
+            Feature::Reject => self.expr(feature, &inet, "reject", |_| {}),
+            Feature::Queue => self.expr(feature, &inet, "queue", |_| {}),
             Feature::BridgeMeta => {
                 self.rule(feature, &Table::bridge(NAME), Rule::new().expr(Meta::load(MetaKey::BRI_IIFNAME, Reg::R1)));
             }
             // Flags that there are not.
-            Feature::Masq => self.expr(feature, &inet, "masq", &[(1, !0)]),
-            Feature::Redir => self.expr(feature, &inet, "redir", &[(3, !0)]),
-            Feature::Synproxy => self.expr(feature, &inet, "synproxy", &[(3, !0)]),
-            Feature::BridgeReject => self.expr(feature, &Table::bridge(NAME), "reject", &[]),
-            Feature::Dup => self.expr(feature, &Table::ip(NAME), "dup", &[]),
-            Feature::Fwd => self.expr(feature, &asleep(), "fwd", &[]),
-            Feature::Hash => self.expr(feature, &inet, "hash", &[]),
-            Feature::Numgen => self.expr(feature, &inet, "numgen", &[]),
-            Feature::Quota => self.expr(feature, &inet, "quota", &[]),
-            Feature::Fib => self.expr(feature, &inet, "fib", &[]),
+            Feature::Masq => self.expr(feature, &inet, "masq", |w| w.u32(NFTA_MASQ_FLAGS, !0)),
+            Feature::Redir => self.expr(feature, &inet, "redir", |w| w.u32(NFTA_REDIR_FLAGS, !0)),
+            Feature::Synproxy => self.expr(feature, &inet, "synproxy", |w| w.u32(NFTA_SYNPROXY_FLAGS, !0)),
+            Feature::BridgeReject => self.expr(feature, &Table::bridge(NAME), "reject", |_| {}),
+            Feature::Dup => self.expr(feature, &Table::ip(NAME), "dup", |_| {}),
+            Feature::Fwd => self.expr(feature, &asleep(), "fwd", |_| {}),
+            Feature::Hash => self.expr(feature, &inet, "hash", |_| {}),
+            Feature::Numgen => self.expr(feature, &inet, "numgen", |_| {}),
+            Feature::Quota => self.expr(feature, &inet, "quota", |_| {}),
+            Feature::Fib => self.expr(feature, &inet, "fib", |_| {}),
             Feature::Flowtables => self.whole(feature, |batch| batch.add(&inet.flowtable(NAME, 0))),
-            Feature::FlowOffload => self.expr(feature, &inet, "flow_offload", &[]),
-            Feature::Connlimit => self.expr(feature, &inet, "connlimit", &[]),
-            Feature::Socket => self.expr(feature, &inet, "socket", &[]),
+            Feature::FlowOffload => self.expr(feature, &inet, "flow_offload", |_| {}),
+            Feature::Connlimit => self.expr(feature, &inet, "connlimit", |_| {}),
+            Feature::Socket => self.expr(feature, &inet, "socket", |_| {}),
             Feature::CtTimeout => self.ct_timeout(feature),
-            Feature::Osf => self.expr(feature, &inet, "osf", &[]),
-            Feature::Tproxy => self.expr(feature, &inet, "tproxy", &[]),
-            Feature::Tunnel => self.expr(feature, &asleep(), "tunnel", &[]),
-            Feature::Xfrm => self.expr(feature, &inet, "xfrm", &[]),
+            Feature::Osf => self.expr(feature, &inet, "osf", |_| {}),
+            Feature::Tproxy => self.expr(feature, &inet, "tproxy", |_| {}),
+            Feature::Tunnel => self.expr(feature, &asleep(), "tunnel", |_| {}),
+            Feature::Xfrm => self.expr(feature, &inet, "xfrm", |_| {}),
             Feature::ElementExprs => {
                 let set = Set::<Port>::new(&inet, "exprs");
                 let set = set.stateful(Counter::default()).stateful(Counter::default());
                 self.whole(feature, |batch| batch.add(&set));
             }
-            Feature::NetdevReject => self.expr(feature, &asleep(), "reject", &[]),
+            Feature::NetdevReject => self.expr(feature, &asleep(), "reject", |_| {}),
             Feature::OwnedTable => self.whole(feature, |batch| batch.create(&Table::ip6(NAME).owned())),
             Feature::CatchAll => {
                 let set = Set::<Port>::new(&inet, "catch-all");
@@ -165,15 +173,15 @@ impl Probe {
     }
 
     /// Asks by a rule of one expression that has no more than these attributes.
-    fn expr(&mut self, feature: Feature, table: &Table, name: &str, attrs: &[(u16, u32)]) {
+    fn expr(&mut self, feature: Feature, table: &Table, name: &str, attrs: impl FnOnce(&mut AttrWriter)) {
         let chain = chain(table);
-        let at = AsRef::<crate::chain::ChainRef>::as_ref(&chain);
+        let at = chain.at();
         self.incomplete(feature, NFT_MSG_NEWRULE, NLM_F_CREATE | NLM_F_APPEND, at.table(), |w| {
             super::write_rule_chain(at, w);
             w.nest(NFTA_RULE_EXPRESSIONS, |w| {
                 w.nest(NFTA_LIST_ELEM, |w| {
                     w.string(NFTA_EXPR_NAME, name.as_bytes());
-                    w.nest(NFTA_EXPR_DATA, |w| attrs.iter().for_each(|&(number, value)| w.u32(number, value)));
+                    w.nest(NFTA_EXPR_DATA, attrs);
                 });
             });
         });
@@ -181,7 +189,7 @@ impl Probe {
 
     fn ct_timeout(&mut self, feature: Feature) {
         let table = Table::inet(NAME);
-        let at = AsRef::<crate::table::TableRef>::as_ref(&table);
+        let at = table.at();
         self.incomplete(feature, NFT_MSG_NEWOBJ, NLM_F_CREATE, at, |w| {
             at.write(w);
             w.string(NFTA_OBJ_NAME, NAME.as_bytes());
@@ -195,7 +203,7 @@ impl Probe {
         feature: Feature,
         kind: u16,
         flags: u16,
-        table: &crate::table::TableRef,
+        table: &TableRef,
         write: impl FnOnce(&mut AttrWriter),
     ) {
         self.batch.op(0, |batch| batch.message(kind, flags, table.family(), write));
@@ -213,7 +221,7 @@ fn asleep() -> Table {
     Table::netdev(NAME).flags(TableFlags::DORMANT)
 }
 
-fn ingress() -> Chain<crate::chain::Hooked> {
+fn ingress() -> Chain<Hooked> {
     asleep().chain("ingress").filter(Hook::INGRESS, 0).device("lo")
 }
 

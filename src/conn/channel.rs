@@ -52,8 +52,7 @@ impl Transport for Channel {
     fn features(&self) -> Option<Features> {
         match self {
             Self::Kernel(_) => None,
-            // It takes all that can be written.
-            Self::Recording(_) => Some(Features::all()),
+            Self::Recording(tape) => Some(tape.features()),
         }
     }
 

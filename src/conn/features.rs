@@ -29,7 +29,8 @@ impl Conn {
     /// milliseconds for each.
     ///
     /// After a refused batch the library itself asks for the features that were used where it was refused, so that the
-    /// error is [`Error::Unsupported`] where they are lacking. A [`Recording`](crate::Recording) has all features.
+    /// error is [`Error::Unsupported`] where they are lacking. A [`Recording`](crate::Recording) has all features but those that it
+    /// is to [lack](crate::Recording::lack).
     ///
     /// # Errors
     ///

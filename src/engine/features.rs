@@ -72,17 +72,19 @@ impl<T: Transport> Link<T> {
         Ok(())
     }
 
-    /// Whether the kernel knows a kind of question: it says something else then of what is named, which nobody has.
+    /// Whether the kernel knows a kind of question: then it says otherwise that this one makes no sense.
     fn knows(&mut self, kind: u16, feature: Feature) -> Result<bool, Error> {
-        let is_element = feature == Feature::ElementReset;
-        let answer = if is_element { NFT_MSG_NEWSETELEM } else { NFT_MSG_NEWRULE };
-        let query = Query::new(kind, answer, Family::INET, false, |w| match is_element {
-            true => {
+        let query = match feature {
+            // Not as a list, which is the only way to ask.
+            Feature::HookList => Query::new(kind, kind, Family::INET, false, |_| {}),
+            Feature::ElementReset => Query::new(kind, NFT_MSG_NEWSETELEM, Family::INET, false, |w| {
                 SetRef::new(Table::inet(NAME), NAME).write(w);
                 w.nest(NFTA_SET_ELEM_LIST_ELEMENTS, |_| {});
-            }
-            false => write_rule_chain(Table::inet(NAME).chain(NAME).at(), w),
-        });
+            }),
+            _ => Query::new(kind, NFT_MSG_NEWRULE, Family::INET, false, |w| {
+                write_rule_chain(Table::inet(NAME).chain(NAME).at(), w);
+            }),
+        };
         match self.one(&query, &|| feature.to_string(), &mut |_, _| Ok(())) {
             Err(Error::Query(error)) => match error.errno {
                 // nfnetlink's word for messages that it does not know.

@@ -70,9 +70,9 @@ features! {
     Reject: "reject", "3.14" with "NFT_REJECT_INET", "`reject` in families ip, ip6 and inet";
     Queue: "queue", "3.14" with "NFT_QUEUE", "Packets for a program to decide on";
     BridgeMeta: "meta of bridges", "3.16" with "NFT_BRIDGE_META", "What bridges know of frames, as `meta ibrname`";
+    BridgeReject: "reject in family bridge", "3.17" with "NFT_BRIDGE_REJECT", "`reject` in family bridge";
     Masq: "masquerade", "3.18" with "NFT_MASQ", "`masquerade`";
     Redir: "redirect", "3.19" with "NFT_REDIR", "`redirect`";
-    BridgeReject: "reject in family bridge", "3.19" with "NFT_BRIDGE_REJECT", "`reject` in family bridge";
     Dup: "dup", "4.3" with "NFT_DUP_IPV4", "`dup` in families ip and ip6";
     Fwd: "fwd", "4.5" with "NFT_FWD_NETDEV", "`fwd` in family netdev";
     Hash: "hash", "4.9" with "NFT_HASH", "`jhash` and `symhash`";
