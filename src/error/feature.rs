@@ -6,7 +6,7 @@ use std::fmt;
 const OLDEST: (u32, u32) = (5, 10);
 
 macro_rules! features {
-    ($($feature:ident: $name:literal, $since:literal $(with $option:literal)?, $doc:literal;)+) => {
+    ($($(#[$doc:meta])+ $feature:ident: $name:literal, $since:literal $(with $option:literal)?;)+) => {
         /// Something that the library can do, and that not every kernel from Linux 5.10 on can.
         ///
         /// [`Conn::features`](crate::Conn::features) tells which of them the running kernel has, and
@@ -24,7 +24,8 @@ macro_rules! features {
         #[non_exhaustive]
         pub enum Feature {
             $(
-                #[doc = concat!($doc, " (Linux ", $since, $("; `", $option, "`",)? ").")]
+                $(#[$doc])+
+                #[doc = concat!("(Linux ", $since, $("; `", $option, "`",)? ").")]
                 $feature,
             )+
         }
@@ -62,61 +63,104 @@ macro_rules! features {
 }
 
 features! {
-    Limit: "limit", "3.13" with "NFT_LIMIT", "Limits of a rate, as expression and as object";
-    Log: "log", "3.13" with "NFT_LOG", "Messages in the kernel's log, or to a program";
-    Conntrack: "ct", "3.13" with "NFT_CT", "What is known of connections; helpers and expectations; `notrack`";
-    Nat: "nat", "3.13" with "NFT_NAT", "`snat` and `dnat`";
-    Compat: "an extension of xtables", "3.13" with "NFT_COMPAT", "Extensions of xtables, as iptables-nft writes them";
-    Reject: "reject", "3.14" with "NFT_REJECT_INET", "`reject` in families ip, ip6 and inet";
-    Queue: "queue", "3.14" with "NFT_QUEUE", "Packets for a program to decide on";
-    BridgeMeta: "meta of bridges", "3.16" with "NFT_BRIDGE_META", "What bridges know of frames, as `meta ibrname`";
-    BridgeReject: "reject in family bridge", "3.17" with "NFT_BRIDGE_REJECT", "`reject` in family bridge";
-    Masq: "masquerade", "3.18" with "NFT_MASQ", "`masquerade`";
-    Redir: "redirect", "3.19" with "NFT_REDIR", "`redirect`";
-    Dup: "dup", "4.3" with "NFT_DUP_IPV4", "`dup` in families ip and ip6";
-    Fwd: "fwd", "4.5" with "NFT_FWD_NETDEV", "`fwd` in family netdev";
-    Hash: "hash", "4.9" with "NFT_HASH", "`jhash` and `symhash`";
-    Numgen: "numgen", "4.9" with "NFT_NUMGEN", "`numgen`";
-    Quota: "quota", "4.9" with "NFT_QUOTA", "Quotas, as expression and as object";
-    Fib: "fib", "4.10" with "NFT_FIB_INET", "What routes there are";
-    Flowtables: "a flowtable", "4.16" with "NF_FLOW_TABLE_INET", "Flowtables";
-    FlowOffload: "flow add", "4.16" with "NFT_FLOW_OFFLOAD", "Rules that put connections into flowtables";
-    Connlimit: "ct count", "4.18" with "NFT_CONNLIMIT", "Limits of the number of connections";
-    Socket: "socket", "4.18" with "NFT_SOCKET", "The socket that a packet is for";
-    CtTimeout: "a ct timeout object", "4.19" with "NF_CONNTRACK_TIMEOUT", "Objects that set connections' timeouts";
-    Osf: "osf", "4.19" with "NFT_OSF", "Fingerprints of operating systems";
-    Tproxy: "tproxy", "4.19" with "NFT_TPROXY", "`tproxy`";
-    Tunnel: "tunnel", "4.19" with "NFT_TUNNEL", "Metadata of tunnels, as expression and as object";
-    Xfrm: "ipsec", "4.20" with "NFT_XFRM", "What is known of packets that came through IPsec";
-    Synproxy: "synproxy", "5.3" with "NFT_SYNPROXY", "`synproxy`, as expression and as object";
-    ElementExprs: "a second stateful expression of an element", "5.11",
-        "Two stateful expressions of each element of a set, as a counter and a limit";
-    NetdevReject: "reject in family netdev", "5.11" with "NFT_REJECT_NETDEV", "`reject` in family netdev";
-    OwnedTable: "an owned table", "5.12", "[Owned](crate::Table::owned) tables, and with them `trace::Arm`";
-    CatchAll: "a catch-all element", "5.13", "[Catch-all](crate::Element::catch_all) elements";
-    SocketCgroup: "the cgroup of a socket", "5.13" with "SOCK_CGROUP_DATA", "`socket cgroupv2`";
-    HookList: "listing what is attached to hooks", "5.14" with "NETFILTER_NETLINK_HOOK",
-        "Listing what is attached to the hooks of netfilter";
-    Last: "last", "5.14", "[`expr::Last`](crate::expr::Last)";
-    SctpChunk: "sctp chunk", "5.14", "What the chunks of SCTP packets have";
-    Egress: "a chain at egress", "5.16" with "NETFILTER_EGRESS",
-        "Chains of family netdev at [`Hook::EGRESS`](crate::Hook::EGRESS)";
-    InnerHeader: "a payload behind the transport header", "5.16",
-        "[`Base::INNER`](crate::expr::Base::INNER): what comes behind the transport header, as `@ih,0,8`";
-    TcpOptionReset: "taking out a TCP option", "5.18", "Taking out TCP options";
-    Inner: "inner", "6.2", "[`expr::Inner`](crate::expr::Inner): what tunnels carry";
-    RuleReset: "resetting rules", "6.2", "[`Conn::reset_rules`](crate::Conn::reset_rules)";
-    Destroy: "destroy", "6.3", "[`Batch::destroy`](crate::Batch::destroy)";
-    Broute: "setting meta broute", "6.4" with "NFT_BRIDGE_META", "Frames that a bridge is to route";
-    ChainDevices: "changing the devices of a chain", "6.4",
-        "[`Batch::add_devices`](crate::Batch::add_devices) and `delete_devices` of chains";
-    DccpOption: "dccp option", "6.5" with "NFT_EXTHDR_DCCP", "Options of DCCP";
-    ElementReset: "resetting elements", "6.5", "[`Conn::reset_elements`](crate::Conn::reset_elements)";
-    PersistentTable: "a persistent table", "6.9", "[Persistent](crate::Table::persistent) tables";
-    CombinedRegisters: "a bitwise operation on two registers", "6.13",
-        "Two values combined, [of any kind](crate::expr::BitwiseOp::AND)";
-    DevicePrefix: "a prefix of device names", "6.17", "[`Device::prefix`](crate::Device::prefix)";
-    FarPayload: "a payload behind 255 bytes", "6.18", "[Payloads](crate::expr::Payload) far into a header";
+    /// Limits of a rate, as expression and as object
+    Limit: "limit", "3.13" with "NFT_LIMIT";
+    /// Messages in the kernel's log, or to a program
+    Log: "log", "3.13" with "NFT_LOG";
+    /// What is known of connections; helpers and expectations; `notrack`
+    Conntrack: "ct", "3.13" with "NFT_CT";
+    /// `snat` and `dnat`
+    Nat: "nat", "3.13" with "NFT_NAT";
+    /// Extensions of xtables, as iptables-nft writes them
+    Compat: "an extension of xtables", "3.13" with "NFT_COMPAT";
+    /// `reject` in families ip, ip6 and inet
+    Reject: "reject", "3.14" with "NFT_REJECT_INET";
+    /// Packets for a program to decide on
+    Queue: "queue", "3.14" with "NFT_QUEUE";
+    /// What bridges know of frames, as `meta ibrname`
+    BridgeMeta: "meta of bridges", "3.16" with "NFT_BRIDGE_META";
+    /// `reject` in family bridge
+    BridgeReject: "reject in family bridge", "3.17" with "NFT_BRIDGE_REJECT";
+    /// `masquerade`
+    Masq: "masquerade", "3.18" with "NFT_MASQ";
+    /// `redirect`
+    Redir: "redirect", "3.19" with "NFT_REDIR";
+    /// `dup` in families ip and ip6
+    Dup: "dup", "4.3" with "NFT_DUP_IPV4";
+    /// `fwd` in family netdev
+    Fwd: "fwd", "4.5" with "NFT_FWD_NETDEV";
+    /// `jhash` and `symhash`
+    Hash: "hash", "4.9" with "NFT_HASH";
+    /// `numgen`
+    Numgen: "numgen", "4.9" with "NFT_NUMGEN";
+    /// Quotas, as expression and as object
+    Quota: "quota", "4.9" with "NFT_QUOTA";
+    /// What routes there are
+    Fib: "fib", "4.10" with "NFT_FIB_INET";
+    /// Flowtables
+    Flowtables: "a flowtable", "4.16" with "NF_FLOW_TABLE_INET";
+    /// Rules that put connections into flowtables
+    FlowOffload: "flow add", "4.16" with "NFT_FLOW_OFFLOAD";
+    /// Limits of the number of connections
+    Connlimit: "ct count", "4.18" with "NFT_CONNLIMIT";
+    /// The socket that a packet is for
+    Socket: "socket", "4.18" with "NFT_SOCKET";
+    /// Objects that set connections' timeouts
+    CtTimeout: "a ct timeout object", "4.19" with "NF_CONNTRACK_TIMEOUT";
+    /// Fingerprints of operating systems
+    Osf: "osf", "4.19" with "NFT_OSF";
+    /// `tproxy`
+    Tproxy: "tproxy", "4.19" with "NFT_TPROXY";
+    /// Metadata of tunnels, as expression and as object
+    Tunnel: "tunnel", "4.19" with "NFT_TUNNEL";
+    /// What is known of packets that came through IPsec
+    Xfrm: "ipsec", "4.20" with "NFT_XFRM";
+    /// `synproxy`, as expression and as object
+    Synproxy: "synproxy", "5.3" with "NFT_SYNPROXY";
+    /// Two stateful expressions of each element of a set, as a counter and a limit
+    ElementExprs: "a second stateful expression of an element", "5.11";
+    /// `reject` in family netdev
+    NetdevReject: "reject in family netdev", "5.11" with "NFT_REJECT_NETDEV";
+    /// [Owned](crate::Table::owned) tables, and with them `trace::Arm`
+    OwnedTable: "an owned table", "5.12";
+    /// [Catch-all](crate::Element::catch_all) elements
+    CatchAll: "a catch-all element", "5.13";
+    /// `socket cgroupv2`
+    SocketCgroup: "the cgroup of a socket", "5.13" with "SOCK_CGROUP_DATA";
+    /// Listing what is attached to the hooks of netfilter
+    HookList: "listing what is attached to hooks", "5.14" with "NETFILTER_NETLINK_HOOK";
+    /// [`expr::Last`](crate::expr::Last)
+    Last: "last", "5.14";
+    /// What the chunks of SCTP packets have
+    SctpChunk: "sctp chunk", "5.14";
+    /// Chains of family netdev at [`Hook::EGRESS`](crate::Hook::EGRESS)
+    Egress: "a chain at egress", "5.16" with "NETFILTER_EGRESS";
+    /// [`Base::INNER`](crate::expr::Base::INNER): what comes behind the transport header, as `@ih,0,8`
+    InnerHeader: "a payload behind the transport header", "5.16";
+    /// Taking out TCP options
+    TcpOptionReset: "taking out a TCP option", "5.18";
+    /// [`expr::Inner`](crate::expr::Inner): what tunnels carry
+    Inner: "inner", "6.2";
+    /// [`Conn::reset_rules`](crate::Conn::reset_rules)
+    RuleReset: "resetting rules", "6.2";
+    /// [`Batch::destroy`](crate::Batch::destroy)
+    Destroy: "destroy", "6.3";
+    /// Frames that a bridge is to route
+    Broute: "setting meta broute", "6.4" with "NFT_BRIDGE_META";
+    /// [`Batch::add_devices`](crate::Batch::add_devices) and `delete_devices` of chains
+    ChainDevices: "changing the devices of a chain", "6.4";
+    /// Options of DCCP
+    DccpOption: "dccp option", "6.5" with "NFT_EXTHDR_DCCP";
+    /// [`Conn::reset_elements`](crate::Conn::reset_elements)
+    ElementReset: "resetting elements", "6.5";
+    /// [Persistent](crate::Table::persistent) tables
+    PersistentTable: "a persistent table", "6.9";
+    /// Two values combined, [of any kind](crate::expr::BitwiseOp::AND)
+    CombinedRegisters: "a bitwise operation on two registers", "6.13";
+    /// [`Device::prefix`](crate::Device::prefix)
+    DevicePrefix: "a prefix of device names", "6.17";
+    /// [Payloads](crate::expr::Payload) far into a header
+    FarPayload: "a payload behind 255 bytes", "6.18";
 }
 
 impl Feature {
