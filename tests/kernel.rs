@@ -251,7 +251,7 @@ fn main() -> ExitCode {
         test!(flowtables::device_without_hardware_offload_is_refused).requires(support::flowtables),
         test!(flowtables::packets_of_its_connections_pass_the_rules_by).requires(support::flowtables),
         test!(features::each_feature_is_there_if_and_only_if_it_can_be_used),
-        test!(features::features_are_those_of_the_kernels_version),
+        test!(features::kernel_has_what_those_of_its_version_have),
         test!(features::asking_for_features_changes_nothing_and_nobody_sees_it),
         test!(features::features_are_the_same_beside_others_who_commit),
         test!(features::refusal_for_want_of_a_feature_keeps_its_details).requires(features::kernel_lacks_something),
