@@ -147,7 +147,7 @@ pub use conn::{
 };
 pub use datum::Interval;
 pub use engine::{Applied, Handle};
-pub use error::{Errno, Error, Op};
+pub use error::{Errno, Error, Feature, Features, Op};
 pub use flowtable::{Flowtable, FlowtableFlags, FlowtableHandle, FlowtableInfo, FlowtableRef};
 pub use loader::Loader;
 pub use rule::{
