@@ -2,6 +2,7 @@
 
 mod channel;
 mod find;
+mod hooks;
 mod kinds;
 mod merged;
 mod options;
@@ -19,6 +20,7 @@ mod stream;
 use std::fmt;
 
 pub use find::RuleLike;
+pub use hooks::HookScope;
 pub use options::ConnOptions;
 pub use queries::{ElementOf, ElementSource, ElementsOf, RuleScope, TableScope};
 pub use recording::{Recording, Refusal};

@@ -3,16 +3,14 @@
 use std::io::ErrorKind;
 use std::net::TcpListener;
 
-use netlink_sys::protocols::NETLINK_NETFILTER;
-use netlink_sys::{Socket, SocketAddr as NetlinkAddr};
 use nftlink::datum::{
     ClassId, CtEvents, CtState, IcmpCode, IcmpType, Icmpv6Code, Icmpv6Type, IcmpxCode, PktType, TcpFlags,
 };
 use nftlink::expr::{Limit, Log, Quota, QuotaFlags};
 use nftlink::field::{ct, ether, icmp, icmpv6};
 use nftlink::{RejectWith, RuleBuilder};
-use nix::libc;
 
+use super::listener::*;
 use super::packet::*;
 use super::*;
 
@@ -101,47 +99,18 @@ pub(super) fn last_tells_when_the_last_packet_came() {
 // ---- log ----
 
 /// Listens to a group of `nfnetlink_log`, and gets whole packets.
-fn listen_to_log(group: u16) -> Socket {
-    let mut socket = Socket::new(NETLINK_NETFILTER).unwrap();
-    socket.bind_auto().unwrap();
-    socket.connect(&NetlinkAddr::new(0, 0)).unwrap();
-    let attr = |kind: u16, value: &[u8]| {
-        let mut attr = [(4 + value.len() as u16).to_ne_bytes(), kind.to_ne_bytes()].concat();
-        attr.extend(value);
-        attr.resize(attr.len().next_multiple_of(4), 0);
-        attr
-    };
+fn listen_to_log(group: u16) -> Listener {
+    let listener = Listener::new(NFNL_SUBSYS_ULOG, group);
     // NFULA_CFG_CMD with NFULNL_CFG_CMD_BIND, NFULA_CFG_MODE with NFULNL_COPY_PACKET.
-    for attr in [attr(1, &[1]), attr(2, &[0, 0, 0xff, 0xff, 2, 0])] {
-        let len = 20 + attr.len() as u32;
-        let mut message = len.to_ne_bytes().to_vec();
-        // NFNL_SUBSYS_ULOG << 8 | NFULNL_MSG_CONFIG; NLM_F_REQUEST | NLM_F_ACK.
-        message.extend([0x0401_u16.to_ne_bytes(), 5_u16.to_ne_bytes()].concat());
-        message.extend([0; 8]);
-        message.extend([0, 0]);
-        message.extend(group.to_be_bytes());
-        message.extend(attr);
-        socket.send(&message, 0).unwrap();
-        let (ack, _) = socket.recv_from_full().unwrap();
-        assert_eq!(ack[16..20], [0; 4], "the kernel's answer");
-    }
-    socket
+    listener.configure(1, &[1]);
+    listener.configure(2, &[0, 0, 0xff, 0xff, 2, 0]);
+    listener
 }
 
 /// The prefix and the packet of a logged packet, in this order.
-fn logged(message: &[u8]) -> (Vec<u8>, Vec<u8>) {
-    let (mut prefix, mut packet) = (Vec::new(), Vec::new());
-    let mut rest = &message[20..];
-    while let [a, b, c, d, ..] = *rest {
-        let len = usize::from(u16::from_ne_bytes([a, b]));
-        match u16::from_ne_bytes([c, d]) {
-            9 => packet = rest[4..len].to_vec(),
-            10 => prefix = rest[4..len].to_vec(),
-            _ => {}
-        }
-        rest = rest.get(len.next_multiple_of(4)..).unwrap_or_default();
-    }
-    (prefix, packet)
+fn logged(listener: &Listener) -> (Vec<u8>, Vec<u8>) {
+    let told = listener.told();
+    (told[&10].clone(), told[&9].clone())
 }
 
 pub(super) fn log_tells_a_group_and_the_rule_goes_on() {
@@ -159,15 +128,12 @@ pub(super) fn log_tells_a_group_and_the_rule_goes_on() {
     let sender = Sender::new();
     let packet = Packet::udp(at(HERE, 1), at(HERE, 9), b"data");
     sender.send(&packet);
-    let (message, _) = listeners[0].recv_from_full().unwrap();
-    assert_eq!(logged(&message), (b"seven: \0".to_vec(), packet.bytes()));
+    assert_eq!(logged(&listeners[0]), (b"seven: \0".to_vec(), packet.bytes()));
     // The message of the other port is the first of the other group.
     let other = Packet::udp(at(HERE, 1), at(HERE, 10), b"other");
     sender.send(&other);
-    let (message, _) = listeners[1].recv_from_full().unwrap();
-    assert_eq!(logged(&message), (b"\0".to_vec(), other.bytes()));
-    let nothing = listeners.map(|socket| socket.recv(&mut Vec::with_capacity(1 << 16), libc::MSG_DONTWAIT).is_err());
-    assert_eq!(nothing, [true; 2]);
+    assert_eq!(logged(&listeners[1]), (b"\0".to_vec(), other.bytes()));
+    assert!(listeners.iter().all(Listener::has_nothing));
     assert_eq!(packets(&mut conn, &table, "output"), [1; 3]);
 }
 
