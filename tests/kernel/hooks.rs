@@ -45,9 +45,20 @@ fn functions(conn: &mut Conn, family: Family, hook: Hook) -> Vec<(i32, String)> 
     here.map(|info| (info.priority(), info.function().unwrap().to_string())).collect()
 }
 
+const NOTHING: [&str; 0] = [];
+
+/// The chains among what is attached. (A security module has entries of its own in every namespace.)
+fn told(hooks: &[HookInfo]) -> Vec<String> {
+    let line = |info: &HookInfo| {
+        assert!(!info.has_unknown() && info.device().is_none(), "{info:?}");
+        Some(format!("{} {} {} {}", info.family(), info.hook(), info.named_priority(), info.chain()?))
+    };
+    hooks.iter().filter_map(line).collect()
+}
+
 pub(crate) fn hooks_tell_chains_in_the_order_of_packets() {
     let mut conn = conn();
-    assert_eq!(conn.hooks(..).unwrap(), []);
+    assert_eq!(told(&conn.hooks(..).unwrap()), NOTHING);
     let (arp, bridge) = (Table::arp("a"), Table::bridge("b"));
     commit(&mut conn, |batch| {
         batch.add(&fw()).add(&arp).add(&bridge);
@@ -58,22 +69,16 @@ pub(crate) fn hooks_tell_chains_in_the_order_of_packets() {
         batch.add(&bridge.chain("through").filter(Hook::FORWARD, Priority::FILTER));
         batch.add(&fw().chain("regular"))
     });
-    let told = |hooks: &[HookInfo]| -> Vec<String> {
-        let line = |info: &HookInfo| {
-            assert!(!info.has_unknown() && info.device().is_none(), "{info:?}");
-            format!("{} {} {} {}", info.family(), info.hook(), info.named_priority(), info.chain().unwrap())
-        };
-        hooks.iter().map(line).collect()
-    };
     let of_ip = ["ip input raw - 5 inet fw early", "ip input security inet fw late", "ip output mangle inet fw routed"];
     let of_ip6 = of_ip.map(|line| line.replacen("ip", "ip6", 1));
     let hooks = conn.hooks(..).unwrap();
     let others = ["arp input filter arp a in", "bridge forward filter bridge b through"].map(str::to_owned);
     assert_eq!(told(&hooks), [&of_ip.map(str::to_owned)[..], &of_ip6, &others].concat());
     assert_eq!(told(&conn.hooks(Family::IP).unwrap()), of_ip);
-    assert_eq!(told(&conn.hooks(Family::INET).unwrap()), told(&hooks[..6]));
+    assert_eq!(told(&conn.hooks(Family::INET).unwrap()), told(&hooks)[..6]);
     assert_eq!(told(&conn.hooks(Family::BRIDGE).unwrap()), others[1..]);
-    assert!(hooks[0].function().is_some_and(|name| name.as_bytes().starts_with(b"nft_do_chain")), "{:?}", hooks[0]);
+    let mut chains = hooks.iter().filter(|info| info.chain().is_some());
+    assert!(chains.all(|info| info.function().unwrap().as_bytes().starts_with(b"nft_do_chain")), "{hooks:?}");
 
     commit(&mut conn, |batch| batch.delete(&fw()).delete(&arp));
     assert_eq!(told(&conn.hooks(..).unwrap()), others[1..]);
@@ -103,7 +108,7 @@ pub(crate) fn hooks_of_devices_are_asked_for_by_name() {
         assert_eq!(HookInfo::listing(&v1).to_string().lines().count(), 5);
         assert_eq!((v1[0].hook(), v1[0].priority(), v1[0].chain()), (Hook::EGRESS, 7, Some(out.at())));
     }
-    assert_eq!(conn.hooks(..).unwrap(), [], "what belongs to devices is asked for by device");
+    assert_eq!(told(&conn.hooks(..).unwrap()), NOTHING, "what belongs to devices is asked for by device");
 }
 
 pub(crate) fn hooks_tell_what_other_subsystems_have_there() {
@@ -182,8 +187,9 @@ pub(crate) fn hooks_in_many_datagrams_are_all_told_in_order() {
         (0..COUNT).rev().for_each(|n| _ = batch.add(&fw().chain(format!("{n:0>100}")).filter(Hook::INPUT, n)));
         batch
     });
-    let hooks = conn.hooks(Family::IP6).unwrap();
-    assert_eq!(hooks.iter().map(HookInfo::priority).collect::<Vec<_>>(), (0..COUNT).collect::<Vec<_>>());
+    let mut hooks = conn.hooks(Family::IP6).unwrap();
+    hooks.retain(|info| info.chain().is_some());
+    assert_eq!(hooks.iter().map(HookInfo::priority).collect::<Vec<_>>(), Vec::from_iter(0..COUNT));
     let name = |n: i32| format!("inet fw {n:0>100}");
     assert!(hooks.iter().all(|info| info.chain().unwrap().to_string() == name(info.priority())));
 }
