@@ -172,8 +172,10 @@ fn main() -> ExitCode {
         test!(statements::rejected_frames_are_told_at_once).requires(support::kernel_rejects_frames),
         test!(statements::written_addresses_and_ports_have_right_checksums),
         test!(statements::written_tcp_headers_have_right_checksums),
+        test!(statements::written_tcp_flags_have_right_checksums).requires(statements::kernel_writes_tcp_flags),
         test!(statements::written_icmp_headers_have_right_checksums),
         test!(statements::written_ip_headers_are_received),
+        test!(statements::written_protocols_are_received).requires(statements::kernel_writes_protocols),
         test!(statements::packets_for_others_are_taken_in_when_told_to),
         test!(statements::tracing_events_classes_and_untracking_disturb_no_packet),
         test!(dynamic::packets_add_to_sets_and_delete_from_them),
@@ -197,6 +199,7 @@ fn main() -> ExitCode {
         test!(frames::bridge_knows_by_which_bridge_frames_come).requires(support::kernel_knows_bridges_of_frames),
         test!(frames::bridge_tells_senders_that_their_frames_are_rejected)
             .requires(frames::kernel_rejects_bridged_frames),
+        test!(frames::bridge_tracks_connections).requires(frames::kernel_tracks_bridged_connections),
     ])
 }
 

@@ -1,6 +1,8 @@
 //! Frames: as a device receives or sends them, and as a bridge passes them on.
 
-use nftlink::{Device, RejectWith, RuleBuilder};
+use nftlink::datum::CtState;
+use nftlink::field::ct;
+use nftlink::{Device, Errno, RejectWith, RuleBuilder};
 
 use super::*;
 
@@ -304,5 +306,42 @@ pub(crate) fn bridge_tells_senders_that_their_frames_are_rejected() {
             assert_eq!(packets(&mut switch.conn, &table, "chain"), [1, 1], "{hook}");
             switch.conn.commit(Batch::new().delete(&table)).unwrap();
         }
+    }
+}
+
+/// For the tracking of connections through bridges (`NF_CONNTRACK_BRIDGE`): asks the kernel for it.
+pub(crate) fn kernel_tracks_bridged_connections() -> Result<(), String> {
+    let table = Table::bridge("probe");
+    let chain = table.chain("chain").filter(Hook::FORWARD, Priority::FILTER);
+    let mut batch = Batch::new();
+    batch.add(&table).add(&chain).append(&chain, Rule::new().when(ct::state().has(CtState::NEW)).accept());
+    match Conn::open().and_then(|mut conn| conn.check(&batch)) {
+        Err(error) if error.rejections().any(|refused| refused.errno() == Errno::EPROTO) => {
+            Err("this kernel does not track connections through bridges".to_owned())
+        }
+        other => other.map_err(|error| error.to_string()),
+    }
+}
+
+pub(crate) fn bridge_tracks_connections() {
+    let mut switch = switch();
+    both(&mut switch, tracks::<Ipv4Addr>, tracks::<Ipv6Addr>);
+
+    fn tracks<V: Ip>(switch: &mut Switch) {
+        let servers = switch.hosts.iter().zip(1..).map(|(host, number)| Server::udp(host, at(V::host(NET, number), 7)));
+        let _servers: Vec<_> = servers.map(Result::unwrap).collect();
+        let table = Table::bridge("fw");
+        let forward = table.chain("forward").filter(Hook::FORWARD, Priority::FILTER);
+        let mut batch = Batch::new();
+        batch.reset(&table).add(&forward);
+        let begin = [ct::state().has(CtState::NEW), meta::iifname().eq("p1")];
+        let udp = || Rule::new().when(meta::l4proto().eq(L4Proto::UDP));
+        batch.append(&forward, udp().when_all(begin).counter().accept());
+        batch.append(&forward, udp().when(ct::state().has(CtState::ESTABLISHED)).counter().accept());
+        batch.append(&forward, udp().counter().drop());
+        switch.conn.commit(&batch).unwrap();
+        assert_who_passes(vec![switch.ask::<V>(1, 2, true), switch.ask::<V>(1, 3, true), switch.ask::<V>(2, 1, false)]);
+        assert_eq!(packets(&mut switch.conn, &table, "forward"), [2, 2, 1]);
+        switch.conn.commit(Batch::new().delete(&table)).unwrap();
     }
 }
