@@ -26,26 +26,23 @@ pub(super) fn hooks_are_listed_as_nft_lists_them() {
             chain early { type filter hook input priority -5; ct state new accept; }
             chain late { type filter hook input priority 5; }
             chain out { type nat hook postrouting priority srcnat; masquerade; }
-            chain device { type filter hook ingress device lo priority -7; }
+            chain dev { type filter hook ingress device lo priority -7; }
         }
         table netdev n {
             chain in { type filter hook ingress device lo priority 8; }
         }
         table bridge b {
             chain through { type filter hook forward priority 0; }
-        }
-        table arp a {
-            chain in { type filter hook input priority 0; }
         }"
         .replace("; }", ";\n}")
         .as_str(),
     );
     let mut conn = Conn::open().unwrap();
-    let ours = HookInfo::listing(&conn.hooks(..).unwrap()).to_string();
-    assert!(ours.contains("chain inet fw late [nf_tables]") && ours.contains("conntrack"), "{ours}");
-    assert_same_text("hooks", &ours, &support::nft(&["list", "hooks"]));
-    for family in [Family::IP, Family::IP6, Family::ARP, Family::BRIDGE] {
+    for (family, has) in
+        [(Family::IP, "conntrack"), (Family::IP6, "chain inet fw late"), (Family::BRIDGE, "chain bridge b")]
+    {
         let ours = HookInfo::listing(&conn.hooks(family).unwrap()).to_string();
+        assert!(ours.contains(has), "{ours}");
         assert_same_text("hooks", &ours, &support::nft(&["list", "hooks", &family.to_string()]));
     }
     // Newer ones than 1.0.6 tell the device.
