@@ -3,6 +3,7 @@
 mod channel;
 mod features;
 mod find;
+mod hooks;
 mod kinds;
 mod merged;
 mod options;
@@ -20,6 +21,7 @@ mod stream;
 use std::fmt;
 
 pub use find::RuleLike;
+pub use hooks::HookScope;
 pub use options::ConnOptions;
 pub use queries::{ElementOf, ElementSource, ElementsOf, RuleScope, TableScope};
 pub use recording::{Recording, Refusal};

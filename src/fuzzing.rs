@@ -10,6 +10,7 @@ use crate::error::DecodeError;
 use crate::expr::{Data, Verdict};
 use crate::field::{ip, tcp};
 use crate::flowtable::{FlowtableInfo, NFT_MSG_NEWFLOWTABLE};
+use crate::hooks::NFNL_MSG_HOOK_GET;
 use crate::object::{self, Counter, NFT_MSG_NEWOBJ, Named, ObjectInfo};
 use crate::rule::{NFT_MSG_NEWRULE, RuleInfo};
 use crate::set::{NFT_MSG_NEWSET, NFT_MSG_NEWSETELEM, assemble, read_element_list, read_set_ref};
@@ -124,6 +125,9 @@ pub fn messages(bytes: &[u8]) -> usize {
                     .add_devices(&info, info.devices())
                     .to_string();
                 format!("{info:?} {} {}", info.hook(), info.named_priority()).len()
+            }),
+            NFNL_MSG_HOOK_GET => HookInfo::decode(family, None, attrs).map(|info| {
+                format!("{info:?} {} {}", info.named_priority(), HookInfo::listing(&[info.clone(), info.clone()])).len()
             }),
             _ => Ok(0),
         };

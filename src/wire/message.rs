@@ -183,7 +183,7 @@ pub(crate) struct Message<'a> {
 /// What a received message is.
 #[derive(Debug)]
 pub(crate) enum Content<'a> {
-    /// An nf_tables message.
+    /// An nf_tables message, or one about hooks.
     Nft { kind: u16, family: Family, res_id: u16, attrs: &'a [u8] },
     /// An acknowledgement or, with an errno, a refusal.
     Ack { errno: Option<Errno>, extended: ExtAck },
@@ -249,12 +249,13 @@ impl<'a> Message<'a> {
             NLMSG_ERROR => self.ack(),
             NLMSG_DONE => Ok(Content::Done { errno: self.error_code()?.0 }),
             NLMSG_NOOP | NLMSG_OVERRUN => Ok(Content::Other),
-            t if t >> 8 == NFNL_SUBSYS_NFTABLES => {
+            t if matches!(t >> 8, NFNL_SUBSYS_NFTABLES | NFNL_SUBSYS_HOOK) => {
+                let kind = if t >> 8 == NFNL_SUBSYS_NFTABLES { t & 0xff } else { t };
                 let Some((&[family, _, hi, lo], attrs)) = self.payload.split_first_chunk() else {
                     return Err(DecodeError::new("nf_tables message", "too short"));
                 };
                 let res_id = order::from_be_u16([hi, lo]);
-                Ok(Content::Nft { kind: t & 0xff, family: Family::from_raw(family), res_id, attrs })
+                Ok(Content::Nft { kind, family: Family::from_raw(family), res_id, attrs })
             }
             _ => Ok(Content::Other),
         }
