@@ -254,7 +254,7 @@ pub fn paths(bytes: &[u8]) -> usize {
     let Some(batch) = rewrite(messages) else { return 0 };
     let told = (1..=batch.last_sequence()).filter_map(|sequence| {
         let rejection = batch.explain(sequence, Errno::EINVAL, &extended)?;
-        let _ = (rejection.to_string(), batch.lacking(&rejection));
+        let _ = rejection.to_string();
         rejection.path().map(ToString::to_string)
     });
     told.count()

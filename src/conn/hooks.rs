@@ -5,12 +5,9 @@ use std::ops::RangeFull;
 use super::Conn;
 use crate::datum::{Datum as _, IfName};
 use crate::engine::{ATTEMPTS, Query};
-use crate::error::{Errno, Error, QueryError};
+use crate::error::{Errno, Error, Feature, QueryError};
 use crate::hooks::{self, HookInfo, NFNL_MSG_HOOK_GET};
 use crate::wire::Family;
-
-/// What an error says that the kernel lacks; that it has to be built with it, too.
-const FEATURE: &str = "listing what is attached to hooks (NETFILTER_NETLINK_HOOK)";
 
 /// Which hooks a query asks for: `..` for those of ip, ip6, arp and bridge, those of a [`Family`], or by an [`IfName`]
 /// those of a device.
@@ -117,7 +114,7 @@ impl Conn {
                 match self.hooks_at(family, number, device, &scope, &mut found) {
                     // The hooks are all there: it is the message that is not known.
                     Err(Error::Query(error)) if error.errno == Errno::EINVAL => {
-                        return Err(Error::Unsupported { feature: FEATURE, since: "5.14" });
+                        return Err(Error::unsupported(Feature::HookList));
                     }
                     // Ingress is there, egress since Linux 5.16, where it was built with it.
                     Err(Error::Query(error))

@@ -6,13 +6,11 @@ use super::{Link, Query, Transport};
 use crate::batch::probe::{NAME, Probe};
 use crate::batch::write_rule_chain;
 use crate::error::{AttrPath, Errno, Error, Feature, Features, Rejection, Rejections};
+use crate::hooks::NFNL_MSG_HOOK_GET;
 use crate::rule::{NFT_MSG_GETRULE_RESET, NFT_MSG_NEWRULE};
 use crate::set::{NFT_MSG_GETSETELEM_RESET, NFT_MSG_NEWSETELEM, NFTA_SET_ELEM_LIST_ELEMENTS, SetRef};
 use crate::table::Table;
 use crate::wire::Family;
-use crate::wire::message::NFNL_SUBSYS_HOOK;
-
-const NFNL_MSG_HOOK_GET: u16 = NFNL_SUBSYS_HOOK << 8;
 
 impl<T: Transport> Link<T> {
     /// Returns those of the features that the kernel has. Each is asked for once.
