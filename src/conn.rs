@@ -3,6 +3,7 @@
 mod channel;
 mod find;
 mod kinds;
+pub(crate) mod logged;
 mod merged;
 mod options;
 mod queries;
@@ -85,7 +86,10 @@ impl Conn {
         if let Channel::Recording(tape) = self.link.transport_mut() {
             tape.announce(batch);
         }
-        self.link.commit(batch, options)
+        let is_check = options.dry_run;
+        let result = self.link.commit(batch, options);
+        logged::batch(batch, is_check, &result);
+        result
     }
 
     /// How many bytes a batch may have: as many as are wanted, or as the send buffer holds where it may not be raised.
