@@ -3,9 +3,11 @@
 mod chains;
 mod dump;
 mod entries;
-pub(crate) mod explain;
+mod explain;
+mod features;
 mod fill;
 mod parts;
+pub(crate) mod probe;
 mod ruleset;
 mod show;
 mod verbs;
