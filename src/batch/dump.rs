@@ -4,14 +4,11 @@ use std::fmt::{self, Write as _};
 
 use super::Batch;
 use crate::error::Op;
-use crate::wire::message::{HEADER_LEN, NLMSG_HDRLEN, Words, words};
+use crate::wire::message::{HEADER_LEN, NLM_F_ACK, NLM_F_ECHO, NLM_F_REQUEST, NLMSG_HDRLEN, Words, words};
 use crate::wire::{NLA_F_NESTED, NLA_HDRLEN, NLA_TYPE_MASK, align, order};
 
 const NLA_F_NET_BYTEORDER: u16 = 0x4000;
 const NLM_F_MULTI: u16 = 2;
-const NLM_F_ACK: u16 = 4;
-const NLM_F_ECHO: u16 = 8;
-const NLM_F_REQUEST: u16 = 1;
 
 const RULER: &str = "----------------\t------------------";
 
