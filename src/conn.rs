@@ -5,6 +5,7 @@ mod features;
 mod find;
 mod hooks;
 mod kinds;
+pub(crate) mod logged;
 mod merged;
 mod options;
 mod queries;
@@ -88,7 +89,10 @@ impl Conn {
         if let Channel::Recording(tape) = self.link.transport_mut() {
             tape.announce(batch);
         }
-        self.link.commit(batch, options)
+        let is_check = options.dry_run;
+        let result = self.link.commit(batch, options);
+        logged::batch(batch, is_check, &result);
+        result
     }
 
     /// How many bytes a batch may have: as many as are wanted, or as the send buffer holds where it may not be raised.

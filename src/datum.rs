@@ -201,7 +201,7 @@ pub(crate) const fn swaps<V: Datum>() -> bool {
 
 /// Bytes of `data` in an order in which the kernel's comparison is the value's.
 pub(crate) fn sortable<V: Datum>(value: &V) -> Result<Data, BuildErrorKind> {
-    value.to_data().map(|data| if swaps::<V>() { reversed_if_little(&data) } else { data })
+    value.to_data().map(|data| if swaps::<V>() { sorted(&data) } else { data })
 }
 
 /// The bytes of a value whose [`sortable`] bytes these are, by the number of its type; of a
@@ -210,7 +210,7 @@ pub(crate) fn unsorted(kind: DataType, bytes: &Data) -> Data {
     let mut bytes = bytes.as_bytes().to_vec();
     for (part, place) in kind.fields(bytes.len()).unwrap_or_default() {
         match bytes.get_mut(place) {
-            Some(field) if is_swapped(part, part.order()) && cfg!(target_endian = "little") => field.reverse(),
+            Some(field) if is_swapped(part, part.order()) => order::sort(field),
             _ => {}
         }
     }
@@ -220,14 +220,12 @@ pub(crate) fn unsorted(kind: DataType, bytes: &Data) -> Data {
 /// The value whose [`sortable`] bytes these are.
 #[inline]
 pub(crate) fn from_sortable<V: Datum>(bytes: &[u8]) -> Option<V> {
-    if swaps::<V>() { V::from_data(reversed_if_little(&Data::new(bytes)).as_bytes()) } else { V::from_data(bytes) }
+    if swaps::<V>() { V::from_data(sorted(&Data::new(bytes)).as_bytes()) } else { V::from_data(bytes) }
 }
 
-fn reversed_if_little(data: &Data) -> Data {
+fn sorted(data: &Data) -> Data {
     let mut data = data.clone();
-    if cfg!(target_endian = "little") {
-        data.as_bytes_mut().reverse();
-    }
+    order::sort(data.as_bytes_mut());
     data
 }
 
@@ -273,7 +271,7 @@ pub(crate) fn word<V: Datum>(value: &V) -> Option<u128> {
         _ => bytes.iter().fold(0, |number, &byte| number << 8 | u128::from(byte)),
     };
     let number = number << unused_bits(V::LEN);
-    let swaps = swaps::<V>() && cfg!(target_endian = "little");
+    let swaps = swaps::<V>() && order::HOST_IS_LITTLE;
     Some(if swaps { number.swap_bytes() << unused_bits(V::LEN) } else { number })
 }
 

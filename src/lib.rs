@@ -102,6 +102,7 @@
 //! thread was in when it was opened, or on the one that its [options](ConnOptions) name.
 //! Kernels from 5.10 on are supported; what needs a newer one says so.
 
+#![cfg_attr(docsrs, feature(doc_cfg))]
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
 

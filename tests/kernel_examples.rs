@@ -10,6 +10,8 @@ mod exporter;
 mod guard;
 #[path = "kernel_examples/monitor.rs"]
 mod monitor;
+#[path = "kernel_examples/unprivileged.rs"]
+mod unprivileged;
 
 fn main() -> ExitCode {
     support::main(&[
@@ -41,5 +43,8 @@ fn main() -> ExitCode {
         test!(monitor::writes_elements_with_the_types_of_their_sets),
         test!(monitor::elements_of_a_set_that_nobody_knows_are_bytes),
         test!(monitor::says_that_events_were_lost),
+        test!(unprivileged::net_admin_alone_is_enough_to_write_read_and_watch),
+        test!(unprivileged::what_takes_another_privilege_is_refused),
+        test!(unprivileged::threads_and_programs_get_no_more),
     ])
 }

@@ -9,6 +9,8 @@ mod support;
 
 #[path = "kernel_nft/chains.rs"]
 mod chains;
+#[path = "kernel_nft/dump.rs"]
+mod dump;
 #[path = "kernel_nft/exprs.rs"]
 mod exprs;
 #[path = "kernel_nft/objects.rs"]
@@ -26,6 +28,7 @@ use support::state::{as_the_kernel_has_it, attributes, elements};
 
 fn main() -> ExitCode {
     support::main(&[
+        test!(dump::batch_prints_as_nft_prints_what_it_sends).needs_nft(),
         test!(written::tables_and_chains).needs_nft(),
         test!(written::sets_and_their_elements).needs_nft(),
         test!(written::sets_with_timeouts).needs_nft(),

@@ -147,6 +147,25 @@ fn no_source_file_is_longer_than_800_lines_without_its_tests() {
 }
 
 #[test]
+fn the_order_of_the_host_is_known_in_one_place() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let words = ["_ne_bytes", "NativeEndian", "target_endian", ".to_be()", ".to_le()", "::from_be(", "::from_le("];
+    let only_tests = ["tests", "corpus", "golden", "reading_tests", "unknown"];
+    let (mut files, mut found) = (Vec::new(), Vec::new());
+    sources(&root, &mut files);
+    for file in
+        files.iter().filter(|file| !file.file_stem().is_some_and(|stem| only_tests.iter().any(|it| stem == *it)))
+    {
+        let source = without_tests(&fs::read_to_string(file).unwrap());
+        let lines = source.lines().filter(|line| words.iter().any(|word| line.contains(word)));
+        found.extend(lines.map(|line| format!("{}: {}", file.strip_prefix(&root).unwrap().display(), line.trim())));
+    }
+    let (home, others): (Vec<_>, Vec<_>) = found.iter().partition(|line| line.starts_with("wire/order.rs"));
+    assert!(others.is_empty(), "{others:#?}");
+    assert!(!home.is_empty(), "the words are found where they belong");
+}
+
+#[test]
 fn imports_are_found_in_all_their_forms() {
     let source = "use crate::wire::{Attr, Name};\nuse crate::{chain, object::Counter, set::{a, b}, table};\nlet x = crate::expr::y();";
     let found: Vec<_> = imports(source).into_iter().collect();

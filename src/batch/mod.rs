@@ -1,6 +1,7 @@
 //! A transaction as a value: nft's verbs become netlink messages in one buffer.
 
 mod chains;
+mod dump;
 mod entries;
 mod explain;
 mod features;
@@ -142,6 +143,24 @@ impl Batch {
     /// Returns the encoded messages, without the batch's begin and end.
     pub fn as_bytes(&self) -> &[u8] {
         self.w.bytes_written()
+    }
+
+    /// Shows each message, attribute and byte, as `nft --debug=mnl` does: for reports of faults.
+    ///
+    /// Before its messages each operation is named, as errors name it. All that the batch has is in it, names, addresses
+    /// and comments included: look through it before you show it to others. Begin and end of the batch, which a commit
+    /// adds, are not.
+    ///
+    /// ```
+    /// # use nftlink::{Batch, Table};
+    /// let mut batch = Batch::new();
+    /// batch.add(&Table::ip("fw"));
+    /// let text = batch.dump().to_string();
+    /// assert!(text.starts_with("# operation 0: add table ip fw\n----------------\t------------------\n"));
+    /// assert!(text.contains("| 66 77 00 00  |\t|      data      |\t f w    \n"));
+    /// ```
+    pub fn dump(&self) -> impl fmt::Display {
+        dump::Dump(self)
     }
 
     /// Returns the first mistake, which `commit` would return.

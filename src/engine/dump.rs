@@ -62,7 +62,7 @@ impl Told {
 
     /// Notes what an answer was that said so.
     fn note_number(&mut self, table: &[u8], number: u64) {
-        self.things.note_both(table, &number.to_ne_bytes());
+        self.things.note_both(table, &number.to_le_bytes());
     }
 
     fn count(&self) -> u64 {

@@ -115,8 +115,7 @@ pub(super) const fn header(attr: u16, len: usize) -> [u8; NLA_HDRLEN] {
 }
 
 pub(super) const fn put_header(bytes: &mut [u8], at: usize, attr: u16, len: usize) {
-    let (len, attr) = ((len as u16).to_ne_bytes(), attr.to_ne_bytes());
-    [bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]] = [len[0], len[1], attr[0], attr[1]];
+    [bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]] = order::attr_header(len as u16, attr);
 }
 
 /// The bytes of an expression. Most have so few that they need no allocation.

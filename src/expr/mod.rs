@@ -173,14 +173,14 @@ type NameKey = (usize, u64, u64);
 #[inline]
 const fn key(name: &[u8]) -> NameKey {
     if let (Some(first), Some(last)) = (name.first_chunk(), name.last_chunk()) {
-        return (name.len(), u64::from_ne_bytes(*first), u64::from_ne_bytes(*last));
+        return (name.len(), u64::from_le_bytes(*first), u64::from_le_bytes(*last));
     }
     if let (Some(first), Some(last)) = (name.first_chunk(), name.last_chunk()) {
-        return (name.len(), u32::from_ne_bytes(*first) as u64, u32::from_ne_bytes(*last) as u64);
+        return (name.len(), u32::from_le_bytes(*first) as u64, u32::from_le_bytes(*last) as u64);
     }
     match name {
-        [a, b, c] => (3, u32::from_ne_bytes([*a, *b, *c, 0]) as u64, 0),
-        [a, b] => (2, u32::from_ne_bytes([*a, *b, 0, 0]) as u64, 0),
+        [a, b, c] => (3, u32::from_le_bytes([*a, *b, *c, 0]) as u64, 0),
+        [a, b] => (2, u32::from_le_bytes([*a, *b, 0, 0]) as u64, 0),
         [a] => (1, *a as u64, 0),
         _ => (0, 0, 0),
     }

@@ -347,7 +347,7 @@ fn the_corpus_is_written_as_nft_wrote_it() {
                     "{expr}: {:02x?} is not {:02x?} in {}",
                     again,
                     expr.raw(),
-                    path.file_name().unwrap().display()
+                    path.file_name().unwrap().to_string_lossy()
                 ));
             }
             // What the kernel dumps has more than a request; as a value it is the same.

@@ -4,6 +4,7 @@ use super::lower::{Context, Sink, SinkExt};
 use super::source::{BitOp, Bits, Load, Source};
 use crate::error::BuildErrorKind;
 use crate::expr::{Bitwise, Byteorder, ByteorderOp, Ct, Data, Hash, Meta, Payload, Reg};
+use crate::wire::order;
 
 impl Context<'_> {
     /// Loads the value of a field.
@@ -105,7 +106,7 @@ fn shift(bits: Bits, value_len: u8, reg: Reg, sink: &mut impl Sink) {
     let right = shift + 8 * (i32::from(value_len) - loaded);
     // The kernel shifts words of four bytes in the host's order. nft leaves more than one byte as the header has them,
     // and shifts into each byte what is not its own. It turns numbers of two bytes, of four and of eight.
-    let turns = cfg!(target_endian = "little");
+    let turns = order::HOST_IS_LITTLE;
     let (right, ntoh, hton_len) = match (loaded, value_len) {
         _ if right == 0 => return,
         _ if !turns => (right, None, None),

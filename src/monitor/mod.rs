@@ -95,7 +95,7 @@ pub use event::{Deleted, ElementEvent, Event, EventKinds, RulePlace, UnknownEven
 pub use filter::EventFilter;
 use socket::{Datagram, EventSocket, Wait};
 
-use crate::conn::{Conn, ConnOptions};
+use crate::conn::{Conn, ConnOptions, logged};
 use crate::error::Error;
 use crate::ruleset::Generation;
 
@@ -237,6 +237,7 @@ impl Monitor {
 
     /// From now on all up to a generation is known.
     pub(crate) fn end_resync(&mut self, generation: Generation) {
+        logged::resync(generation);
         self.commits.restart(generation);
     }
 
@@ -247,7 +248,10 @@ impl Monitor {
             }
             match self.socket.receive()? {
                 Some(Datagram::Bytes(bytes)) => self.commits.datagram(bytes),
-                Some(Datagram::Overrun) => self.commits.overrun(),
+                Some(Datagram::Overrun) => {
+                    logged::overrun();
+                    self.commits.overrun();
+                }
                 None => {
                     self.commits.idle();
                     if !self.socket.wait(wait)? {

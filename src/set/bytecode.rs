@@ -4,6 +4,7 @@ use std::fmt::{self, Write as _};
 
 use super::*;
 use crate::expr::{Data, Value};
+use crate::wire::order;
 
 impl SetInfo {
     /// Returns the set in libnftnl's notation: name, table, flags and what else it has.
@@ -103,7 +104,7 @@ fn show_data(data: &Data, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         } else {
             let mut bytes = [0; 4];
             bytes.iter_mut().zip(word).for_each(|(to, from)| *to = *from);
-            write!(f, "{:08x} ", u32::from_ne_bytes(bytes))?;
+            write!(f, "{:08x} ", order::from_host_u32(bytes))?;
         }
     }
     Ok(())

@@ -36,10 +36,10 @@ impl KeyedHash {
 #[inline]
 fn ends(bytes: &[u8]) -> (u64, u64) {
     if let (Some(first), Some(last)) = (bytes.first_chunk(), bytes.last_chunk()) {
-        return (u64::from_ne_bytes(*first), u64::from_ne_bytes(*last));
+        return (u64::from_le_bytes(*first), u64::from_le_bytes(*last));
     }
     if let (Some(first), Some(last)) = (bytes.first_chunk(), bytes.last_chunk()) {
-        return (u32::from_ne_bytes(*first).into(), u32::from_ne_bytes(*last).into());
+        return (u32::from_le_bytes(*first).into(), u32::from_le_bytes(*last).into());
     }
     (bytes.iter().fold(0, |all, byte| all << 8 | u64::from(*byte)), 0)
 }

@@ -135,6 +135,24 @@ pub(crate) fn len_and_kind(head: &[u8; NLMSG_HDRLEN]) -> (usize, u16) {
     (align(head.length() as usize), head.message_type() & 0xff)
 }
 
+/// The header of a message, word by word.
+pub(crate) struct Words {
+    pub(crate) len: u32,
+    pub(crate) kind: u16,
+    pub(crate) flags: u16,
+    pub(crate) sequence: u32,
+    pub(crate) port: u32,
+}
+
+/// Reads the header of the first message, with how many of the bytes are that message's.
+pub(crate) fn words(bytes: &[u8]) -> Option<(Words, usize)> {
+    let head = NetlinkBuffer::new(bytes.first_chunk::<NLMSG_HDRLEN>()?);
+    let (kind, flags, sequence, port) = (head.message_type(), head.flags(), head.sequence_number(), head.port_number());
+    let len = head.length();
+    let whole = align(usize::try_from(len).ok()?).clamp(NLMSG_HDRLEN, bytes.len());
+    Some((Words { len, kind, flags, sequence, port }, whole))
+}
+
 /// What goes before and after the operations of a batch.
 pub(crate) struct Envelope {
     begin: [u8; HEADER_LEN + 8],

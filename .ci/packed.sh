@@ -1,0 +1,25 @@
+#!/bin/bash
+# Packs the library, and builds, documents and checks what is in the package, outside of this tree.
+set -Eeuo pipefail
+cd "$(dirname "$0")/.."
+target=${CARGO_TARGET_DIR:-$PWD/target}
+cargo package --no-verify --allow-dirty
+crate=$(ls -t "$target"/package/nftlink-*.crate | head -1)
+echo "$(basename "$crate"): $(($(stat -c %s "$crate") / 1024)) KiB, $(tar -tzf "$crate" | wc -l) files"
+
+names=$(tar -tzf "$crate" | cut -d/ -f2 | sort -u)
+expected=(.cargo_vcs_info.json CHANGELOG.md Cargo.lock Cargo.toml Cargo.toml.orig LICENSE LICENSE-APACHE LICENSE-MIT
+    README.md SECURITY.md benches examples src tests)
+others=$(grep -vxFf <(printf '%s\n' "${expected[@]}") <<<"$names" || true)
+if [ -n "$others" ]; then echo "these do not belong into the package: ${others//$'\n'/, }"; exit 1; fi
+for name in "${expected[@]}"; do
+    grep -qxF "$name" <<<"$names" || [ "$name" = .cargo_vcs_info.json ] || { echo "the package has no $name"; exit 1; }
+done
+
+unpacked=$(mktemp -d)
+trap 'rm -rf "$unpacked"' EXIT
+tar -xzf "$crate" -C "$unpacked"
+cd "$unpacked"/nftlink-*
+export CARGO_TARGET_DIR=$target/packed CARGO_PROFILE_DEV_DEBUG=false
+cargo check --locked --all-features --all-targets
+RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps --all-features

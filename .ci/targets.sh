@@ -1,0 +1,71 @@
+#!/bin/bash
+# Checks the library for other processors, and runs its unit tests on 32 bits and where numbers begin with their highest
+# byte.
+#
+#   targets.sh RUST
+#
+# RUST is a directory with Debian's Rust, unpacked by .ci/run. The standard libraries of the other processors are put
+# beside its own; those that Debian does not have of this version are named at the end, with status 3.
+set -Eeuo pipefail
+cd "$(dirname "$0")/.."
+root=$1 missing=()
+family=; [ ! -e "$root/usr/share/doc/rustc-web" ] || family=-web
+declare -A debian=([i686-unknown-linux-gnu]=i386 [armv7-unknown-linux-gnueabihf]=armhf
+    [aarch64-unknown-linux-gnu]=arm64 [s390x-unknown-linux-gnu]=s390x)
+
+libraries=$root/usr/lib/$(uname -m)-linux-gnu:$root/lib/$(uname -m)-linux-gnu
+cargo() {
+    env LD_LIBRARY_PATH="$libraries" RUSTC="$root/usr/bin/rustc" CARGO_TARGET_DIR="$target" \
+        CARGO_PROFILE_DEV_DEBUG=false CARGO_PROFILE_TEST_DEBUG=false "$root/usr/bin/cargo" "$@"
+}
+target=${CARGO_TARGET_DIR:-$PWD/target}/targets
+
+# The processors that are not this machine's are known to this apt only, which has lists of its own.
+fetch() {
+    local tmp version arch options
+    tmp=$(mktemp -d); mkdir -p "$tmp/lists/partial" "$tmp/cache/archives/partial"
+    version=$(LD_LIBRARY_PATH=$libraries "$root/usr/bin/rustc" --version | sed -n 's/^rustc \([0-9.]*\).*/\1/p')
+    options=(-q -o Acquire::Retries=3 -o Acquire::Languages=none -o APT::Sandbox::User=root
+        -o Dir::State::Lists="$tmp/lists" -o Dir::Cache="$tmp/cache")
+    for arch in "$(dpkg --print-architecture)" "$@"; do options+=(-o APT::Architectures::="$arch"); done
+    apt-get "${options[@]}" update
+    for arch in "$@"; do
+        full=$(apt-cache "${options[@]}" madison "libstd-rust$family-dev:$arch" |
+            awk -v v="$version+" '!found && index($3, v) == 1 { print $3; found = 1 }')
+        if [ -z "$full" ]; then missing+=("$arch"); continue; fi
+        (cd "$tmp"; apt-get "${options[@]}" download "libstd-rust$family-dev:$arch=$full")
+    done
+    for deb in "$tmp"/*.deb; do [ ! -e "$deb" ] || dpkg-deb -x "$deb" "$root"; done
+    rm -rf "$tmp"
+}
+
+needed=()
+for triple in "${!debian[@]}"; do
+    [ -d "$root/usr/lib/rustlib/$triple/lib" ] || needed+=("${debian[$triple]}")
+done
+[ ${#needed[@]} = 0 ] || fetch "${needed[@]}"
+for triple in "${!debian[@]}"; do
+    [ -d "$root/usr/lib/rustlib/$triple/lib" ] || continue
+    echo "-- $triple"
+    cargo check --lib --all-features --locked --offline --target "$triple"
+done
+
+# A package of the library alone: what its integration tests and benches take is not for the oldest Rust.
+copy=$(mktemp -d)
+trap 'rm -rf "$copy"' EXIT
+cp -r src Cargo.toml Cargo.lock README.md "$copy"
+sed -i '/^\[\[/,$d; /^\[dev-dependencies\]/,/^$/d' "$copy/Cargo.toml"
+cd "$copy"
+# The loader of 32 bits is enough on a kernel that runs such programs. What is compared with bytes as nft sends them is
+# little-endian: on the other machine only what knows of the order is run.
+export CARGO_TARGET_I686_UNKNOWN_LINUX_GNU_LINKER=i686-linux-gnu-gcc
+export CARGO_TARGET_I686_UNKNOWN_LINUX_GNU_RUNNER="/usr/i686-linux-gnu/lib/ld-linux.so.2 --library-path /usr/i686-linux-gnu/lib"
+export CARGO_TARGET_S390X_UNKNOWN_LINUX_GNU_LINKER=s390x-linux-gnu-gcc
+export CARGO_TARGET_S390X_UNKNOWN_LINUX_GNU_RUNNER="qemu-s390x -L /usr/s390x-linux-gnu"
+if [ -d "$root/usr/lib/rustlib/i686-unknown-linux-gnu" ]; then
+    cargo test -q --lib --offline --target i686-unknown-linux-gnu
+fi
+if [ -d "$root/usr/lib/rustlib/s390x-unknown-linux-gnu" ]; then
+    cargo test -q --lib --offline --target s390x-unknown-linux-gnu -- wire:: datum:: engine::tests
+fi
+if [ ${#missing[@]} -gt 0 ]; then echo "Debian has no such standard library for ${missing[*]}"; exit 3; fi
