@@ -1,0 +1,33 @@
+//! What holds of arbitrary rulesets, rules, elements and names; each property is tried with as many of them as
+//! `PROPTEST_CASES` says, or with a few hundred. A case that fails is made as small as it can be.
+//!
+//! The seed is told at the beginning: `PROPTEST_RNG_SEED` makes the same cases again. What a seed has found becomes a
+//! test of its own beside the code that was wrong; no file of seeds is kept.
+
+use std::process::ExitCode;
+
+#[macro_use]
+mod support;
+#[path = "kernel_properties/lists.rs"]
+mod lists;
+#[path = "kernel_properties/names.rs"]
+mod names;
+#[path = "kernel_properties/property.rs"]
+mod property;
+#[path = "kernel_properties/sent.rs"]
+mod sent;
+
+fn main() -> ExitCode {
+    property::tell_seed();
+    support::main(&[
+        test!(names::names_of_every_length_are_taken_or_refused),
+        test!(names::names_of_flowtables_of_every_length_are_taken_or_refused).requires(support::flowtables),
+        test!(names::names_of_devices_of_every_length_are_taken_or_refused),
+        test!(names::arbitrary_names_are_taken_or_refused),
+        test!(names::comments_of_every_length_are_taken_or_refused),
+        test!(names::arbitrary_comments_are_taken_or_refused),
+        test!(names::userdata_of_every_length_is_taken_or_refused),
+        test!(lists::elements_are_split_into_messages_that_lose_none),
+        test!(lists::elements_of_several_messages_arrive),
+    ])
+}
