@@ -131,7 +131,7 @@ pub(crate) fn elements_are_split_into_messages_that_lose_none() {
         }),
     });
     // As the kernel has them: keys, userdata and values of any length.
-    let entry = (1..=64usize, 0..=256usize, prop::option::of(1..=64usize), any::<bool>());
+    let entry = (1..=64usize, 0..=254usize, prop::option::of(1..=64usize), any::<bool>());
     let entries = (prop::collection::vec(entry, 1..8), prop_oneof![0..10usize, 0..1500usize]);
     check(20, entries, |(kinds, count)| {
         let set = Set::<Port>::new(fw(), "set");
