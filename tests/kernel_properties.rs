@@ -8,12 +8,16 @@ use std::process::ExitCode;
 
 #[macro_use]
 mod support;
+#[path = "kernel_properties/language.rs"]
+mod language;
 #[path = "kernel_properties/lists.rs"]
 mod lists;
 #[path = "kernel_properties/names.rs"]
 mod names;
 #[path = "kernel_properties/property.rs"]
 mod property;
+#[path = "kernel_properties/rules.rs"]
+mod rules;
 #[path = "kernel_properties/sent.rs"]
 mod sent;
 
@@ -29,5 +33,7 @@ fn main() -> ExitCode {
         test!(names::userdata_of_every_length_is_taken_or_refused),
         test!(lists::elements_are_split_into_messages_that_lose_none),
         test!(lists::elements_of_several_messages_arrive),
+        test!(rules::rules_are_read_as_they_were_said),
+        test!(rules::nft_loads_its_own_listing_of_arbitrary_rules).needs_nft(),
     ])
 }

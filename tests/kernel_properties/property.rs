@@ -21,7 +21,10 @@ pub(crate) fn check<S: Strategy>(count: usize, values: S, holds: impl Fn(S::Valu
     if env::var_os("PROPTEST_CASES").is_none() {
         config.cases = u32::try_from(support::times(count)).expect("a small number");
     }
-    config.max_shrink_iters = config.max_shrink_iters.max(2000);
+    if env::var_os("PROPTEST_MAX_SHRINK_ITERS").is_none() {
+        // The default, four for each case, is too few where there are few cases.
+        config.max_shrink_iters = 600;
+    }
     let outcome = TestRunner::new(config).run(&values, |value| {
         holds(value);
         Ok(())
