@@ -18,6 +18,8 @@ mod names;
 mod property;
 #[path = "kernel_properties/rules.rs"]
 mod rules;
+#[path = "kernel_properties/rulesets.rs"]
+mod rulesets;
 #[path = "kernel_properties/sent.rs"]
 mod sent;
 
@@ -35,5 +37,6 @@ fn main() -> ExitCode {
         test!(lists::elements_of_several_messages_arrive),
         test!(rules::rules_are_read_as_they_were_said),
         test!(rules::nft_loads_its_own_listing_of_arbitrary_rules).needs_nft(),
+        test!(rulesets::rulesets_are_read_kept_and_put_back_as_they_were_meant),
     ])
 }

@@ -371,7 +371,7 @@ pub(crate) enum Statement {
     Synproxy(u16, u8),
 }
 
-fn limits() -> BoxedStrategy<Limit> {
+pub(crate) fn limits() -> BoxedStrategy<Limit> {
     let units = select(vec![Limit::SECOND, Limit::MINUTE, Limit::HOUR, Limit::DAY, Limit::WEEK]);
     // What is more than the kernel can count it refuses.
     (any::<bool>(), 1..1_000_000u64, units, prop::option::of(1..100_000u32), any::<bool>())
@@ -536,12 +536,14 @@ impl AnyRule {
         });
         // It lists a rule of nothing, and forgets it.
         let is_empty = bytecode.is_empty();
-        // Its connections of IPv6 packets have no IPv4 addresses.
-        let other_addresses = family == Family::IP6 && (has("src_ip ") || has("dst_ip "));
-        let other_addresses = other_addresses || family == Family::IP && (has("src_ip6 ") || has("dst_ip6 "));
-        // It puts the test for IPv6, which it does not list, before all else in the rule.
-        let is_behind = has("exthdr load ipv6") && self.statements.len() > 1;
-        known && !is_empty && !is_behind && !other_addresses
+        // It forgets tests for protocols that it takes for implied ones, and puts that for IPv6 headers, which it does not
+        // list, before all else in the rule.
+        let is_alone = self.statements.len() + usize::from(!matches!(self.ending, Ending::Nothing | Ending::Verdict(_))) < 2;
+        let tells_protocol = has("exthdr load ipv6") || has("link header + 12") || has("load protocol") || has("load l4proto");
+        let tells_protocol = tells_protocol || has("1b @ network header + 9") || has("1b @ network header + 6");
+        // It demands that a connection's addresses be of the packet's protocol.
+        let has_addresses = ["src_ip ", "dst_ip ", "src_ip6 ", "dst_ip6 "].into_iter().any(has);
+        known && !is_empty && (is_alone || !tells_protocol && !has_addresses) && !(has_addresses && family != Family::INET)
     }
 
     /// The rule in a table.

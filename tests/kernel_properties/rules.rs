@@ -11,10 +11,10 @@ use crate::language::{AnyRule, FAMILIES, Things, rules};
 use crate::property::check;
 use crate::support::{self, state::shown};
 
-const CHAIN: &str = "c";
+pub(crate) const CHAIN: &str = "c";
 
 /// The rules that this library does not refuse.
-fn accepted(table: &Table, rules: &[AnyRule]) -> Vec<(AnyRule, Rule)> {
+pub(crate) fn accepted(table: &Table, rules: &[AnyRule]) -> Vec<(AnyRule, Rule)> {
     let rules = rules.iter().map(|rule| (rule.clone(), rule.in_table(table)));
     let is_right = |(_, rule): &(AnyRule, Rule)| Batch::new().append(table.chain(CHAIN), rule).mistake().is_none();
     rules.filter(is_right).collect()
@@ -34,7 +34,7 @@ fn build(table: &Table, rules: &[(AnyRule, Rule)]) -> Batch {
 }
 
 /// Commits the rules, without those that need what this kernel lacks.
-fn commit(conn: &mut Conn, table: &Table, rules: &mut Vec<(AnyRule, Rule)>) {
+pub(crate) fn commit(conn: &mut Conn, table: &Table, rules: &mut Vec<(AnyRule, Rule)>) {
     use nftlink::Errno;
     loop {
         let batch = build(table, rules);
