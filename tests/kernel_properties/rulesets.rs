@@ -153,8 +153,13 @@ impl<K: Key, V: Mapped> Typed<K, V> {
         self.options.change == 2 && !self.shape.intervals && matches!(self.elements.first(), None | Some((_, _, _, ValueOf::Nothing, _)))
     }
 
+    /// Linux 6.8 takes no timeouts in such a set.
+    fn is_constant(&self) -> bool {
+        self.options.change == 1 && !self.has_timeouts()
+    }
+
     fn has_timeouts(&self) -> bool {
-        self.options.timeouts || self.options.timeout.is_some()
+        self.options.timeouts || self.options.timeout.is_some() || self.options.gc_interval.is_some()
     }
 
     /// How many elements there may be: more than there are.
@@ -193,7 +198,7 @@ impl<K: Key, V: Mapped> AnySet for Typed<K, V> {
         if let Some(comment) = &options.comment {
             set = set.comment(comment.as_str());
         }
-        if options.change == 1 {
+        if self.is_constant() {
             set = set.constant();
         }
         if self.is_dynamic() {
@@ -220,7 +225,7 @@ impl<K: Key, V: Mapped> AnySet for Typed<K, V> {
         let (info, options) = (read.info(), &self.options);
         let mut flags = self.shape.flags();
         flags.set(SetFlags::TIMEOUT, self.has_timeouts());
-        flags.set(SetFlags::CONSTANT, options.change == 1);
+        flags.set(SetFlags::CONSTANT, self.is_constant());
         flags.set(SetFlags::EVAL, self.is_dynamic());
         let is_map = self.elements.first().map(|(_, _, _, value, _)| value);
         let of_values = info.flags() & (SetFlags::MAP | SetFlags::OBJECT);
