@@ -12,6 +12,8 @@ mod support;
 mod language;
 #[path = "kernel_properties/lists.rs"]
 mod lists;
+#[path = "kernel_properties/merging.rs"]
+mod merging;
 #[path = "kernel_properties/names.rs"]
 mod names;
 #[path = "kernel_properties/property.rs"]
@@ -22,6 +24,8 @@ mod rules;
 mod rulesets;
 #[path = "kernel_properties/sent.rs"]
 mod sent;
+#[path = "kernel_properties/sets.rs"]
+mod sets;
 
 fn main() -> ExitCode {
     property::tell_seed();
@@ -38,5 +42,7 @@ fn main() -> ExitCode {
         test!(rules::rules_are_read_as_they_were_said),
         test!(rules::nft_loads_its_own_listing_of_arbitrary_rules).needs_nft(),
         test!(rulesets::rulesets_are_read_kept_and_put_back_as_they_were_meant),
+        test!(merging::merged_elements_hold_each_value_as_long_as_the_longest),
+        test!(merging::what_is_merged_with_a_set_is_in_it_as_long_as_the_longest),
     ])
 }

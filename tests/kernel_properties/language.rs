@@ -218,7 +218,8 @@ fn of_ip6() -> BoxedStrategy<Match> {
 /// Of headers that tell ports, and of others above IP.
 fn of_transport() -> BoxedStrategy<Match> {
     use field::{ah, comp, dccp, esp, sctp, th, udp, udplite};
-    let flags = (any::<u8>(), any::<u8>()).prop_map(|(a, b)| (TcpFlags::from_bits_retain(a), TcpFlags::from_bits_retain(b)));
+    let flags =
+        (any::<u8>(), any::<u8>()).prop_map(|(a, b)| (TcpFlags::from_bits_retain(a), TcpFlags::from_bits_retain(b)));
     let flags = (0..4u8, flags).prop_map(|(op, (bits, mask))| match op {
         0 => tcp::flags().eq(bits),
         1 => tcp::flags().has_any(bits | TcpFlags::SYN),
@@ -382,8 +383,9 @@ pub(crate) fn limits() -> BoxedStrategy<Limit> {
     // What is more than the kernel can count it refuses.
     (any::<bool>(), 1..1_000_000u64, units, prop::option::of(1..100_000u32), any::<bool>())
         .prop_map(|(bytes, rate, unit, burst, over)| {
-            let limit = if bytes { Limit::bytes(rate % 20_000 + 1, unit) } else { Limit::packets(rate % 20_000 + 1, unit) };
-            let limit = burst.map_or(limit, |burst| limit.burst(burst));
+            let limit =
+                if bytes { Limit::bytes(rate % 5_000 + 1, unit) } else { Limit::packets(rate % 20_000 + 1, unit) };
+            let limit = burst.map_or(limit, |burst| limit.burst(if bytes { burst % 5_000 + 1 } else { burst }));
             if over { limit.over() } else { limit }
         })
         .boxed()
@@ -545,12 +547,17 @@ impl AnyRule {
         let is_empty = bytecode.is_empty();
         // It forgets tests for protocols that it takes for implied ones, and puts that for IPv6 headers, which it does not
         // list, before all else in the rule.
-        let is_alone = self.statements.len() + usize::from(!matches!(self.ending, Ending::Nothing | Ending::Verdict(_))) < 2;
-        let tells_protocol = has("exthdr load ipv6") || has("link header + 12") || has("load protocol") || has("load l4proto");
+        let is_alone =
+            self.statements.len() + usize::from(!matches!(self.ending, Ending::Nothing | Ending::Verdict(_))) < 2;
+        let tells_protocol =
+            has("exthdr load ipv6") || has("link header + 12") || has("load protocol") || has("load l4proto");
         let tells_protocol = tells_protocol || has("1b @ network header + 9") || has("1b @ network header + 6");
         // It demands that a connection's addresses be of the packet's protocol.
         let has_addresses = ["src_ip ", "dst_ip ", "src_ip6 ", "dst_ip6 "].into_iter().any(has);
-        known && !is_empty && (is_alone || !tells_protocol && !has_addresses) && !(has_addresses && family != Family::INET)
+        known
+            && !is_empty
+            && (is_alone || !tells_protocol && !has_addresses)
+            && !(has_addresses && family != Family::INET)
     }
 
     /// The rule in a table.

@@ -63,7 +63,8 @@ fn assert_split(kind: u16, count: usize, write: impl Fn(std::ops::Range<usize>, 
         assert!(next.as_ref().is_none_or(|next| list.len() + next.len() > NEST_MAX), "there was room for another");
         // An interval is not torn: nobody sees it without its end.
         let first = sent::attributes(list);
-        let is_end = |entry| sent::value(&sent::attributes(entry), NFTA_SET_ELEM_FLAGS) == Some(&NFT_SET_ELEM_INTERVAL_END);
+        let is_end =
+            |entry| sent::value(&sent::attributes(entry), NFTA_SET_ELEM_FLAGS) == Some(&NFT_SET_ELEM_INTERVAL_END);
         assert!(first.first().is_none_or(|(_, entry)| !is_end(entry)), "an end without its beginning");
     }
     assert!(next.is_none(), "nothing is lost");
@@ -111,7 +112,9 @@ fn assert_set_is_split<K: Key, E: IntoElement<K>>(kinds: &[More], count: usize, 
             batch.add_elements(&set, elements.map(|n| element(key(n), more)));
             batch.as_bytes().to_vec()
         };
-        assert!(K::FLAGS.contains(SetFlags::CONCAT) || bytes(&mut (0..count as u32)) == bytes(&mut (0..count as u32).rev()));
+        assert!(
+            K::FLAGS.contains(SetFlags::CONCAT) || bytes(&mut (0..count as u32)) == bytes(&mut (0..count as u32).rev())
+        );
     }
     assert_split(DELSETELEM, count, |range, batch| _ = batch.delete_elements(&set, elements(range)));
 }
@@ -161,13 +164,13 @@ pub(crate) fn elements_of_several_messages_arrive() {
         batch.flush_ruleset().add(&fw()).add(&set);
         batch.add_elements(&set, (0..count).map(|n| element(key(n), &kinds[n % kinds.len()])));
         conn.commit(&batch).unwrap();
-        let show = |key: Ipv4Addr, timeout: Option<Duration>, comment: Option<&str>| {
-            (key, timeout, comment.map(str::len))
-        };
+        let show =
+            |key: Ipv4Addr, timeout: Option<Duration>, comment: Option<&str>| (key, timeout, comment.map(str::len));
         let read = conn.elements(&set).unwrap();
         let mut read: Vec<_> = read.iter().map(|e| show(*e.key().unwrap(), e.timeout(), e.comment())).collect();
         let meant = (0..count).map(|n| (key(n), &kinds[n % kinds.len()]));
-        let mut meant: Vec<_> = meant.map(|(key, more)| (key, more.timeout.map(Duration::from_secs), more.comment)).collect();
+        let mut meant: Vec<_> =
+            meant.map(|(key, more)| (key, more.timeout.map(Duration::from_secs), more.comment)).collect();
         read.sort();
         meant.sort();
         assert_eq!(read, meant);

@@ -9,9 +9,7 @@ use nftlink::error::BuildErrorKind;
 use nftlink::expr::{Expr, Log, Verdict};
 use nftlink::field::{meta, tcp};
 use nftlink::object::{Counter, ObjectOf};
-use nftlink::{
-    Batch, Conn, Device, Element, Entry, Error, Flowtable, Hook, Map, Name, Priority, Rule, Set, Table,
-};
+use nftlink::{Batch, Conn, Device, Element, Entry, Error, Flowtable, Hook, Map, Name, Priority, Rule, Set, Table};
 use proptest::prelude::*;
 
 use crate::property::check;
@@ -155,7 +153,9 @@ fn bytes() -> impl Strategy<Value = Bytes> {
 
 /// Arbitrary text.
 fn text() -> impl Strategy<Value = String> {
-    let odd = prop::sample::select(vec!['\0', '\n', '\t', ' ', '"', '\'', '\\', '%', '*', 'ä', '€', '🔥', '\u{7f}', '\u{85}']);
+    let odd = prop::sample::select(vec![
+        '\0', '\n', '\t', ' ', '"', '\'', '\\', '%', '*', 'ä', '€', '🔥', '\u{7f}', '\u{85}',
+    ]);
     let c = prop_oneof![8 => prop::char::range('a', 'z'), 1 => any::<char>(), 1 => odd];
     let len = prop_oneof![0..300usize, 0..20usize, 95..105usize, 120..135usize, 250..260usize];
     len.prop_flat_map(move |len| {
@@ -412,8 +412,7 @@ pub(crate) fn userdata_of_every_length_is_taken_or_refused() {
     for len in lengths() {
         for kind in USERDATA {
             let said = refusal(&mut conn, kind, text_of(len).as_bytes());
-            let is_too_long =
-                matches!(&said, Some(BuildErrorKind::OutOfRange { value, .. }) if *value as usize == len);
+            let is_too_long = matches!(&said, Some(BuildErrorKind::OutOfRange { value, .. }) if *value as usize == len);
             // Since Linux 6.0 an entry may have less than all others.
             let is_to_be = len > if kind.what == "entry" { 254 } else { 256 };
             assert_eq!((said.is_some(), is_too_long), (is_to_be, is_to_be), "{}, {len} bytes: {said:?}", kind.what);
