@@ -65,7 +65,7 @@ fn some() -> impl Strategy<Value = (Family, Vec<AnyRule>)> {
 pub(crate) fn rules_are_read_as_they_were_said() {
     let (said, taken) = (Cell::new(0), Cell::new(0));
     let conn = RefCell::new(Conn::open().unwrap());
-    check(200, some(), |(family, rules)| {
+    check(150, some(), |(family, rules)| {
         let (table, mut conn) = (Table::new(family, "t"), conn.borrow_mut());
         let mut meant = accepted(&table, &rules);
         commit(&mut conn, &table, &mut meant);
@@ -85,7 +85,7 @@ pub(crate) fn rules_are_read_as_they_were_said() {
 
 pub(crate) fn nft_loads_its_own_listing_of_arbitrary_rules() {
     let conn = RefCell::new(Conn::open().unwrap());
-    check(100, some(), |(family, rules)| {
+    check(80, some(), |(family, rules)| {
         let (table, mut conn) = (Table::new(family, "t"), conn.borrow_mut());
         // nft shows nothing of whose they are, and forgets it.
         let rules: Vec<AnyRule> = rules.into_iter().map(|rule| AnyRule { owner: None, ..rule }).collect();

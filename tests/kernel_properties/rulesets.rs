@@ -328,7 +328,7 @@ impl AnyTable {
 
 pub(crate) fn rulesets_are_read_kept_and_put_back_as_they_were_meant() {
     let conn = RefCell::new(Conn::open().unwrap());
-    check(100, tables(), |tables| {
+    check(80, tables(), |tables| {
         let mut conn = conn.borrow_mut();
         let rules: Vec<_> = tables
             .iter()
