@@ -5,7 +5,7 @@ use std::io::IoSlice;
 use super::recording::Tape;
 use super::socket::NetlinkSocket;
 use crate::engine::{Received, TooLarge, Transport};
-use crate::error::Errno;
+use crate::error::{Errno, Features};
 
 #[derive(Debug)]
 pub(crate) enum Channel {
@@ -48,6 +48,14 @@ impl Transport for Channel {
             Self::Recording(tape) => tape.port(),
         }
     }
+
+    fn features(&self) -> Option<Features> {
+        match self {
+            Self::Kernel(_) => None,
+            Self::Recording(tape) => Some(tape.features()),
+        }
+    }
+
     fn another(&self) -> Option<Self> {
         match self {
             Self::Kernel(socket) => socket.another().map(Self::Kernel),
