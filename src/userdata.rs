@@ -135,6 +135,14 @@ pub(crate) fn write_bytes(w: &mut AttrWriter, attr: u16, bytes: &[u8]) {
     w.bytes(attr, bytes);
 }
 
+/// Writes the userdata of an element as it is.
+pub(crate) fn write_element_bytes(w: &mut AttrWriter, attr: u16, bytes: &[u8]) {
+    /// Two less than the policy says: the kernel counts them, and their length, in one byte (6.0 and later).
+    const MAX: u64 = 254;
+    w.in_range("the userdata of an element, in bytes,", bytes.len() as u64, 0..=MAX);
+    w.bytes(attr, bytes);
+}
+
 /// Refuses more than the kernel keeps.
 fn check_len(w: &mut AttrWriter, len: usize) {
     w.in_range("userdata, in bytes,", len as u64, 0..=USERDATA_MAX as u64);
@@ -416,6 +424,9 @@ mod tests {
         assert_eq!(written(|w| write_bytes(w, 6, &[0; 256])).1, None);
         let long = BuildErrorKind::OutOfRange { what: "userdata, in bytes,", value: 257, min: 0, max: 256 };
         assert_eq!(written(|w| write_bytes(w, 6, &[0; 257])).1, Some(long));
+        assert_eq!(written(|w| write_element_bytes(w, 6, &[0; 254])).1, None);
+        let long = written(|w| write_element_bytes(w, 6, &[0; 255])).1.unwrap();
+        assert_eq!(long.to_string(), "the userdata of an element, in bytes, of 255: the kernel takes 0 to 254");
     }
 
     #[test]

@@ -41,7 +41,7 @@ pub struct Entry {
     pub timeout: Option<Duration>,
     /// What is left of the timeout, in the kernel's milliseconds.
     pub expires: Option<Duration>,
-    /// What nft keeps with it, as a comment: at most 256 bytes, empty if there are none.
+    /// What nft keeps with it, as a comment: at most 254 bytes, empty if there are none.
     pub userdata: Vec<u8>,
     /// Stateful expressions, two at most.
     pub exprs: Vec<Expr>,
@@ -97,7 +97,7 @@ impl Entry {
                 value.write(w, NFTA_SET_ELEM_DATA);
             }
             if !self.userdata.is_empty() {
-                userdata::write_bytes(w, NFTA_SET_ELEM_USERDATA, &self.userdata);
+                userdata::write_element_bytes(w, NFTA_SET_ELEM_USERDATA, &self.userdata);
             }
             write_object(self.object.as_ref(), w);
             write_stateful(&self.exprs, NFTA_SET_ELEM_EXPR, NFTA_SET_ELEM_EXPRESSIONS, w);

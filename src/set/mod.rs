@@ -281,10 +281,11 @@ impl<K: Key, V: Mapped> Set<K, V> {
         self.timeouts()
     }
 
-    /// Sets how often the kernel looks for elements whose time is over, in milliseconds.
+    /// Lets elements have timeouts, and sets how often the kernel looks for those whose time is over, in
+    /// milliseconds.
     pub fn gc_interval(mut self, interval: Duration) -> Self {
         self.gc_interval = Some(interval);
-        self
+        self.timeouts()
     }
 
     /// Sets how many elements there may be, and makes the kernel reserve room for them: filling

@@ -11,6 +11,7 @@ use nftlink::{
     Batch, Conn, Element, Family, Hook, Interval, Map, Policy, Priority, Rule, Ruleset, Set, SetFlags, Table,
 };
 
+use crate::support::state::shown;
 use crate::{commit, conn, file, fw};
 
 /// A table with what is hard to put back: what rules have to themselves, references of every kind, what runs on.
@@ -46,20 +47,6 @@ fn again(ruleset: &Ruleset) -> Batch {
     let mut batch = Batch::new();
     batch.flush_ruleset().add_ruleset(ruleset);
     batch
-}
-
-/// The listing without what is new when a ruleset is: numbers of rules, names of chains of a rule's own, and the random
-/// order of a hash table.
-fn shown(ruleset: &Ruleset) -> String {
-    let text = ruleset.bytecode().to_string();
-    let own = |word: &str| if word.starts_with("__chain") { "__chain".to_owned() } else { word.to_owned() };
-    let line = |line: &str| match line.starts_with([' ', '\t']) {
-        true => line.split(' ').map(own).collect::<Vec<_>>().join(" "),
-        false => line.split(' ').take(3).map(own).collect::<Vec<_>>().join(" "),
-    };
-    let mut lines: Vec<String> = text.lines().map(line).collect();
-    lines.chunk_by_mut(|a, b| a.starts_with('\t') && b.starts_with('\t')).for_each(<[String]>::sort);
-    lines.join("\n")
 }
 
 pub(crate) fn all_that_is_in_a_table_is_put_back_in_one_step() {

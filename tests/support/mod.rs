@@ -171,6 +171,11 @@ fn panics() -> MutexGuard<'static, BTreeMap<&'static str, Vec<String>>> {
     PANICS.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// Takes what panicked so far out of the calling test's report: it has been dealt with.
+pub fn forget_panics() {
+    thread::current().name().and_then(|name| panics().get_mut(name).map(Vec::clear));
+}
+
 /// Puts where a test panicked into its report; libtest-mimic alone would tell only the message.
 fn record_panics() {
     let default = panic::take_hook();

@@ -1,6 +1,6 @@
 //! What the kernel has of a ruleset, to be compared with what it has of another.
 
-use nftlink::{Conn, ElementInfo};
+use nftlink::{Conn, ElementInfo, Ruleset};
 
 /// Attributes by their numbers.
 pub type Attributes = Vec<(u16, Vec<u8>)>;
@@ -67,4 +67,18 @@ pub fn as_the_kernel_has_it(conn: &mut Conn) -> Vec<(String, Attributes)> {
     all.sort();
     all.extend(rules.iter().map(|r| (format!("rule of {}", r.chain()), attributes(r.raw(), RULE_HANDLE_POSITION))));
     all
+}
+
+/// The listing without what is new when a ruleset is: numbers of rules, names of chains of a rule's own, and the random
+/// order of a hash table.
+pub fn shown(ruleset: &Ruleset) -> String {
+    let text = ruleset.bytecode().to_string();
+    let own = |word: &str| if word.starts_with("__chain") { "__chain".to_owned() } else { word.to_owned() };
+    let line = |line: &str| match line.starts_with([' ', '\t']) {
+        true => line.split(' ').map(own).collect::<Vec<_>>().join(" "),
+        false => line.split(' ').take(3).map(own).collect::<Vec<_>>().join(" "),
+    };
+    let mut lines: Vec<String> = text.lines().map(line).collect();
+    lines.chunk_by_mut(|a, b| a.starts_with('\t') && b.starts_with('\t')).for_each(<[String]>::sort);
+    lines.join("\n")
 }
