@@ -8,6 +8,7 @@ use nftlink::monitor::{Monitor, Notice};
 use nftlink::trace::{Arm, Tracer};
 use nftlink::{Batch, Error, Hook, Interval, Loader, Priority, Rule, Set, Table, Writer, datum::Mark};
 
+use crate::support::state::{as_the_kernel_has_it, elements};
 use crate::support::{self, linux};
 use crate::{commit, conn, fw, input, marks, marks_of};
 
@@ -41,7 +42,7 @@ pub(super) fn without_it_all_is_refused_and_with_it_all_goes_on() {
     });
     let writer = Writer::start(other).unwrap();
     let handle = writer.handle();
-    let before = conn.ruleset(..).unwrap().to_bytes();
+    let before = (as_the_kernel_has_it(&mut conn), elements(&mut conn));
     let mut batch = Batch::new();
     batch.flush_ruleset();
 
@@ -78,7 +79,7 @@ pub(super) fn without_it_all_is_refused_and_with_it_all_goes_on() {
         denied(tracer.rule(&event));
 
         take_again();
-        assert_eq!(conn.ruleset(..).unwrap().to_bytes(), before);
+        assert_eq!((as_the_kernel_has_it(&mut conn), elements(&mut conn)), before);
         assert!(tracer.rule(&event).unwrap().is_some());
         while tracer.try_receive().unwrap().is_some() {}
         handle.submit_and_wait(|batch| _ = batch.add(&fw())).unwrap();
