@@ -1,6 +1,8 @@
 //! [`Conn`]: the connection over which batches are committed and the ruleset is read.
 
 mod channel;
+#[cfg(test)]
+mod fault_tests;
 mod find;
 mod kinds;
 mod merged;
@@ -25,6 +27,8 @@ pub use recording::{Recording, Refusal};
 pub use stream::{Consistency, Streamed};
 
 use crate::batch::Batch;
+#[cfg(test)]
+use crate::engine::faults::{Faulty, Plan};
 use crate::engine::{Applied, Link, Query, Transport as _, commit};
 use crate::error::Error;
 use crate::ruleset::Generation;
@@ -80,9 +84,16 @@ impl Conn {
         Self { link: Link::new(Channel::Recording(Box::new(tape))) }
     }
 
+    /// A connection to a recording whose calls fail as planned.
+    #[cfg(test)]
+    pub(crate) fn faulty(recording: &Recording, plan: &Plan) -> Self {
+        let channel = recording.conn().link.into_transport();
+        Self { link: Link::new(Channel::Faulty(Box::new(Faulty::new(channel, plan)))) }
+    }
+
     /// Commits or checks a batch. A recording keeps it as the value that it is, of which what is sent is a part.
     fn apply(&mut self, batch: &Batch, options: commit::Options) -> Result<Applied, Error> {
-        if let Channel::Recording(tape) = self.link.transport_mut() {
+        if let Some(tape) = self.link.transport_mut().tape() {
             tape.announce(batch);
         }
         self.link.commit(batch, options)

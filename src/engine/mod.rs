@@ -4,6 +4,8 @@
 
 pub(crate) mod commit;
 mod dump;
+#[cfg(test)]
+pub(crate) mod faults;
 mod link;
 mod query;
 #[cfg(test)]
