@@ -46,7 +46,8 @@ const ENVELOPE: usize = 128;
 /// It blocks only as long as the kernel works. It is used by `&mut self`, may move between
 /// threads, and belongs to the namespace that it was opened in, wherever its thread goes
 /// afterwards. Its file descriptor is closed on exec; after a fork only one of the processes may
-/// use it. Tables that it [owns](crate::Table::owned) go with it.
+/// use it, the other may drop it. Tables that it [owns](crate::Table::owned) go with it, when no process has it any
+/// more.
 ///
 /// ```no_run
 /// use nftlink::{Batch, Conn, Table};
