@@ -30,7 +30,7 @@ if ! "${nobody[@]}" test -r "$PWD/Cargo.toml"; then
         "${nobody[@]}" test -x "$closed" || break
     done
     mkdir "$stage/tree"
-    tar -c --exclude=./target --exclude=./.git . | tar -x -C "$stage/tree"
+    tar -c --exclude=./target --exclude=./fuzz/target --exclude=./.git . | tar -x -C "$stage/tree"
     chmod -R a+rX "$stage/tree"
 fi
 

@@ -11,13 +11,14 @@
 # writes is lost. COMMAND keeps its working directory and environment, has no network
 # but lo, and no standard input. Kernel modules load by themselves. Its stdout and
 # stderr come out on stdout, and its exit status is returned. 125: the machine failed
-# (no boot, panic, oops; the end of the kernel's log is on stderr). 124: timed out.
+# (no boot, panic, oops; the end of the kernel's log is on stderr). 124: timed out. 123: no
+# mirror has such a kernel.
 #
 # Settings: VM_TIMEOUT=300 (seconds)  VM_ACCEL=kvm|tcg  VM_MEM=1G  VM_CPUS=2
 #           VM_APPEND="more kernel arguments"  VM_CACHE=DIR  VM_MIRROR=URL
 # Debian packages: qemu-system-x86 busybox-static cpio kmod xz-utils
 set -Eeuo pipefail
-trap 'echo "run-in-vm: failed at line $LINENO" >&2; exit 125' ERR
+trap '[ $? != 123 ] || exit 123; echo "run-in-vm: failed at line $LINENO" >&2; exit 125' ERR
 die() { echo "run-in-vm: $*" >&2; exit 125; }
 [ $# -ge 2 ] || die "usage: run-in-vm.sh KERNEL COMMAND [ARG...]"
 
@@ -77,7 +78,7 @@ fetch_kernel() {
             printf "%s", n
             for (p in has) if (substr(p, length(p) - length(n)) == "-" n) printf " %s", p
             print "" } }' | sort -V | tail -n1)
-    [ -n "$name" ] || die "the mirror has no complete kernel $1"
+    [ -n "$name" ] || { echo "run-in-vm: no mirror has a complete kernel $1" >&2; exit 123; }
     echo "run-in-vm: fetching ${name#* }" >&2
     # shellcheck disable=SC2086
     (cd "$tmp/debs" && apt-get "${opts[@]}" download ${name#* } >&2)
@@ -148,8 +149,8 @@ accel=tcg
 if [ -w /dev/kvm ] && grep -qwE 'vmx|svm' /proc/cpuinfo; then accel=kvm; fi
 
 # "rcu_expedited": each commit waits for a grace period, which takes long in emulation.
-# "loglevel", "softlockup": with less than 5 the log says that a processor hangs, and not where; a machine that does
-# hang for a minute does so for ever.
+# "loglevel", "softlockup": with less than 5 the log says that a processor hangs, and not where. A machine that does hang
+# for a minute does so for ever, and need not wait for VM_TIMEOUT.
 # "cat": QEMU makes its stdout non-blocking, which must not reach the caller's.
 status=0
 timeout --foreground -k 5 "${VM_TIMEOUT:-300}" qemu-system-x86_64 \
@@ -158,7 +159,7 @@ timeout --foreground -k 5 "${VM_TIMEOUT:-300}" qemu-system-x86_64 \
     -virtfs local,path=/,mount_tag=host,security_model=none,readonly=on,multidevs=remap \
     -kernel "$image" -initrd "$tmp/initrd" \
     -append "console=ttyS0 loglevel=5 softlockup_all_cpu_backtrace=1 softlockup_panic=1 watchdog_thresh=30 panic=-1 oops=panic \
-mitigations=off rcupdate.rcu_expedited=1 ${VM_APPEND:-}" \
+sysctl.kernel.panic_on_rcu_stall=1 rcupdate.rcu_cpu_stall_timeout=60 mitigations=off rcupdate.rcu_expedited=1 ${VM_APPEND:-}" \
     </dev/null | cat || status=${PIPESTATUS[0]}
 
 exit_status=$(sed -n 's/^run-in-vm: exit \([0-9]*\)\r*$/\1/p' "$tmp/console")
