@@ -3,7 +3,7 @@
 use std::io::{BufRead as _, BufReader};
 use std::net::Ipv4Addr;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use nftlink::datum::Port;
 use nftlink::field::{ip, tcp};
@@ -19,8 +19,8 @@ use crate::{conn, fw, input, marks};
 const ROUNDS: usize = 1000;
 /// Every so many rounds the program begins with nothing.
 const FROM_NOTHING: usize = 10;
-/// The longest that it may commit, in microseconds: several commits.
-const LONGEST: u32 = 12_000;
+/// How many commits' time it has at most.
+const COMMITS: u32 = 4;
 
 /// One of two rulesets: two tables with some hundred rules, sets with elements, a map, objects. Nothing is in both.
 fn state(which: u32) -> Batch {
@@ -70,31 +70,37 @@ pub(super) fn program_that_is_killed_at_any_moment_leaves_one_of_two_states() {
     let mut conn = conn();
     let mut nothing = Batch::new();
     nothing.flush_ruleset();
+    let mut longest = Duration::ZERO;
     let states = [0, 1].map(|which| {
-        conn.commit(&state(which)).unwrap();
+        let (batch, begin) = (state(which), Instant::now());
+        conn.commit(&batch).unwrap();
+        longest = longest.max(begin.elapsed() * COMMITS);
         all(&mut conn)
     });
+    let longest = u32::try_from(longest.as_micros()).unwrap();
     assert_ne!(states[0], states[1]);
     conn.commit(&nothing).unwrap();
     let empty = all(&mut conn);
     // In this order: nothing, the one, the other.
     let mut left = [0; 3];
+    let mut nothing_there = true;
     for round in 0..times(ROUNDS) {
         let from_nothing = round % FROM_NOTHING == 0;
         if from_nothing {
             conn.commit(&nothing).unwrap();
+            nothing_there = true;
         }
         let mut child = start("commits_two_states");
         let mut line = String::new();
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
         assert_eq!(line, "here\n");
         // Not to wait for something, but to kill it at another moment each time.
-        let longest = if from_nothing { LONGEST / 8 } else { LONGEST };
+        let longest = if from_nothing { longest / 4 } else { longest };
         thread::sleep(Duration::from_micros(random.below(longest).into()));
         child.kill().unwrap();
         child.wait().unwrap();
         let found = all(&mut conn);
-        let found = if found == empty && from_nothing {
+        let found = if nothing_there && found == empty {
             0
         } else {
             1 + states
@@ -102,6 +108,7 @@ pub(super) fn program_that_is_killed_at_any_moment_leaves_one_of_two_states() {
                 .position(|state| *state == found)
                 .unwrap_or_else(|| panic!("round {round}, seed {seed}: neither the one nor the other: {found:#?}"))
         };
+        nothing_there = found == 0;
         left[found] += 1;
     }
     println!(
