@@ -1,34 +1,55 @@
 #!/bin/bash
-# Runs fuzz targets: `fuzz/run.sh LIMIT [TARGET...]`, all of them one after the other if none is named. LIMIT is what libFuzzer
-# takes: -max_total_time=SECONDS or -runs=NUMBER, for each target.
+# Runs fuzz targets: `fuzz/run.sh -OPTION... [TARGET...]`, all of them one after the other if none is named. The options are
+# libFuzzer's, for each target: -max_total_time=SECONDS or -runs=NUMBER, and -seed=NUMBER to do the same again.
 #
 # It needs no cargo-fuzz, and no nightly Rust: the library has no `unsafe`, so coverage is enough. With cargo-fuzz
 # `cargo +nightly fuzz run TARGET` does the same. Seeds come from fuzz/seeds, and from $NFTLINK_CORPUS if it is set; what
 # the fuzzer finds is kept in fuzz/corpus, what fails in fuzz/artifacts.
 set -Eeuo pipefail
+directory=$(realpath -m "${CARGO_TARGET_DIR:-$(dirname "$0")/../target}/fuzz")
 cd "$(dirname "$0")"
-limit=${1:?a limit: -max_total_time=SECONDS or -runs=NUMBER}
-shift
-targets=("$@")
+options=() targets=()
+for argument; do
+    if [[ $argument == -* ]]; then options+=("$argument"); else targets+=("$argument"); fi
+done
+if [ ${#options[@]} = 0 ]; then
+    echo "usage: fuzz/run.sh -max_total_time=SECONDS|-runs=NUMBER [TARGET...]" >&2
+    exit 2
+fi
 if [ ${#targets[@]} = 0 ]; then
     for file in fuzz_targets/*.rs; do targets+=("$(basename "$file" .rs)"); done
 fi
+
+# With --target the flags are not those of build scripts.
 host=$(rustc -vV | sed -n 's/^host: //p')
-directory=${CARGO_TARGET_DIR:-$PWD/target}
-
-cargo build -q --release --bin seeds
-shopt -s nullglob
-"$directory/release/seeds" corpus seeds/* ${NFTLINK_CORPUS:+"$NFTLINK_CORPUS"/rulesets/*.nl}
-
-bins=("${targets[@]/#/--bin=}")
 coverage="-Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=4
  -Cllvm-args=-sanitizer-coverage-inline-8bit-counters -Cllvm-args=-sanitizer-coverage-pc-table
  -Cllvm-args=-sanitizer-coverage-trace-compares -Ccodegen-units=1"
-RUSTFLAGS="--cfg fuzzing -Cdebug-assertions -Coverflow-checks $coverage" \
-    cargo build -q --release --target "$host" "${bins[@]}"
+RUSTFLAGS="--cfg fuzzing $coverage" cargo build -q --locked --release --target "$host" --target-dir "$directory" \
+    --example seeds "${targets[@]/#/--bin=}"
+built=$directory/$host/release
+
+shopt -s nullglob
+recorded=(seeds/*)
+if [ "${NFTLINK_CORPUS:-}" ]; then recorded+=("$NFTLINK_CORPUS"/{rulesets,crafted}/*.nl); fi
+"$built/examples/seeds" corpus "${recorded[@]}"
+
+total=0 seeds='' failed=''
 for target in "${targets[@]}"; do
     mkdir -p "corpus/$target" "artifacts/$target"
-    echo "-- $target"
-    "$directory/$host/release/$target" "corpus/$target" "$limit" -max_len=4096 -timeout=20 -rss_limit_mb=2048 \
-        -print_final_stats=1 -artifact_prefix="artifacts/$target/" 2>&1 | grep -vE '^(#|.*DE: |.*Dictionary|####)' | tail -25
+    log=$directory/$target.log
+    "$built/$target" "corpus/$target" "${options[@]}" -max_len=4096 -timeout=20 -rss_limit_mb=2048 -print_final_stats=1 \
+        -artifact_prefix="artifacts/$target/" >"$log" 2>&1 </dev/null || failed+=" $target"
+    seed=$(sed -n 's/^INFO: Seed: //p' "$log")
+    runs=$(sed -n 's/^stat::number_of_executed_units: *//p' "$log")
+    total=$((total + ${runs:-0})) seeds+=" $seed"
+    echo "$target: ${runs:-no} executions, seed $seed, $(grep -aoE 'cov: .* corp: [0-9]+' "$log" | tail -1)"
+    if [[ $failed == *" $target" ]]; then
+        grep -avE '^#|DE: ' "$log" | tail -40 || true
+    fi
 done
+echo "fuzz: $total executions of ${#targets[@]} targets, seeds$seeds"
+if [ "$failed" ]; then
+    echo "fuzz: failed:$failed" >&2
+    exit 1
+fi

@@ -3,7 +3,9 @@
 mod channel;
 #[cfg(test)]
 mod fault_tests;
+mod features;
 mod find;
+mod hooks;
 mod kinds;
 mod merged;
 mod options;
@@ -21,6 +23,7 @@ mod stream;
 use std::fmt;
 
 pub use find::RuleLike;
+pub use hooks::HookScope;
 pub use options::ConnOptions;
 pub use queries::{ElementOf, ElementSource, ElementsOf, RuleScope, TableScope};
 pub use recording::{Recording, Refusal};
@@ -129,6 +132,7 @@ impl Conn {
     /// - [`Error::Build`] if an operation cannot be expressed; nothing is sent.
     /// - [`Error::TooLarge`] if the batch does not fit the send buffer, and that may not be raised.
     /// - [`Error::Rejected`] if the kernel refuses operations.
+    /// - [`Error::Unsupported`] if it refuses them for want of a [feature](crate::Feature).
     /// - [`Error::Commit`] if the kernel refuses the batch as a whole, as without `CAP_NET_ADMIN`.
     /// - [`Error::FateUnknown`] if the kernel's answer was lost; only a new reading can tell.
     pub fn commit(&mut self, batch: &Batch) -> Result<(), Error> {

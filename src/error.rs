@@ -1,10 +1,13 @@
 //! Every error type.
 
 mod errno;
+mod feature;
 
 use std::fmt;
 
 pub use errno::Errno;
+use feature::Needs;
+pub use feature::{Feature, Features};
 
 /// What went wrong, and what that means for the ruleset.
 ///
@@ -68,13 +71,16 @@ pub enum Error {
         /// The set that was being filled.
         set: Box<str>,
     },
-    /// The running kernel lacks a feature.
-    #[error("{feature} needs Linux {since}")]
+    /// The running kernel lacks a feature, for which it refused a batch or a query; nothing was changed.
+    #[error("{}", Needs(*.feature))]
+    #[non_exhaustive]
     Unsupported {
-        /// What was asked for.
-        feature: &'static str,
+        /// What was asked for. Of several the one that the newest kernel brings.
+        feature: Feature,
         /// The first kernel that has it.
         since: &'static str,
+        /// The operations that were refused, of a batch: [`rejections`](Error::rejections) iterates over them.
+        rejections: Option<Box<Rejections>>,
     },
     /// The kernel refused to answer a query.
     #[error("{0}")]
@@ -91,6 +97,11 @@ pub enum Error {
 }
 
 impl Error {
+    /// The kernel does not know what it was asked for.
+    pub(crate) fn unsupported(feature: Feature) -> Self {
+        Self::Unsupported { feature, since: feature.since(), rejections: None }
+    }
+
     /// Returns the errno behind the error. Where several operations were refused, the first one's.
     pub fn errno(&self) -> Option<Errno> {
         match self {
@@ -107,7 +118,9 @@ impl Error {
     /// Returns the operations that the kernel refused, in their order; none for other errors.
     pub fn rejections(&self) -> std::slice::Iter<'_, Rejection> {
         match self {
-            Self::Rejected(rejections) => rejections.list.iter(),
+            Self::Rejected(rejections) | Self::Unsupported { rejections: Some(rejections), .. } => {
+                rejections.list.iter()
+            }
             _ => [].iter(),
         }
     }
@@ -481,6 +494,9 @@ pub struct Rejection {
     pub(crate) step: Option<usize>,
     pub(crate) message: Option<Box<str>>,
     pub(crate) hint: Option<&'static str>,
+    /// What the kernel may have refused it for, if it lacks that.
+    pub(crate) suspects: Features,
+    pub(crate) unsupported: Option<Feature>,
 }
 
 impl Rejection {
@@ -525,6 +541,11 @@ impl Rejection {
     pub fn hint(&self) -> Option<&str> {
         self.hint
     }
+
+    /// Returns the feature for which the operation was refused, if the kernel was found to lack it.
+    pub fn unsupported(&self) -> Option<Feature> {
+        self.unsupported
+    }
 }
 
 impl fmt::Display for Rejection {
@@ -542,10 +563,11 @@ impl fmt::Display for Rejection {
         if let Some(message) = &self.message {
             write!(f, " ({message})")?;
         }
-        if let Some(hint) = self.hint {
-            write!(f, " ({hint})")?;
+        match (self.unsupported, self.hint) {
+            (Some(feature), _) => write!(f, " ({})", Needs(feature)),
+            (None, Some(hint)) => write!(f, " ({hint})"),
+            (None, None) => Ok(()),
         }
-        Ok(())
     }
 }
 
@@ -747,6 +769,8 @@ mod tests {
             step: None,
             message: None,
             hint: None,
+            suspects: Features::new(),
+            unsupported: None,
         };
         let error = |list: Vec<_>| Error::Rejected(Box::new(Rejections { list, truncated: false }));
         assert!(error(vec![rejection(0, Errno::EEXIST), rejection(1, Errno::EEXIST)]).is_exists());

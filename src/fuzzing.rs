@@ -10,14 +10,15 @@ use crate::error::DecodeError;
 use crate::expr::{Data, Verdict};
 use crate::field::{ip, tcp};
 use crate::flowtable::{FlowtableInfo, NFT_MSG_NEWFLOWTABLE};
+use crate::hooks::NFNL_MSG_HOOK_GET;
 use crate::object::{self, Counter, NFT_MSG_NEWOBJ, Named, ObjectInfo};
 use crate::rule::{NFT_MSG_NEWRULE, RuleInfo};
 use crate::set::{NFT_MSG_NEWSET, NFT_MSG_NEWSETELEM, assemble, read_element_list, read_set_ref};
 use crate::table::{NFT_MSG_NEWTABLE, TableInfo};
-use crate::trace::TraceEvent;
+use crate::trace::{NFT_MSG_TRACE, TraceEvent};
 use crate::userdata;
 use crate::wire::AttrReader;
-use crate::wire::message::{Content, Messages};
+use crate::wire::message::{Content, ExtAck, Messages};
 use crate::wire::reader::Notes;
 use crate::*;
 
@@ -125,6 +126,9 @@ pub fn messages(bytes: &[u8]) -> usize {
                     .to_string();
                 format!("{info:?} {} {}", info.hook(), info.named_priority()).len()
             }),
+            NFNL_MSG_HOOK_GET => HookInfo::decode(family, None, attrs).map(|info| {
+                format!("{info:?} {} {}", info.named_priority(), HookInfo::listing(&[info.clone(), info.clone()])).len()
+            }),
             _ => Ok(0),
         };
         whole += usize::from(read.is_ok());
@@ -139,19 +143,20 @@ pub fn messages(bytes: &[u8]) -> usize {
 /// If it is not.
 pub fn rewritten(bytes: &[u8]) {
     let Some(once) = rewrite(bytes) else { return };
-    let twice = rewrite(&once).expect("what was written here may be written again");
+    let twice = rewrite(once.as_bytes()).expect("what was written here may be written again");
+    let (once, twice) = (once.as_bytes(), twice.as_bytes());
     assert!(once == twice, "{once:02x?} becomes {twice:02x?}");
 }
 
 /// The requests that make anew what messages tell: of those that can be read. None if they may not be written.
-fn rewrite(bytes: &[u8]) -> Option<Vec<u8>> {
+fn rewrite(bytes: &[u8]) -> Option<Batch> {
     let mut batch = Batch::new();
     let mut last = None;
     for message in Messages::new(bytes).map_while(Result::ok) {
         let Ok(Content::Nft { kind, family, attrs, .. }) = message.content() else { continue };
         let _ = add_again(&mut batch, kind, family, attrs, &mut last);
     }
-    batch.mistake().is_none().then(|| batch.as_bytes().to_vec())
+    batch.mistake().is_none().then_some(batch)
 }
 
 fn add_again(
@@ -235,16 +240,39 @@ pub fn answers(bytes: &[u8]) {
     }
 }
 
-/// Reads events of the ruleset, and of packets' traces.
-pub fn events(bytes: &[u8]) {
+/// Makes requests of messages, and finds out which of their attributes a refusal of each is about, at an offset that the
+/// first bytes tell. Returns how many have one there.
+pub fn paths(bytes: &[u8]) -> usize {
+    let Some((&[low, high, missing, within], messages)) = bytes.split_first_chunk() else { return 0 };
+    let offset = u32::from(u16::from_le_bytes([low, high]));
+    let missing = (missing != 0).then_some(missing.into());
+    let extended = match within {
+        0 => ExtAck { offset: Some(offset), ..ExtAck::default() },
+        1 => ExtAck { missing, ..ExtAck::default() },
+        _ => ExtAck { missing, missing_in: Some(offset), ..ExtAck::default() },
+    };
+    let Some(batch) = rewrite(messages) else { return 0 };
+    let told = (1..=batch.last_sequence()).filter_map(|sequence| {
+        let rejection = batch.explain(sequence, Errno::EINVAL, &extended)?;
+        let _ = (rejection.to_string(), batch.lacking(&rejection));
+        rejection.path().map(ToString::to_string)
+    });
+    told.count()
+}
+
+/// Reads events of the ruleset, and of packets' traces. Returns how many of the latter there are.
+pub fn events(bytes: &[u8]) -> usize {
     monitor::read(bytes);
+    let mut traces = 0;
     for message in Messages::new(bytes).map_while(Result::ok) {
-        let Ok(Content::Nft { family, attrs, .. }) = message.content() else { continue };
+        let Ok(Content::Nft { kind, family, attrs, .. }) = message.content() else { continue };
         if let Ok(event) = TraceEvent::decode(family, attrs) {
             let _ = format!("{event} {:?} {:?}", event, event.headers());
             let _ = (event.is_final(), event.is_drop(), event.ct_state());
+            traces += usize::from(kind == NFT_MSG_TRACE);
         }
     }
+    traces
 }
 
 /// Reads userdata, of whatever it may be.

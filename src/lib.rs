@@ -121,6 +121,7 @@ mod flowtable;
 #[doc(hidden)]
 pub mod fuzzing;
 pub mod guide;
+mod hooks;
 mod loader;
 pub mod monitor;
 pub mod object;
@@ -142,13 +143,14 @@ pub use chain::{
     Chain, ChainFlags, ChainHandle, ChainInfo, ChainKind, ChainRef, Device, Hook, Hooked, Policy, Priority, Regular,
 };
 pub use conn::{
-    Conn, ConnOptions, Consistency, ElementOf, ElementSource, ElementsOf, Recording, Refusal, RuleLike, RuleScope,
-    Streamed, TableScope,
+    Conn, ConnOptions, Consistency, ElementOf, ElementSource, ElementsOf, HookScope, Recording, Refusal, RuleLike,
+    RuleScope, Streamed, TableScope,
 };
 pub use datum::Interval;
 pub use engine::{Applied, Handle};
-pub use error::{Errno, Error, Op};
+pub use error::{Errno, Error, Feature, Features, Op};
 pub use flowtable::{Flowtable, FlowtableFlags, FlowtableHandle, FlowtableInfo, FlowtableRef};
+pub use hooks::HookInfo;
 pub use loader::Loader;
 pub use rule::{
     AsRule, Compat, CompatFlags, DynamicElement, IntoAddress, IntoStep, Meter, NatTarget, NatValue, NormalizedRule,

@@ -20,7 +20,7 @@ use crate::rule::NFT_MSG_NEWRULE;
 use crate::set::{NFT_MSG_NEWSET, NFT_MSG_NEWSETELEM};
 use crate::table::NFT_MSG_NEWTABLE;
 use crate::wire::AttrWriter;
-use crate::wire::message::{Content, Messages, message};
+use crate::wire::message::{Content, Messages, forge, message};
 use crate::wire::path::Schema;
 use crate::*;
 
@@ -147,6 +147,24 @@ fn spoiled_messages_are_read_to_a_value_or_an_error() {
     assert!(whole > 200, "what the damage left is used as a ruleset: {whole}");
     for cut in (0..good.len()).step_by(7) {
         read(&good[..cut]);
+    }
+}
+
+/// Written again they would be padded to the header of an attribute that has no length.
+#[test]
+fn zeros_behind_the_last_attribute_are_an_error() {
+    let (good, count) = messages();
+    for spoiled in 0..count {
+        for zeros in 1..4 {
+            let mut bytes = Vec::new();
+            for (n, one) in Messages::new(&good).map(Result::unwrap).enumerate() {
+                let Ok(Content::Nft { kind, family, attrs, .. }) = one.content() else { panic!("message {n}") };
+                let behind = if n == spoiled { zeros } else { 0 };
+                bytes.extend(forge::answer((kind, family, &[attrs, &[0; 3][..behind]].concat()), false, 0, 0, 0));
+            }
+            assert_eq!(fuzzing::messages(&bytes), count - 1, "message {spoiled}");
+            assert!(Ruleset::from_bytes(&bytes).is_err(), "message {spoiled}");
+        }
     }
 }
 

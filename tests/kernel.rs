@@ -30,10 +30,14 @@ mod exprs;
 mod exprs_act;
 #[path = "kernel/exprs_load.rs"]
 mod exprs_load;
+#[path = "kernel/features.rs"]
+mod features;
 #[path = "kernel/find.rs"]
 mod find;
 #[path = "kernel/flowtables.rs"]
 mod flowtables;
+#[path = "kernel/hooks.rs"]
+mod hooks;
 #[path = "kernel/limits.rs"]
 mod limits;
 #[path = "kernel/loader.rs"]
@@ -248,7 +252,23 @@ fn main() -> ExitCode {
         test!(flowtables::flowtables_get_and_lose_devices).requires(support::flowtables),
         test!(flowtables::device_without_hardware_offload_is_refused).requires(support::flowtables),
         test!(flowtables::packets_of_its_connections_pass_the_rules_by).requires(support::flowtables),
+        test!(features::each_feature_is_there_if_and_only_if_it_can_be_used),
+        test!(features::kernel_has_what_those_of_its_version_have),
+        test!(features::asking_for_features_changes_nothing_and_nobody_sees_it),
+        test!(features::features_are_the_same_beside_others_who_commit),
+        test!(features::refusal_for_want_of_a_feature_keeps_its_details).requires(features::kernel_lacks_something),
+        test!(features::refusal_for_another_reason_blames_no_feature).requires(features::kernel_lacks_something),
+        test!(features::what_is_wrong_with_a_feature_that_is_there_blames_none),
         test!(flowtables::kernel_without_flowtables_is_told_of).requires(flowtables::no_flowtables),
+        test!(hooks::hooks_tell_chains_in_the_order_of_packets).requires(support::hooks),
+        test!(hooks::hooks_of_devices_are_asked_for_by_name).requires(support::hooks),
+        test!(hooks::hooks_tell_what_other_subsystems_have_there).requires(support::hooks),
+        test!(hooks::hooks_tell_the_iptables_of_before).requires(hooks::machine_has_iptables_legacy),
+        test!(hooks::hooks_tell_flowtables).requires(hooks::hooks_and_flowtables),
+        test!(hooks::hooks_in_many_datagrams_are_all_told_in_order).requires(support::hooks),
+        test!(hooks::hooks_that_no_kernel_has_are_refused),
+        test!(hooks::hooks_of_absent_devices_are_refused).requires(support::hooks),
+        test!(hooks::kernel_that_cannot_tell_hooks_says_so).requires(hooks::no_list_of_hooks),
         test!(own_chains::they_come_and_go_with_their_rule),
         test!(own_chains::rules_with_them_are_found_by_what_is_in_them),
         test!(own_chains::refusals_in_them_name_the_operation_and_the_step),

@@ -62,6 +62,7 @@ fn main() -> ExitCode {
         test!(set_notes::sets_and_maps_of_fields).needs_nft(),
         test!(set_notes::maps_of_objects).needs_nft().requires(support::linux_5_13),
         test!(read::listing_says_what_nfts_says).needs_nft(),
+        test!(read::hooks_are_listed_as_nft_lists_them).needs_nft().requires(support::hooks),
         test!(read::elements_are_typed).needs_nft(),
         test!(read::maps_and_unknown_objects_are_listed_too).needs_nft(),
         test!(read::bytecode_is_nfts).needs_nft(),

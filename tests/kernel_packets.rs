@@ -35,6 +35,8 @@ mod frames;
 mod headers;
 #[path = "kernel_packets/known.rs"]
 mod known;
+#[path = "kernel_packets/listener.rs"]
+mod listener;
 #[path = "kernel_packets/loader.rs"]
 mod loader;
 #[path = "kernel_packets/mapped.rs"]
@@ -170,8 +172,10 @@ fn main() -> ExitCode {
         test!(statements::rejected_frames_are_told_at_once).requires(support::kernel_rejects_frames),
         test!(statements::written_addresses_and_ports_have_right_checksums),
         test!(statements::written_tcp_headers_have_right_checksums),
+        test!(statements::written_tcp_flags_have_right_checksums).requires(statements::kernel_writes_tcp_flags),
         test!(statements::written_icmp_headers_have_right_checksums),
         test!(statements::written_ip_headers_are_received),
+        test!(statements::written_protocols_are_received).requires(statements::kernel_writes_protocols),
         test!(statements::packets_for_others_are_taken_in_when_told_to),
         test!(statements::tracing_events_classes_and_untracking_disturb_no_packet),
         test!(dynamic::packets_add_to_sets_and_delete_from_them),
@@ -191,6 +195,11 @@ fn main() -> ExitCode {
         test!(acting::transparent_socket_gets_what_this_machine_sends_itself),
         test!(acting::handshakes_are_answered_in_the_servers_stead),
         test!(acting::packets_for_a_queue_of_nobodys_are_dropped_unless_it_is_bypassed).requires(acting::kernel_queues),
+        test!(acting::program_at_a_queue_decides_on_its_packets).requires(acting::kernel_queues),
+        test!(frames::bridge_knows_by_which_bridge_frames_come).requires(support::kernel_knows_bridges_of_frames),
+        test!(frames::bridge_tells_senders_that_their_frames_are_rejected)
+            .requires(frames::kernel_rejects_bridged_frames),
+        test!(frames::bridge_tracks_connections).requires(frames::kernel_tracks_bridged_connections),
     ])
 }
 

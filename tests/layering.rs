@@ -12,6 +12,7 @@ const ORDER: &[&[&str]] = &[
     &["userdata"],
     &["table"],
     &["chain", "flowtable", "object", "set"],
+    &["hooks"],
     &["field"],
     &["rule"],
     &["ruleset"],

@@ -401,3 +401,9 @@ fn connections_to_one_recording_may_be_on_several_threads() {
     assert_eq!(recording.take().len(), 800);
     assert_eq!(recording.conn().generation().unwrap(), Generation::from_raw(801));
 }
+
+#[test]
+fn a_recording_has_no_hooks_of_the_kernel() {
+    let error = Recording::new().conn().hooks(..).unwrap_err();
+    assert!(matches!(error, Error::Unsupported { since: "5.14", .. }), "{error:?}");
+}

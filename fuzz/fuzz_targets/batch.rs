@@ -1,5 +1,8 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
+use nftlink_fuzz::{operations, strict::Met};
 
-fuzz_target!(|bytes: &[u8]| nftlink_fuzz::operations::run(bytes));
+fuzz_target!(|bytes: &[u8]| {
+    operations::run(bytes, &mut Met::default());
+});

@@ -2,4 +2,4 @@
 
 use libfuzzer_sys::fuzz_target;
 
-fuzz_target!(|bytes: &[u8]| nftlink_fuzz::bounded(bytes, |bytes| _ = nftlink::fuzzing::events(bytes)));
+fuzz_target!(|bytes: &[u8]| nftlink_fuzz::bounded(bytes, nftlink::fuzzing::events));

@@ -2,10 +2,10 @@
 
 use super::Batch;
 use super::show::Part;
-use crate::chain::{ChainFlags, Device, NFTA_CHAIN_FLAGS, changed_devices, devices};
+use crate::chain::{ChainFlags, NFTA_CHAIN_FLAGS};
 use crate::error::{AttrPath, Errno, Op, Rejection};
 use crate::expr::Exprs;
-use crate::flowtable::{FlowtableFlags, NFTA_FLOWTABLE_FLAGS, flow_devices};
+use crate::flowtable::{FlowtableFlags, NFTA_FLOWTABLE_FLAGS};
 use crate::set::{first_entries, show_entries};
 use crate::table::TableFlags;
 use crate::wire::AttrReader;
@@ -13,9 +13,6 @@ use crate::wire::message::{ExtAck, HEADER_LEN};
 use crate::wire::path::{Schema, locate};
 use crate::wire::reader::Notes;
 use crate::{chain, flowtable, object, rule, set, table};
-
-/// A feature, and the first kernel that has it.
-pub(crate) const PERSISTENT_TABLES: (&str, &str) = ("a persistent table", "6.9");
 
 impl Batch {
     /// Tells of the refused message with that sequence.
@@ -48,40 +45,9 @@ impl Batch {
         };
         let operation = if self.is_guarded(op) { self.describe(op) } else { part.command() }.into();
         let hint = hint(&part, errno, path.as_ref());
-        Some(Rejection { op, errno, operation, path, part: text.map(Into::into), step, message, hint })
-    }
-
-    /// The feature that a kernel lacks which refuses an operation so, and the first that has it.
-    pub(crate) fn lacking(&self, rejection: &Rejection) -> Option<(&'static str, &'static str)> {
-        if rejection.errno != Errno::EINVAL || rejection.path.is_some() {
-            return None;
-        }
-        let (_, part) = Part::all(self.bytes_of(rejection.op)).next()?;
-        let flags = part.table_flags();
-        if flags.intersects(TableFlags::OWNER | TableFlags::PERSIST) {
-            return Some(if flags.contains(TableFlags::PERSIST) {
-                PERSISTENT_TABLES
-            } else {
-                ("an owned table", "5.12")
-            });
-        }
-        let changes_devices = part.hook(changed_devices).flatten().is_some();
-        let named = part.hook(devices).or_else(|| part.flow_hook(flow_devices)).unwrap_or_default();
-        match named.iter().any(Device::is_prefix) {
-            true => Some(("a prefix of device names", "6.17")),
-            // Before, a hook was of no use without its priority.
-            false if changes_devices => Some(("changing the devices of a chain", "6.4")),
-            false => part.destroys().then_some(("destroy", "6.3")),
-        }
-    }
-
-    /// Whether the kernel may have refused an operation since it has no [persistent tables](PERSISTENT_TABLES),
-    /// or else for what table is there: kernels with owners, but without those, give both the same answer.
-    pub(crate) fn may_lack_persistence(&self, rejection: &Rejection) -> bool {
-        let part = || Part::all(self.bytes_of(rejection.op)).next().map(|(_, part)| part);
-        rejection.errno == Errno::EOPNOTSUPP
-            && rejection.path.is_none()
-            && part().is_some_and(|part| part.table_flags().contains(TableFlags::PERSIST))
+        let suspects = part.suspects(errno, path.as_ref());
+        let part = text.map(Into::into);
+        Some(Rejection { op, errno, operation, path, part, step, message, hint, suspects, unsupported: None })
     }
 
     /// Whether a message adds a rule of the chain that the operation's rule has to itself: that is behind it.
@@ -161,7 +127,7 @@ fn is_an_expression_that_names_nothing(at: &str) -> bool {
 }
 
 impl Part<'_> {
-    fn table_flags(&self) -> TableFlags {
+    pub(super) fn table_flags(&self) -> TableFlags {
         let is_table = self.kind == table::NFT_MSG_NEWTABLE;
         let flags = is_table.then(|| self.number(table::NFTA_TABLE_FLAGS)).flatten();
         TableFlags::from_bits_retain(flags.unwrap_or_default())

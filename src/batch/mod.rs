@@ -2,9 +2,11 @@
 
 mod chains;
 mod entries;
-pub(crate) mod explain;
+mod explain;
+mod features;
 mod fill;
 mod parts;
+pub(crate) mod probe;
 mod ruleset;
 mod show;
 mod verbs;

@@ -43,7 +43,7 @@ impl<'a> Part<'a> {
         })
     }
 
-    fn attr<T>(&self, wanted: u16, read: impl FnOnce(Attr<'_>) -> T) -> Option<T> {
+    pub(super) fn attr<T>(&self, wanted: u16, read: impl FnOnce(Attr<'_>) -> T) -> Option<T> {
         let notes = Notes::default();
         AttrReader::new(self.attrs, &notes)
             .map_while(Result::ok)

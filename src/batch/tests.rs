@@ -1,16 +1,20 @@
 use std::net::Ipv4Addr;
 use std::time::Duration;
 
+use super::probe::Probe;
+use super::show::Part;
 use super::*;
 use crate::chain::{ChainHandle, Device, Hook, Policy, Priority};
 use crate::datum::{Interval, Mark};
-use crate::error::Errno;
+use crate::error::{Errno, Feature, Features};
+use crate::expr::{Last, Queue};
 use crate::field::ip;
 use crate::object::Counter;
-use crate::rule::Rule;
+use crate::rule::{NFTA_RULE_EXPRESSIONS, Rule};
 use crate::table::{Table, TableFlags};
-use crate::wire::Name;
 use crate::wire::message::{ExtAck, Messages};
+use crate::wire::reader::Notes;
+use crate::wire::{AttrReader, Name};
 
 fn fw() -> Table {
     Table::inet("fw")
@@ -303,31 +307,76 @@ fn a_chain_is_deleted_for_the_sake_of_its_devices_by_no_kernel() {
     // A kernel that overlooks the list in the second message refuses the first.
     let rejection = batch.explain(1, Errno::EINVAL, &ExtAck::default()).unwrap();
     assert_eq!(rejection.operation(), "delete chain netdev fw ingress { devices = { eth0 }; }");
-    assert_eq!(batch.lacking(&rejection), Some(("changing the devices of a chain", "6.4")));
+    assert_eq!(rejection.suspects, Feature::ChainDevices.into());
     let absent = batch.explain(2, Errno::ENOENT, &ExtAck::default()).unwrap();
     assert_eq!(absent.operation(), rejection.operation());
-    assert_eq!(batch.lacking(&absent), None);
     batch.clear();
     batch.add(&ingress.filter(Hook::INGRESS, 0).device(Device::prefix("eth")));
     let rejection = batch.explain(1, Errno::EINVAL, &ExtAck::default()).unwrap();
-    assert_eq!(batch.lacking(&rejection), Some(("a prefix of device names", "6.17")));
+    assert_eq!(rejection.suspects, Feature::DevicePrefix.into());
 }
 
 #[test]
-fn owners_and_persistence_are_what_older_kernels_lack() {
-    let (owned, persistent) = (Table::inet("fw").owned(), Table::inet("fw").persistent());
+fn a_refusal_is_suspected_to_be_for_features_that_were_used_where_it_was() {
+    let owned = Table::inet("fw").owned();
+    let chain = Table::inet("fw").chain("input");
+    let both = Rule::new().expr(Last::new()).expr(crate::expr::Counter::default()).expr(Queue::new(1));
     let mut batch = Batch::new();
-    batch.add(&Table::inet("fw").flags(TableFlags::DORMANT)).add(&owned).add(&persistent).add(&owned.persistent());
-    let refused =
-        |errno| [1, 2, 3, 4].map(|sequence| batch.explain(sequence, errno, &ExtAck::default()).expect("an operation"));
-    let lacking = refused(Errno::EINVAL).map(|rejection| batch.lacking(&rejection));
-    let (owner, persists) = (Some(("an owned table", "5.12")), Some(("a persistent table", "6.9")));
-    assert_eq!(lacking, [None, owner, persists, persists]);
-    // Kernels that have owners say the same of a table that is there.
-    let perhaps = refused(Errno::EOPNOTSUPP).map(|rejection| batch.may_lack_persistence(&rejection));
-    assert_eq!(perhaps, [false, false, true, true]);
-    assert_eq!(refused(Errno::EOPNOTSUPP).map(|rejection| batch.lacking(&rejection)), [None; 4]);
-    assert_eq!(refused(Errno::EPERM).map(|rejection| batch.may_lack_persistence(&rejection)), [false; 4]);
+    batch.add(&Table::inet("fw").flags(TableFlags::DORMANT)).add(&owned).add(&owned.persistent()).append(&chain, both);
+    let set = |features: &[Feature]| features.iter().copied().collect::<Features>();
+    let of = |sequence, errno, offset| {
+        let extended = ExtAck { offset, ..ExtAck::default() };
+        batch.explain(sequence, errno, &extended).expect("an operation").suspects
+    };
+    let persists = set(&[Feature::OwnedTable, Feature::PersistentTable]);
+    let expected = [set(&[]), Feature::OwnedTable.into(), persists, set(&[Feature::Last, Feature::Queue])];
+    assert_eq!([1, 2, 3, 4].map(|sequence| of(sequence, Errno::EOPNOTSUPP, None)), expected);
+    // Kernels do not say so of what they do not know.
+    assert_eq!([1, 2, 3, 4].map(|sequence| of(sequence, Errno::EPERM, None)), [Features::new(); 4]);
+    // The table, and the three expressions.
+    let part = Part::all(batch.bytes_of(Op(3))).next().unwrap().1;
+    let list = part.attrs.len() - part.attr(NFTA_RULE_EXPRESSIONS, |list| list.bytes().len()).unwrap();
+    let lens = part.attr(NFTA_RULE_EXPRESSIONS, |list| {
+        AttrReader::new(list.bytes(), &Notes::default()).map(|it| it.unwrap().1.bytes().len() + 4).collect::<Vec<_>>()
+    });
+    let first = HEADER_LEN + list;
+    let second = first + lens.unwrap()[0].next_multiple_of(4);
+    let at = |offset: usize| of(4, Errno::ENOENT, Some(offset as u32));
+    assert_eq!([HEADER_LEN, first, second].map(at), [set(&[]), Feature::Last.into(), set(&[])]);
+}
+
+#[test]
+fn a_probe_needs_what_it_asks_for() {
+    // Expressions that lack what they need are known by their names alone.
+    let whole = |feature| Probe::new(Features::from(feature)).batch.features();
+    let found: Features = Feature::ALL.iter().copied().filter(|&feature| whole(feature).has(feature)).collect();
+    let expected = [
+        Feature::BridgeMeta,
+        Feature::Flowtables,
+        Feature::CtTimeout,
+        Feature::ElementExprs,
+        Feature::OwnedTable,
+        Feature::CatchAll,
+        Feature::SocketCgroup,
+        Feature::Last,
+        Feature::SctpChunk,
+        Feature::Egress,
+        Feature::InnerHeader,
+        Feature::TcpOptionReset,
+        Feature::Inner,
+        Feature::Destroy,
+        Feature::Broute,
+        Feature::ChainDevices,
+        Feature::DccpOption,
+        Feature::PersistentTable,
+        Feature::CombinedRegisters,
+        Feature::DevicePrefix,
+        Feature::FarPayload,
+    ];
+    assert!(expected.iter().all(|&feature| found.has(feature)), "{found}");
+    assert_eq!(Probe::new(Features::all()).batch.mistake(), None);
+    let queries = [Feature::HookList, Feature::RuleReset, Feature::ElementReset];
+    assert!(Probe::new(queries.into_iter().collect()).batch.is_empty(), "there is nothing to send");
 }
 
 #[test]

@@ -7,7 +7,7 @@ use super::socket::NetlinkSocket;
 #[cfg(test)]
 use crate::engine::faults::Faulty;
 use crate::engine::{Received, TooLarge, Transport};
-use crate::error::Errno;
+use crate::error::{Errno, Features};
 
 #[derive(Debug)]
 pub(crate) enum Channel {
@@ -73,6 +73,15 @@ impl Transport for Channel {
             Self::Recording(tape) => tape.port(),
             #[cfg(test)]
             Self::Faulty(faulty) => faulty.port(),
+        }
+    }
+
+    fn features(&self) -> Option<Features> {
+        match self {
+            Self::Kernel(_) => None,
+            Self::Recording(tape) => Some(tape.features()),
+            #[cfg(test)]
+            Self::Faulty(faulty) => faulty.features(),
         }
     }
 

@@ -14,7 +14,7 @@ use std::sync::{Arc, Mutex};
 use super::Conn;
 use crate::batch::Batch;
 use crate::engine::commit;
-use crate::error::{Errno, Error};
+use crate::error::{Errno, Error, Feature};
 use crate::ruleset::{Generation, Ruleset};
 use state::State;
 pub(super) use tape::Tape;
@@ -220,6 +220,25 @@ impl Recording {
     /// ```
     pub fn apply_commits(&self, applies: bool) {
         lock(&self.shared).applies = applies;
+    }
+
+    /// Has the recording lack features from now on, as some kernels do: batches that need them are refused. At first it
+    /// has all.
+    ///
+    /// ```
+    /// use nftlink::{Batch, Error, Feature, Recording, Table};
+    ///
+    /// let recording = Recording::new();
+    /// recording.lack([Feature::Destroy]);
+    /// let mut conn = recording.conn();
+    /// assert!(!conn.features().unwrap().has(Feature::Destroy));
+    /// let mut batch = Batch::new();
+    /// batch.destroy(&Table::inet("fw"));
+    /// let error = conn.commit(&batch).unwrap_err();
+    /// assert!(matches!(error, Error::Unsupported { feature: Feature::Destroy, since: "6.3", .. }));
+    /// ```
+    pub fn lack(&self, features: impl IntoIterator<Item = Feature>) {
+        lock(&self.shared).lacks = features.into_iter().collect();
     }
 
     /// Has the next batch refused that is committed or checked; of several refusals one after the other.

@@ -5,7 +5,7 @@ use super::queries::{
 };
 use super::{Conn, Query};
 use crate::chain::ChainRef;
-use crate::error::{DecodeError, Errno, Error};
+use crate::error::{DecodeError, Errno, Error, Feature};
 use crate::expr::Data;
 use crate::object::{Object, ObjectInfo, ObjectKind, ObjectRef};
 use crate::rule::{NFT_MSG_GETRULE_RESET, RuleHandle, RuleInfo};
@@ -70,7 +70,7 @@ impl Conn {
         let query = rule_query(NFT_MSG_GETRULE_RESET, chain, handle);
         let what = || format!("rule {handle} of chain {chain}");
         let mut found = None;
-        self.once(&query, &what, ("resetting rules", "6.2"), |family, attrs| {
+        self.once(&query, &what, Feature::RuleReset, |family, attrs| {
             found = Some(RuleInfo::decode(family, attrs, &mut Some(chain.clone()))?);
             Ok(())
         })?;
@@ -142,7 +142,7 @@ impl Conn {
     fn reset_entry(&mut self, at: &SetRef, key: Option<&Data>, found: &mut Vec<ElementInfo>) -> Result<(), Error> {
         let query = entry_query(NFT_MSG_GETSETELEM_RESET, at, key, false);
         let what = || format!("element of set {at}");
-        self.once(&query, &what, ("resetting elements", "6.5"), |_, attrs| read_element_list(attrs, found))
+        self.once(&query, &what, Feature::ElementReset, |_, attrs| read_element_list(attrs, found))
     }
 
     /// Lists objects as [`objects`](Self::objects) does, with what counters had counted and what of
@@ -209,13 +209,13 @@ impl Conn {
         &mut self,
         query: &Query,
         what: &dyn Fn() -> String,
-        (feature, since): (&'static str, &'static str),
+        feature: Feature,
         mut take: impl FnMut(Family, &[u8]) -> Result<(), DecodeError>,
     ) -> Result<(), Error> {
         self.link.changes()?;
         match self.link.query(query, what, &mut |family, attrs| Ok(take(family, attrs)?)) {
             // nfnetlink's word for messages that it does not know.
-            Err(Error::Query(error)) if error.errno == Errno::EINVAL => Err(Error::Unsupported { feature, since }),
+            Err(Error::Query(error)) if error.errno == Errno::EINVAL => Err(Error::unsupported(feature)),
             result => result.map(drop),
         }
     }

@@ -5,7 +5,7 @@ use std::io::IoSlice;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::{Received, TooLarge, Transport};
-use crate::error::Errno;
+use crate::error::{Errno, Features};
 use crate::wire::message::{Messages, forge};
 
 /// What befalls a call.
@@ -182,6 +182,10 @@ impl<T: Transport> Transport for Faulty<T> {
 
     fn port(&self) -> u32 {
         self.inner.port()
+    }
+
+    fn features(&self) -> Option<Features> {
+        self.inner.features()
     }
 
     fn another(&self) -> Option<Self> {

@@ -5,9 +5,8 @@ use super::commit::{Applied, Fate, Options, Replies, Request, commit_failed};
 use super::query::{Answers, Progress, Query};
 use super::snapshot::Snapshot;
 use crate::batch::Batch;
-use crate::batch::explain::PERSISTENT_TABLES;
-use crate::error::{AttrPath, CommitError, Errno, Error, IoError, QueryError, Rejection, Rejections, Stage};
-use crate::table::{NFT_MSG_GETTABLE, NFT_MSG_NEWTABLE, Table, TableFlags, TableHandle, TableInfo};
+use crate::error::{CommitError, Errno, Error, Features, IoError, QueryError, Stage};
+use crate::table::{NFT_MSG_GETTABLE, NFT_MSG_NEWTABLE, TableFlags, TableHandle, TableInfo};
 use crate::wire::message::{Content, Envelope, Messages, NFT_MSG_GETGEN, NFT_MSG_NEWGEN, NFTA_GEN_ID};
 use crate::wire::reader::Notes;
 use crate::wire::{AttrReader, Family};
@@ -49,6 +48,9 @@ pub(crate) struct Link<T> {
     reading: Option<u32>,
     /// The snapshot that is being read.
     pub(super) snapshot: Option<Snapshot>,
+    /// The features that the kernel was asked for, and those of them that it has.
+    pub(super) asked: Features,
+    pub(super) has: Features,
 }
 
 impl<T: Transport> Link<T> {
@@ -65,6 +67,8 @@ impl<T: Transport> Link<T> {
             is_large: false,
             reading: None,
             snapshot: None,
+            asked: Features::new(),
+            has: Features::new(),
         }
     }
 
@@ -105,13 +109,13 @@ impl<T: Transport> Link<T> {
                 Ok(applied)
             }
             Fate::Valid => Ok(Applied::nothing()),
-            Fate::Rejected(rejections) => Err(self.rejected(batch, rejections)),
+            Fate::Rejected(rejections) => Err(self.rejected(rejections)),
             Fate::Refused(error) => Err(Error::Commit(error)),
             Fate::Stale => Err(Error::Stale { expected: options.generation.unwrap_or_default() }),
             Fate::Ambiguous { errno, extended } => {
                 let dry = Options { dry_run: true, first_ack: true, last_ack: true, ..options };
                 match self.exchange(batch, Options { generation: None, handles: false, ..dry })? {
-                    Fate::Rejected(rejections) => Err(self.rejected(batch, rejections)),
+                    Fate::Rejected(rejections) => Err(self.rejected(rejections)),
                     Fate::Valid => Err(Error::Commit(commit_failed(errno, extended))),
                     // The dry run had troubles of its own: whose error it was stays open.
                     _ => Err(Error::Commit(CommitError { errno, message: extended.text, stage: Stage::Begin })),
@@ -132,7 +136,7 @@ impl<T: Transport> Link<T> {
     }
 
     /// Sends a batch and reads all that the kernel says to it.
-    fn exchange(&mut self, batch: &Batch, options: Options) -> Result<Fate, Error> {
+    pub(super) fn exchange(&mut self, batch: &Batch, options: Options) -> Result<Fate, Error> {
         let request = Request::new(batch, options);
         if let Err(too_large) = self.transport.reserve_send(request.len()) {
             return Err(Error::TooLarge { needed: too_large.needed, limit: too_large.limit });
@@ -181,30 +185,6 @@ impl<T: Transport> Link<T> {
             self.acks_end = Some(end_acked);
         }
         Ok(fate)
-    }
-
-    /// Says what the refusals mean.
-    fn rejected(&mut self, batch: &Batch, rejections: Rejections) -> Error {
-        let (feature, since) = match lacking(batch, &rejections) {
-            Some(feature) => feature,
-            None if rejections.iter().any(|one| batch.may_lack_persistence(one)) && self.lacks_persistence() => {
-                PERSISTENT_TABLES
-            }
-            None => return Error::Rejected(Box::new(rejections)),
-        };
-        Error::Unsupported { feature, since }
-    }
-
-    /// Whether the kernel refuses a persistent table whatever tables there are.
-    fn lacks_persistence(&mut self) -> bool {
-        let mut batch = Batch::new();
-        // Nobody has it, and nobody gets it.
-        batch.create(&Table::inet("nftlink\u{1}probe").persistent());
-        let dry = Options { dry_run: true, first_ack: true, last_ack: true, ..Options::default() };
-        match self.exchange(&batch, dry) {
-            Ok(Fate::Rejected(refused)) => refused.iter().all(|refusal| refusal.errno == Errno::EOPNOTSUPP),
-            _ => false,
-        }
     }
 
     /// A sequence for a query that no other answer carries, of a batch or of an earlier query.
@@ -499,19 +479,7 @@ fn generation_query() -> Query {
     Query::new(NFT_MSG_GETGEN, NFT_MSG_NEWGEN, Family::UNSPEC, false, |_| {})
 }
 
-/// The feature that a kernel lacks which refuses these operations, if that is all there is to it.
-fn lacking(batch: &Batch, rejections: &Rejections) -> Option<(&'static str, &'static str)> {
-    let (first, others) = rejections.list.split_first()?;
-    let feature = batch.lacking(first)?;
-    // What would have been in a table or chain that could not be made is refused for its absence.
-    let follows = |other: &Rejection| {
-        let at = other.path().map(AttrPath::as_str);
-        batch.lacking(other).is_some() || (other.errno == Errno::ENOENT && matches!(at, Some("table" | "chain")))
-    };
-    others.iter().all(follows).then_some(feature)
-}
-
-fn io(doing: &str, errno: Errno) -> Error {
+pub(super) fn io(doing: &str, errno: Errno) -> Error {
     Error::Io(IoError { doing: doing.into(), errno })
 }
 

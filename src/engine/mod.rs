@@ -6,6 +6,7 @@ pub(crate) mod commit;
 mod dump;
 #[cfg(test)]
 pub(crate) mod faults;
+mod features;
 mod link;
 mod query;
 #[cfg(test)]
@@ -21,7 +22,7 @@ pub(crate) use dump::{Dump, Identify, Told};
 pub(crate) use link::{ATTEMPTS, GENERATION, Link};
 pub(crate) use query::{Linked, NumberOf, Query};
 
-use crate::error::Errno;
+use crate::error::{Errno, Features};
 
 /// Carries datagrams to the kernel and back.
 ///
@@ -42,6 +43,11 @@ pub(crate) trait Transport {
 
     /// The socket's own address, which answers carry.
     fn port(&self) -> u32;
+
+    /// What is at the other end has these features, and need not be asked.
+    fn features(&self) -> Option<Features> {
+        None
+    }
 
     /// Opens another socket like this one, for a dump that may be left half-way; none where that
     /// cannot be had.

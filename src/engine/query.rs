@@ -1,7 +1,7 @@
 //! A query: one answer, or a dump of many, and whether it is whole.
 
 use crate::error::{DecodeError, Errno};
-use crate::wire::message::{Content, Message, Messages, NLM_F_DUMP, NLM_F_DUMP_INTR, message};
+use crate::wire::message::{Content, Message, Messages, NFNL_SUBSYS_HOOK, NLM_F_DUMP, NLM_F_DUMP_INTR, message};
 use crate::wire::{AttrWriter, Family};
 
 /// A request that changes nothing.
@@ -164,7 +164,9 @@ impl Answers {
             self.torn = true;
             return Step::End(Progress::Failed(Errno::EIO));
         };
-        if message.port != self.port || message.sequence != self.sequence {
+        // The kernel sends what it tells of hooks as if nobody had asked.
+        let is_unaddressed = message.port == 0 && self.answer >> 8 == NFNL_SUBSYS_HOOK;
+        if (message.port != self.port && !is_unaddressed) || message.sequence != self.sequence {
             return Step::Skip;
         }
         // The kernel marks one message only, the first after the change.

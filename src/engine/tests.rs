@@ -9,6 +9,7 @@ use super::query::Answers;
 use super::*;
 use crate::batch::Batch;
 use crate::error::{Error, Stage};
+use crate::hooks::NFNL_MSG_HOOK_GET;
 use crate::table::{NFT_MSG_GETTABLE, NFT_MSG_NEWTABLE, Table};
 use crate::wire::Family;
 use crate::wire::message::{
@@ -469,6 +470,27 @@ fn a_dump_that_ends_in_an_error_is_an_error() {
     let mut answers = Answers::new(&query, sequence, PORT, None);
     let progress = answers.datagram(&forge::done(sequence, PORT, 2, 0), &mut |_, _| Ok::<_, Error>(()));
     assert_eq!(progress.unwrap(), query::Progress::Failed(Errno::ENOENT));
+}
+
+#[test]
+fn answers_about_hooks_are_addressed_to_nobody() {
+    let count = |kind: u16, port| {
+        let query = Query::new(kind, kind, Family::IP, true, |_| {});
+        let mut answers = Answers::new(&query, 9, PORT, None);
+        // No subsystem below 256 but that of nf_tables.
+        let message_type = if kind >> 8 == 0 { 10 << 8 | kind } else { kind };
+        let mut count = 0;
+        let datagram = forge::raw(message_type, 2, 9, port, &[2, 0, 0, 0]);
+        let take = &mut |_, _: &[u8]| {
+            count += 1;
+            Ok::<_, Error>(())
+        };
+        assert_eq!(answers.datagram(&datagram, take).unwrap(), query::Progress::Pending);
+        count
+    };
+    for (kind, from_nobody) in [(NFNL_MSG_HOOK_GET, 1), (NFT_MSG_NEWTABLE, 0)] {
+        assert_eq!([PORT, 0, PORT + 1].map(|port| count(kind, port)), [1, from_nobody, 0]);
+    }
 }
 
 #[test]

@@ -43,6 +43,7 @@ errnos! {
     EACCES = 13, "permission denied";
     EBUSY = 16, "device or resource busy";
     EEXIST = 17, "file exists";
+    ENODEV = 19, "no such device";
     EINVAL = 22, "invalid argument";
     ENFILE = 23, "too many open files in system";
     EMLINK = 31, "too many links";
@@ -53,6 +54,7 @@ errnos! {
     EOVERFLOW = 75, "value too large for defined data type";
     ERESTART = 85, "interrupted system call should be restarted";
     EMSGSIZE = 90, "message too long";
+    EPROTONOSUPPORT = 93, "protocol not supported";
     EOPNOTSUPP = 95, "operation not supported";
     EAFNOSUPPORT = 97, "address family not supported by protocol";
     ENOBUFS = 105, "no buffer space available";

@@ -66,6 +66,14 @@ impl Objref {
     }
 }
 
+/// A name as nft sends it here. The kernel takes no attribute without a byte.
+fn unterminated(name: &Name) -> &[u8] {
+    match name.as_bytes() {
+        [] => b"\0",
+        name => name,
+    }
+}
+
 impl Wire for Objref {
     const NAME: &'static str = "objref";
     const SCHEMA: Schema = Schema(&[
@@ -80,12 +88,12 @@ impl Wire for Objref {
         if let Some((kind, name)) = &self.object {
             w.check(name.check_referred("object"));
             w.u32(NFTA_OBJREF_IMM_TYPE, kind.get());
-            w.bytes(NFTA_OBJREF_IMM_NAME, name.as_bytes());
+            w.bytes(NFTA_OBJREF_IMM_NAME, unterminated(name));
         }
         if let Some((sreg, map)) = &self.map {
             w.check(map.check_referred("map"));
             sreg.write(w, NFTA_OBJREF_SET_SREG);
-            w.bytes(NFTA_OBJREF_SET_NAME, map.as_bytes());
+            w.bytes(NFTA_OBJREF_SET_NAME, unterminated(map));
         }
         if let Some(id) = self.set_id {
             w.u32(NFTA_OBJREF_SET_ID, id);
@@ -136,5 +144,18 @@ impl fmt::Display for Objref {
             write!(f, " sreg {} set {map}", sreg.get())?;
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The kernel takes them as names of new things, and so tells them; it takes no string attribute without a byte.
+    #[test]
+    fn empty_names_are_written_with_a_nul() {
+        let mut w = AttrWriter::new();
+        Objref::new(ObjectKind::COUNTER, "").encode(&mut w);
+        assert_eq!(w.bytes_written(), b"\x08\0\x01\0\0\0\0\x01\x05\0\x02\0\0\0\0\0");
     }
 }

@@ -99,6 +99,11 @@ impl RuleBuilder {
     /// let rule = Rule::new().set(meta::mark(), tcp::dport().map([(22, 1), (80, 2)]));
     /// ```
     ///
+    /// Newer kernels (as 7.3, and those that have its corrections) protect what other parts of the kernel have
+    /// looked at already. But for chains of family netdev at ingress they write of an IP header the addresses, TTL or
+    /// hop limit, id, DSCP, ECN and flow label alone, and of TCP's all but the flags and the length of the header. At
+    /// another field the rule ends, as at a match that fails; the kernel says nothing of that.
+    ///
     /// A field that only the kernel sets does not compile:
     ///
     /// ```compile_fail

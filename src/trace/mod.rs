@@ -59,7 +59,7 @@ use rules::Rules;
 
 /// The multicast group of traces (`NFNLGRP_NFTRACE`).
 const NFNLGRP_NFTRACE: u32 = 9;
-const NFT_MSG_TRACE: u16 = 17;
+pub(crate) const NFT_MSG_TRACE: u16 = 17;
 
 /// What a tracer receives.
 #[derive(Debug, Clone, PartialEq, Eq)]

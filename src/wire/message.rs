@@ -32,6 +32,8 @@ const NFNL_MSG_BATCH_BEGIN: u16 = 0x10;
 const NFNL_MSG_BATCH_END: u16 = 0x11;
 const NFNL_BATCH_GENID: u16 = 1;
 const NFNL_SUBSYS_NFTABLES: u16 = 10;
+/// Its messages are named by their whole type, in which this is the upper byte; those of nf_tables by the lower one.
+pub(crate) const NFNL_SUBSYS_HOOK: u16 = 12;
 
 pub(crate) const NFT_MSG_NEWGEN: u16 = 15;
 pub(crate) const NFT_MSG_GETGEN: u16 = 16;
@@ -94,13 +96,14 @@ pub(crate) fn patch_length(buf: &mut [u8], start: usize) {
     buf[start..start + 4].copy_from_slice(&order::host_u32(len));
 }
 
-/// The headers of an nf_tables message that has no attributes yet.
+/// The headers of a message that has no attributes yet: of nf_tables, unless its kind names another subsystem.
 #[inline]
 pub(crate) fn header(kind: u16, flags: u16, sequence: u32, family: Family) -> [u8; HEADER_LEN] {
     // As `framed` writes it: there is one for each rule.
     let mut bytes = [0; HEADER_LEN];
     bytes[..4].copy_from_slice(&order::host_u32(HEADER_LEN as u32));
-    bytes[4..6].copy_from_slice(&order::host_u16((NFNL_SUBSYS_NFTABLES << 8) | kind));
+    let subsystem = if kind >> 8 == 0 { NFNL_SUBSYS_NFTABLES << 8 } else { 0 };
+    bytes[4..6].copy_from_slice(&order::host_u16(subsystem | kind));
     bytes[6..8].copy_from_slice(&order::host_u16(flags | NLM_F_REQUEST));
     bytes[8..12].copy_from_slice(&order::host_u32(sequence));
     bytes[NLMSG_HDRLEN] = family.get();
@@ -180,7 +183,7 @@ pub(crate) struct Message<'a> {
 /// What a received message is.
 #[derive(Debug)]
 pub(crate) enum Content<'a> {
-    /// An nf_tables message.
+    /// An nf_tables message, or one about hooks.
     Nft { kind: u16, family: Family, res_id: u16, attrs: &'a [u8] },
     /// An acknowledgement or, with an errno, a refusal.
     Ack { errno: Option<Errno>, extended: ExtAck },
@@ -246,12 +249,13 @@ impl<'a> Message<'a> {
             NLMSG_ERROR => self.ack(),
             NLMSG_DONE => Ok(Content::Done { errno: self.error_code()?.0 }),
             NLMSG_NOOP | NLMSG_OVERRUN => Ok(Content::Other),
-            t if t >> 8 == NFNL_SUBSYS_NFTABLES => {
+            t if matches!(t >> 8, NFNL_SUBSYS_NFTABLES | NFNL_SUBSYS_HOOK) => {
+                let kind = if t >> 8 == NFNL_SUBSYS_NFTABLES { t & 0xff } else { t };
                 let Some((&[family, _, hi, lo], attrs)) = self.payload.split_first_chunk() else {
                     return Err(DecodeError::new("nf_tables message", "too short"));
                 };
                 let res_id = order::from_be_u16([hi, lo]);
-                Ok(Content::Nft { kind: t & 0xff, family: Family::from_raw(family), res_id, attrs })
+                Ok(Content::Nft { kind, family: Family::from_raw(family), res_id, attrs })
             }
             _ => Ok(Content::Other),
         }

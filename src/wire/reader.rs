@@ -76,9 +76,9 @@ impl<'a> Iterator for AttrReader<'a> {
     #[inline]
     fn next(&mut self) -> Option<Self::Item> {
         let Some((head, _)) = self.rest.split_first_chunk::<NLA_HDRLEN>() else {
+            // Padding of the last attribute is none: that was skipped together with it.
             let left = std::mem::take(&mut self.rest);
-            // Up to three bytes may be padding of the last attribute.
-            return left.iter().any(|&byte| byte != 0).then(|| Err(DecodeError::new("attribute header", "too short")));
+            return (!left.is_empty()).then(|| Err(DecodeError::new("attribute header", "too short")));
         };
         let len = usize::from(order::from_host_u16([head[0], head[1]]));
         let number = order::from_host_u16([head[2], head[3]]) & NLA_TYPE_MASK;
@@ -191,6 +191,7 @@ mod tests {
         assert!(read(b"\0\0\x01\0\0\0\0\0")[0].is_err());
         assert!(read(b"\x09\0\x01\0aaaa")[0].is_err());
         assert!(read(b"\x01")[0].is_err());
+        assert!(read(b"\0\0\0")[0].is_err(), "of whatever it may be the padding");
         #[cfg(target_endian = "little")]
         assert_eq!(read(b"\x05\0\x01\x80a"), [Ok((1, b"a".to_vec()))], "the last attribute need not be padded");
     }

@@ -191,6 +191,7 @@ pub(crate) fn without_privilege() {
         conn.table(fw()).unwrap_err(),
         conn.rules(&fw()).unwrap_err(),
         conn.generation().unwrap_err(),
+        conn.features().unwrap_err(),
         Conn::options().namespace_path("/proc/thread-self/ns/net").open().unwrap_err(),
     ];
     for error in errors {

@@ -162,7 +162,7 @@ pub(crate) fn what_cannot_act_there_is_refused() {
 }
 
 /// The tcp match of xtables: all source ports, destination port 22 (`struct xt_tcp`).
-fn tcp() -> Expr {
+pub(crate) fn tcp() -> Expr {
     let ports = [0u16, 65_535, 22, 22].map(u16::to_ne_bytes);
     let mut info = [0; 16];
     info[..8].copy_from_slice(ports.as_flattened());

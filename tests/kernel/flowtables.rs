@@ -179,9 +179,11 @@ pub(crate) fn packets_of_its_connections_pass_the_rules_by() {
 pub(crate) fn kernel_without_flowtables_is_told_of() {
     let mut conn = conn();
     let error = refused(&mut conn, |batch| batch.add(&fw()).add(&fast().device("lo")));
-    let text = "operation 1 (add flowtable inet fw fast): no such file or directory \
-                (a device is not there, or this kernel was built without flowtables (NF_FLOW_TABLE))";
+    let text = "a flowtable needs a kernel that is built with NF_FLOW_TABLE_INET";
     assert_eq!(error.to_string(), text);
+    let refused: Vec<_> = error.rejections().map(ToString::to_string).collect();
+    let told = format!("operation 1 (add flowtable inet fw fast): no such file or directory ({text})");
+    assert_eq!(refused, [told]);
     assert_eq!(conn.flowtables(..).unwrap(), []);
     let error = conn.flowtable(fast()).unwrap_err();
     assert!(error.is_not_found(), "{error}");

@@ -20,8 +20,7 @@ use nix::sys::socket::{
 use crate::beside::PATIENCE;
 use crate::connections::descriptors;
 use crate::process::{ERRAND, send, start};
-use crate::support::Stop;
-use crate::support::{await_netlink_sockets, netlink_sockets};
+use crate::support::{self, Stop, await_netlink_sockets, netlink_sockets};
 use crate::{comments, commit, conn, fw, input, linux, refused, rule};
 
 const OTHERS: &str = "(the table belongs to another connection, which alone may change it)";
@@ -468,6 +467,7 @@ pub(crate) fn orphaning_is_neither_told_nor_counted_and_adoption_is() {
 /// Reads while a connection that owns a table comes and goes, until `read`, which tells whether the table was
 /// there, has seen enough of both.
 fn read_beside_an_owner(goes: &Batch, enough: usize, mut read: impl FnMut(&mut Conn) -> bool) {
+    let enough = support::times(enough);
     let mut reader = conn();
     let mut owner = conn();
     owner.commit(goes).unwrap();

@@ -9,8 +9,8 @@ use nftlink::datum::{DataType, IfName, L4Proto, Mark, Port};
 use nftlink::expr::{Counter, Expr};
 use nftlink::object::ObjectKind;
 use nftlink::{
-    Batch, ChainInfo, ChainRef, Element, ElementInfo, Error, Interval, IntoElement, Key, RuleInfo, Set, SetFlags,
-    SetInfo, SetPolicy, SetRef, Table, TableFlags, TableInfo,
+    Batch, ChainInfo, ChainRef, Element, ElementInfo, Error, Family, HookInfo, Interval, IntoElement, Key, RuleInfo,
+    Set, SetFlags, SetInfo, SetPolicy, SetRef, Table, TableFlags, TableInfo,
 };
 
 use super::*;
@@ -19,6 +19,38 @@ const EVERYTHING: &str = include_str!("everything.nft");
 const UNKNOWN: &str = include_str!("unknown.nft");
 
 // ---- the listing, as nft prints it ----
+
+pub(super) fn hooks_are_listed_as_nft_lists_them() {
+    support::nft_load(
+        "table inet fw {
+            chain early { type filter hook input priority -5; ct state new accept; }
+            chain late { type filter hook input priority 5; }
+            chain out { type nat hook postrouting priority srcnat; masquerade; }
+            chain dev { type filter hook ingress device lo priority -7; }
+        }
+        table netdev n {
+            chain in { type filter hook ingress device lo priority 8; }
+        }
+        table bridge b {
+            chain through { type filter hook forward priority 0; }
+        }"
+        .replace("; }", ";\n}")
+        .as_str(),
+    );
+    let mut conn = Conn::open().unwrap();
+    for (family, has) in
+        [(Family::IP, "conntrack"), (Family::IP6, "chain inet fw late"), (Family::BRIDGE, "chain bridge b")]
+    {
+        let ours = HookInfo::listing(&conn.hooks(family).unwrap()).to_string();
+        assert!(ours.contains(has), "{ours}");
+        assert_same_text("hooks", &ours, &support::nft(&["list", "hooks", &family.to_string()]));
+    }
+    // Newer ones than 1.0.6 tell the device.
+    let without_device = |text: &str| text.replace(" device lo", "");
+    let ours = HookInfo::listing(&conn.hooks(IfName::new("lo")).unwrap()).to_string();
+    let nfts = support::nft(&["list", "hooks", "netdev", "device", "lo"]);
+    assert_same_text("hooks", &without_device(&ours), &without_device(&nfts));
+}
 
 pub(super) fn listing_says_what_nfts_says() {
     support::nft_load(EVERYTHING);

@@ -10,6 +10,7 @@ use nix::net::if_::if_nametoindex;
 use nix::sys::socket::{setsockopt, sockopt};
 use nix::sys::time::{TimeVal, TimeValLike as _};
 
+use super::listener::*;
 use super::packet::*;
 use super::*;
 
@@ -300,4 +301,54 @@ pub(super) fn packets_for_a_queue_of_nobodys_are_dropped_unless_it_is_bypassed()
     let ask = |port, passes| (format!("udp {port}"), udp_from(&cable.client, client), at(server, port), passes);
     assert_who_passes(vec![ask(7, false), ask(8, true), ask(9, false), ask(10, true)]);
     assert_eq!(packets(&mut cable.conn, &fw, "input"), [1, 1, 1, 1]);
+}
+
+pub(super) fn program_at_a_queue_decides_on_its_packets() {
+    let mut conn = Conn::open().unwrap();
+    let here = LOOPBACKS[0];
+    let queues = [3, 4].map(Listener::at_queue);
+    let table = Table::inet("fw");
+    let output = table.chain("output").filter(Hook::OUTPUT, Priority::FILTER);
+    // What a program lets go on goes on behind the chain.
+    let behind = table.chain("behind").filter(Hook::OUTPUT, Priority::FILTER + 1);
+    let to_port = |port: u16| Rule::new().when(udp::dport().eq(port)).counter();
+    let mut batch = Batch::new();
+    batch.add(&table).add(&output).add(&behind);
+    batch.append(&output, Rule::new().when(udp::dport().eq(9)).queue(3));
+    // The packet's port chooses among queues; nobody is at queue 5, and it is bypassed.
+    let by_port = QueueTarget::from(udp::dport().map([(10, 4), (11, 5)])).bypass();
+    batch.append(&output, Rule::new().queue(by_port));
+    for port in [9, 10, 11] {
+        batch.append(&behind, to_port(port));
+    }
+    conn.commit(&batch).unwrap();
+
+    let sender = Sender::new();
+    let packet = |port: u16, data: &[u8]| Packet::udp(at(here, 1), at(here, port), data);
+    for (queue, port) in queues.iter().zip([9, 10]) {
+        let socket = UdpSocket::bind(at(here, port)).unwrap();
+        socket.set_read_timeout(Some(LONG)).unwrap();
+        let all = ["first", "second", "third"].map(|data| packet(port, data.as_bytes()));
+        all.iter().for_each(|packet| sender.send(packet));
+        let held = all.each_ref().map(|packet| {
+            let (number, bytes) = queue.queued();
+            assert_eq!(bytes, packet.bytes());
+            number
+        });
+        let place = usize::from(port - 9);
+        assert_eq!(packets(&mut conn, &table, "behind")[place], 0, "they wait");
+        // Not in their order: each is decided on by its number.
+        queue.decide(held[2], true);
+        queue.decide(held[1], false);
+        queue.decide(held[0], true);
+        let mut data = [0; 16];
+        for expected in ["third", "first"] {
+            let len = socket.recv(&mut data).unwrap();
+            assert_eq!(&data[..len], expected.as_bytes());
+        }
+        assert_eq!(packets(&mut conn, &table, "behind")[place], 2);
+    }
+    sender.send(&packet(11, b"bypassed"));
+    assert_eq!(packets(&mut conn, &table, "behind"), [2, 2, 1]);
+    assert!(queues.iter().all(Listener::has_nothing));
 }

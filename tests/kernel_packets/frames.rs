@@ -1,6 +1,8 @@
 //! Frames: as a device receives or sends them, and as a bridge passes them on.
 
-use nftlink::Device;
+use nftlink::datum::CtState;
+use nftlink::field::ct;
+use nftlink::{Device, Errno, RejectWith, RuleBuilder};
 
 use super::*;
 
@@ -234,5 +236,112 @@ pub(crate) fn bridge_filters_frames_between_its_ports() {
         assert_who_passes(vec![switch.ask::<V>(1, 2, true), switch.ask::<V>(3, ITSELF, false)]);
         switch.conn.commit(Batch::new().delete(&table)).unwrap();
         assert_who_passes(vec![switch.ask::<V>(3, 1, true), switch.ask::<V>(3, ITSELF, true)]);
+    }
+}
+
+/// For rules that reject what a bridge passes on (`NFT_BRIDGE_REJECT`): asks the kernel for one.
+pub(crate) fn kernel_rejects_bridged_frames() -> Result<(), String> {
+    let table = Table::bridge("probe");
+    let chain = table.chain("chain").filter(Hook::INPUT, Priority::FILTER);
+    let mut batch = Batch::new();
+    batch.add(&table).add(&chain).append(&chain, Rule::new().reject());
+    match Conn::open().and_then(|mut conn| conn.check(&batch)) {
+        Err(error) if error.is_not_found() => Err("this kernel does not reject what bridges pass on".to_owned()),
+        other => other.map_err(|error| error.to_string()),
+    }
+}
+
+pub(crate) fn bridge_knows_by_which_bridge_frames_come() {
+    let mut switch = switch();
+    both(&mut switch, knows::<Ipv4Addr>, knows::<Ipv6Addr>);
+
+    fn knows<V: Ip>(switch: &mut Switch) {
+        let servers = switch.hosts.iter().zip(1..).map(|(host, number)| Server::udp(host, at(V::host(NET, number), 7)));
+        let servers: Vec<_> = servers.map(Result::unwrap).collect();
+        let table = Table::bridge("fw");
+        let forward = table.chain("forward").filter(Hook::FORWARD, Priority::FILTER);
+        let mut batch = Batch::new();
+        batch.reset(&table).add(&forward);
+        let question = || udp::dport().eq(7);
+        for way in [meta::ibrname().eq("br0"), meta::obrname().eq("br0"), meta::ibrname().eq("br1")] {
+            batch.append(&forward, Rule::new().when(question()).when(way).counter());
+        }
+        batch.append(&forward, Rule::new().when(question()).when(meta::ibrname().ne("br0")).drop());
+        let to_two = [meta::ibrname().eq("br0"), meta::oifname().eq("p2")];
+        batch.append(&forward, Rule::new().when(question()).when_all(to_two).counter().drop());
+        switch.conn.commit(&batch).unwrap();
+        assert_who_passes(vec![switch.ask::<V>(1, 2, false), switch.ask::<V>(1, 3, true), switch.ask::<V>(2, 1, true)]);
+        let told: Vec<_> = packets(&mut switch.conn, &table, "forward");
+        assert_eq!(told, [3, 3, 0, 1]);
+        switch.conn.commit(Batch::new().delete(&table)).unwrap();
+        drop(servers);
+    }
+}
+
+pub(crate) fn bridge_tells_senders_that_their_frames_are_rejected() {
+    let mut switch = switch();
+    both(&mut switch, rejects::<Ipv4Addr>, rejects::<Ipv6Addr>);
+
+    fn rejects<V: Ip>(switch: &mut Switch) {
+        let here = Namespace::current().unwrap();
+        let (two, itself) = (at(V::host(NET, 2), 7), at(V::host(NET, ITSELF), 7));
+        let _servers = [Server::udp(&switch.hosts[1], two).unwrap(), Server::udp(&here, itself).unwrap()];
+        let _tcp_servers = [Server::tcp(&switch.hosts[1], two).unwrap(), Server::tcp(&here, itself).unwrap()];
+        let table = Table::bridge("fw");
+        // There is no rejecting on the way from port to port but as frames come in.
+        for (hook, to) in [(Hook::PREROUTING, two), (Hook::INPUT, itself)] {
+            let chain = table.chain("chain").filter(hook, Priority::FILTER);
+            let from_one = |rule: RuleBuilder| rule.when(meta::iifname().eq("p1")).counter();
+            let mut batch = Batch::new();
+            batch.reset(&table).add(&chain);
+            batch.append(&chain, from_one(Rule::new().when(udp::dport().eq(7))).reject());
+            batch.append(&chain, from_one(Rule::new().when(tcp::dport().eq(7))).reject_with(RejectWith::TcpReset));
+            switch.conn.commit(&batch).unwrap();
+            let refused = Answer::Refused(std::io::ErrorKind::ConnectionRefused);
+            let from = [1, 3].map(|number: u8| (&switch.hosts[usize::from(number) - 1], V::host(NET, number)));
+            assert_eq!(udp_from(from[0].0, from[0].1).ask(to), refused, "{hook}");
+            assert_eq!(tcp_from(from[0].0, from[0].1).ask(to), refused, "{hook}");
+            pass(&udp_from(from[1].0, from[1].1), to);
+            pass(&tcp_from(from[1].0, from[1].1), to);
+            assert_eq!(packets(&mut switch.conn, &table, "chain"), [1, 1], "{hook}");
+            switch.conn.commit(Batch::new().delete(&table)).unwrap();
+        }
+    }
+}
+
+/// For the tracking of connections through bridges (`NF_CONNTRACK_BRIDGE`): asks the kernel for it.
+pub(crate) fn kernel_tracks_bridged_connections() -> Result<(), String> {
+    let table = Table::bridge("probe");
+    let chain = table.chain("chain").filter(Hook::FORWARD, Priority::FILTER);
+    let mut batch = Batch::new();
+    batch.add(&table).add(&chain).append(&chain, Rule::new().when(ct::state().has(CtState::NEW)).accept());
+    match Conn::open().and_then(|mut conn| conn.check(&batch)) {
+        Err(error) if error.rejections().any(|refused| refused.errno() == Errno::EPROTO) => {
+            Err("this kernel does not track connections through bridges".to_owned())
+        }
+        other => other.map_err(|error| error.to_string()),
+    }
+}
+
+pub(crate) fn bridge_tracks_connections() {
+    let mut switch = switch();
+    both(&mut switch, tracks::<Ipv4Addr>, tracks::<Ipv6Addr>);
+
+    fn tracks<V: Ip>(switch: &mut Switch) {
+        let servers = switch.hosts.iter().zip(1..).map(|(host, number)| Server::udp(host, at(V::host(NET, number), 7)));
+        let _servers: Vec<_> = servers.map(Result::unwrap).collect();
+        let table = Table::bridge("fw");
+        let forward = table.chain("forward").filter(Hook::FORWARD, Priority::FILTER);
+        let mut batch = Batch::new();
+        batch.reset(&table).add(&forward);
+        let begin = [ct::state().has(CtState::NEW), meta::iifname().eq("p1")];
+        let udp = || Rule::new().when(meta::l4proto().eq(L4Proto::UDP));
+        batch.append(&forward, udp().when_all(begin).counter().accept());
+        batch.append(&forward, udp().when(ct::state().has(CtState::ESTABLISHED)).counter().accept());
+        batch.append(&forward, udp().counter().drop());
+        switch.conn.commit(&batch).unwrap();
+        assert_who_passes(vec![switch.ask::<V>(1, 2, true), switch.ask::<V>(1, 3, true), switch.ask::<V>(2, 1, false)]);
+        assert_eq!(packets(&mut switch.conn, &table, "forward"), [2, 2, 1]);
+        switch.conn.commit(Batch::new().delete(&table)).unwrap();
     }
 }

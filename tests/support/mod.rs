@@ -31,7 +31,7 @@ use std::time::{Duration, Instant};
 
 use libtest_mimic::{Arguments, Failed, Trial};
 use nftlink::expr::{Meta, MetaKey, Reg};
-use nftlink::{Batch, Conn, Errno, Hook, Priority, Rule, Table};
+use nftlink::{Batch, Conn, Errno, Error, Hook, Priority, Rule, Table};
 use nix::sys::memfd::{MFdFlags, memfd_create};
 
 #[path = "../../examples/lab/mod.rs"]
@@ -506,5 +506,13 @@ pub fn flowtables() -> Result<(), String> {
     match Conn::open().and_then(|mut conn| conn.check(&batch)) {
         Err(error) if error.is_not_found() => Err("this kernel was built without flowtables".to_owned()),
         other => other.map_err(|error| error.to_string()),
+    }
+}
+
+/// For what is attached to hooks (Linux 5.14, where it was built with `NETFILTER_NETLINK_HOOK`): asks the kernel for it.
+pub fn hooks() -> Result<(), String> {
+    match Conn::open().and_then(|mut conn| conn.hooks(..)) {
+        Err(Error::Unsupported { .. }) => Err("this kernel was built without a list of hooks".to_owned()),
+        other => other.map(drop).map_err(|error| error.to_string()),
     }
 }

@@ -3,7 +3,9 @@
 
 mod policies;
 
+use std::collections::BTreeSet;
 use std::fmt;
+use std::ops::RangeInclusive;
 
 /// The attributes that a nest may have.
 #[derive(Debug)]
@@ -18,8 +20,14 @@ pub enum Kind {
     U64,
     /// Text with a NUL at its end, of so many bytes without it.
     Text(usize),
+    /// Such text, or none: what the kernel has may have an empty name.
+    MaybeText(usize),
+    /// Text of so many bytes, which needs no NUL.
+    Word(usize),
     /// So many bytes at most, and one at least.
     Bytes(usize),
+    /// Bytes, or none.
+    Any,
     /// Attributes, each once.
     Nest(&'static Policy),
     /// Nests that all have the number 1.
@@ -58,9 +66,15 @@ const HEADER: usize = 16;
 const GENERIC: usize = 4;
 const SUBSYSTEM: u16 = 10;
 const REQUEST: u16 = 1;
+/// NLM_F_REPLACE, EXCL, CREATE and APPEND, of messages that add.
+const ADDING: u16 = 0xf00;
 const NESTED: u16 = 0x8000;
 /// inet, ip, arp, netdev, bridge, ip6.
 const FAMILIES: [u8; 6] = [1, 2, 3, 5, 7, 10];
+/// Of no family and without a name: all tables of all families.
+const DELETE_TABLE: u16 = 2;
+/// A table, chain, rule, set, elements, an object, a flowtable.
+const ADDS: [u16; 7] = [0, 3, 6, 9, 12, 18, 22];
 
 fn u16_at(bytes: &[u8], at: usize) -> Option<u16> {
     Some(u16::from_ne_bytes(bytes.get(at..at + 2)?.try_into().ok()?))
@@ -70,12 +84,37 @@ fn u32_at(bytes: &[u8], at: usize) -> Option<u32> {
     Some(u32::from_ne_bytes(bytes.get(at..at + 4)?.try_into().ok()?))
 }
 
-/// Checks the messages of a batch, without its begin and end, and returns how many they are.
+/// What batches have held.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Met {
+    /// How many messages.
+    pub messages: u32,
+    /// Their kinds, by their numbers.
+    pub kinds: BTreeSet<u16>,
+    /// The expressions, by their names.
+    pub expressions: BTreeSet<&'static str>,
+    /// The kinds of objects, by their numbers.
+    pub objects: BTreeSet<u32>,
+}
+
+impl Met {
+    /// All that there is.
+    pub fn all() -> Self {
+        Self {
+            messages: 0,
+            kinds: policies::MESSAGES.iter().map(|(kind, _)| *kind).collect(),
+            expressions: policies::EXPRESSIONS.iter().map(|(name, _)| *name).collect(),
+            objects: policies::OBJECTS.iter().map(|(kind, _)| *kind).collect(),
+        }
+    }
+}
+
+/// Checks the messages of a batch, without its begin and end, and notes what was in it.
 ///
 /// # Errors
 ///
 /// The first that is wrong.
-pub fn check(mut batch: &[u8]) -> Checked<u32> {
+pub fn check(mut batch: &[u8], met: &mut Met) -> Checked {
     let mut count = 0;
     while !batch.is_empty() {
         let Some(len) = u32_at(batch, 0).map(|len| len as usize) else { return wrong("half a header at the end") };
@@ -84,31 +123,35 @@ pub fn check(mut batch: &[u8]) -> Checked<u32> {
         }
         let (message, rest) = batch.split_at(len);
         count += 1;
-        at(format_args!("message {count}"), check_message(message, count))?;
+        at(format_args!("message {count}"), check_message(message, count, met))?;
         batch = rest;
     }
-    Ok(count)
+    met.messages += count;
+    Ok(())
 }
 
-fn check_message(message: &[u8], count: u32) -> Checked {
+fn check_message(message: &[u8], count: u32, met: &mut Met) -> Checked {
     let (Some(kind), Some(flags)) = (u16_at(message, 4), u16_at(message, 6)) else { return wrong("no header") };
     if kind >> 8 != SUBSYSTEM {
         return wrong(format_args!("of another subsystem: {kind:#x}"));
     }
-    if flags & REQUEST == 0 {
-        return wrong("is no request");
+    let adds = ADDS.contains(&(kind & 0xff));
+    if flags & REQUEST == 0 || flags & !(REQUEST | if adds { ADDING } else { 0 }) != 0 {
+        return wrong(format_args!("flags {flags:#x}"));
     }
     if u32_at(message, 8) != Some(count) || u32_at(message, 12) != Some(0) {
         return wrong("its number, or a port");
     }
     let [family, version, 0, 0] = message[HEADER..HEADER + GENERIC] else { return wrong("a resource") };
-    if version != 0 || !FAMILIES.contains(&family) {
+    let all_tables = kind & 0xff == DELETE_TABLE && family == 0 && message.len() == HEADER + GENERIC;
+    if version != 0 || !(FAMILIES.contains(&family) || all_tables) {
         return wrong(format_args!("version {version}, family {family}"));
     }
     let Some((_, policy)) = policies::MESSAGES.iter().find(|(number, _)| *number == kind & 0xff) else {
         return wrong(format_args!("kind {}", kind & 0xff));
     };
-    check_nest(policy, &message[HEADER + GENERIC..], true)
+    met.kinds.insert(kind & 0xff);
+    check_nest(policy, &message[HEADER + GENERIC..], true, met)
 }
 
 /// The attributes in some bytes: numbers, flags included, and values.
@@ -135,7 +178,7 @@ fn attributes(mut bytes: &[u8]) -> impl Iterator<Item = Checked<(u16, &[u8])>> {
     })
 }
 
-fn check_nest(policy: &Policy, bytes: &[u8], once: bool) -> Checked {
+fn check_nest(policy: &Policy, bytes: &[u8], once: bool, met: &mut Met) -> Checked {
     let all: Vec<(u16, &[u8])> = attributes(bytes).collect::<Checked<_>>()?;
     for (n, &(flagged, value)) in all.iter().enumerate() {
         let number = flagged & !NESTED;
@@ -146,15 +189,21 @@ fn check_nest(policy: &Policy, bytes: &[u8], once: bool) -> Checked {
             return wrong(format_args!("attribute {number} twice"));
         }
         let checked = match kind {
-            Kind::Body => check_body(&all, flagged & NESTED != 0, value),
-            kind => check_value(*kind, flagged & NESTED != 0, value),
+            Kind::Body => check_body(&all, flagged & NESTED != 0, value, met),
+            kind => check_value(*kind, flagged & NESTED != 0, value, met),
         };
         at(number, checked)?;
+    }
+    if std::ptr::eq(policy, &policies::EXPR) {
+        match expression(&all) {
+            Some((name, _)) => _ = met.expressions.insert(name),
+            None => return wrong("an expression that the kernel does not know"),
+        }
     }
     Ok(())
 }
 
-fn check_value(kind: Kind, nested: bool, value: &[u8]) -> Checked {
+fn check_value(kind: Kind, nested: bool, value: &[u8], met: &mut Met) -> Checked {
     let exact = |len: usize| match value.len() {
         has if has == len => Ok(()),
         has => wrong(format_args!("{has} bytes in place of {len}")),
@@ -169,19 +218,20 @@ fn check_value(kind: Kind, nested: bool, value: &[u8]) -> Checked {
         Kind::U16 => exact(2),
         Kind::U32 => exact(4),
         Kind::U64 => exact(8),
-        Kind::Text(most) => check_text(most, value),
-        Kind::Bytes(most) if value.is_empty() || value.len() > most => {
+        Kind::Text(most) => check_text(1..=most, value),
+        Kind::MaybeText(most) => check_text(0..=most, value),
+        Kind::Word(most) | Kind::Bytes(most) if value.is_empty() || value.len() > most => {
             wrong(format_args!("{} bytes, of which {most} are taken", value.len()))
         }
-        Kind::Bytes(_) | Kind::Body => Ok(()),
-        Kind::Nest(policy) => check_nest(policy, value, true),
-        Kind::Repeated(policy) => check_nest(policy, value, false),
+        Kind::Word(_) | Kind::Bytes(_) | Kind::Any | Kind::Body => Ok(()),
+        Kind::Nest(policy) => check_nest(policy, value, true, met),
+        Kind::Repeated(policy) => check_nest(policy, value, false, met),
         Kind::List(policy) => each(value, |number, value| match number {
-            number if number == 1 | NESTED => check_nest(policy, value, true),
+            number if number == 1 | NESTED => check_nest(policy, value, true, met),
             number => wrong(format_args!("{number:#x} in a list")),
         }),
         Kind::Devices => each(value, |number, value| match number {
-            1 => check_text(15, value),
+            1 => check_text(1..=15, value),
             2 if value.len() < 16 && !value.is_empty() => Ok(()),
             number => wrong(format_args!("{number:#x} among devices")),
         }),
@@ -199,33 +249,94 @@ fn each(bytes: &[u8], mut check: impl FnMut(u16, &[u8]) -> Checked) -> Checked {
     })
 }
 
-fn check_text(most: usize, value: &[u8]) -> Checked {
+fn check_text(lens: RangeInclusive<usize>, value: &[u8]) -> Checked {
     match value {
         [text @ .., 0] if text.contains(&0) => wrong("a NUL within text"),
-        [text @ .., 0] if text.is_empty() || text.len() > most => wrong(format_args!("text of {} bytes", text.len())),
+        [text @ .., 0] if !lens.contains(&text.len()) => wrong(format_args!("text of {} bytes", text.len())),
         [.., 0] => Ok(()),
         _ => wrong("text without a NUL at its end"),
     }
 }
 
 /// The data of an expression, whose name is 1, or of an object, whose type is 3.
-fn check_body(beside: &[(u16, &[u8])], nested: bool, value: &[u8]) -> Checked {
-    let find = |number: u16| beside.iter().find(|(other, _)| *other == number).map(|(_, value)| *value);
+fn check_body(beside: &[(u16, &[u8])], nested: bool, value: &[u8], met: &mut Met) -> Checked {
     if !nested {
         return wrong("data that are no nest");
     }
-    let policy = match find(3) {
+    let policy = match find(beside, 3) {
         Some(kind) => {
             let kind = kind.try_into().map_or(0, u32::from_be_bytes);
-            policies::OBJECTS.iter().find(|(number, _)| *number == kind).map(|(_, policy)| *policy)
+            let known = policies::OBJECTS.iter().find(|(number, _)| *number == kind);
+            met.objects.extend(known.map(|(number, _)| *number));
+            known.map(|(_, policy)| *policy)
         }
-        None => {
-            let name = find(1).and_then(|name| name.strip_suffix(b"\0")).unwrap_or_default();
-            policies::EXPRESSIONS.iter().find(|(known, _)| known.as_bytes() == name).and_then(|(_, policy)| *policy)
-        }
+        None => expression(beside).and_then(|(_, policy)| policy),
     };
     match policy {
-        Some(policy) => check_nest(policy, value, true),
-        None => wrong("data of what the kernel does not know"),
+        Some(policy) => check_nest(policy, value, true, met),
+        None => wrong("data of what the kernel does not know, or of what has none"),
+    }
+}
+
+fn find<'a>(attributes: &[(u16, &'a [u8])], number: u16) -> Option<&'a [u8]> {
+    attributes.iter().find(|(other, _)| *other == number).map(|(_, value)| *value)
+}
+
+/// What an expression is, by its attributes.
+fn expression(attributes: &[(u16, &[u8])]) -> Option<(&'static str, Option<&'static Policy>)> {
+    let name = find(attributes, 1)?.strip_suffix(b"\0")?;
+    policies::EXPRESSIONS.iter().find(|(known, _)| known.as_bytes() == name).copied()
+}
+
+#[cfg(test)]
+mod tests {
+    use nftlink::expr::Counter;
+    use nftlink::{Batch, Rule, Table};
+
+    use super::*;
+
+    fn check(batch: &[u8]) -> Checked<u32> {
+        let mut met = Met::default();
+        super::check(batch, &mut met).map(|()| met.messages)
+    }
+
+    /// Bytes of which `check` takes any value: text, numbers, and flags that are in use.
+    fn free(batch: &[u8]) -> Vec<usize> {
+        let spoiled = |at: usize| {
+            let mut batch = batch.to_vec();
+            batch[at] ^= 0xff;
+            batch
+        };
+        (0..batch.len()).filter(|&at| check(&spoiled(at)).is_ok()).collect()
+    }
+
+    #[test]
+    fn no_byte_of_a_frame_may_be_another() {
+        let mut batch = Batch::new();
+        batch.add(&Table::inet("fw"));
+        assert_eq!(check(batch.as_bytes()), Ok(1));
+        // The name and the table's flags. Only the NUL and the padding behind the name are framing.
+        assert_eq!(free(batch.as_bytes()), [24, 25, 32, 33, 34, 35]);
+
+        batch.clear();
+        batch.append(Table::inet("fw").chain("c"), Rule::new().expr(Counter::new(1, 2)));
+        let bytes = batch.as_bytes();
+        assert_eq!(check(bytes), Ok(1));
+        // Of both names a byte, and the counts.
+        assert_eq!(free(bytes), [24, 25, 32].into_iter().chain(64..72).chain(76..84).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn what_is_cut_or_too_much_is_refused() {
+        let mut batch = Batch::new();
+        batch.add(&Table::inet("fw")).append(Table::inet("fw").chain("c"), Rule::new().counter());
+        let bytes = batch.as_bytes();
+        assert_eq!(check(bytes), Ok(2));
+        let first = u32_at(bytes, 0).unwrap() as usize;
+        for len in (1..bytes.len()).filter(|&len| len != first) {
+            assert!(check(&bytes[..len]).is_err(), "{len} bytes");
+        }
+        assert!(check(&[bytes, &[0; 4]].concat()).is_err());
+        assert!(check(&bytes[first..]).is_err(), "the first has another number");
     }
 }

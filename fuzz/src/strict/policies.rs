@@ -1,7 +1,9 @@
 //! The kernel's policies: the attributes that each nest may have, and what they hold (net/netfilter/nf_tables_api.c and the
 //! expressions beside it, Linux 6.18).
 
-use super::Kind::{Body, Bytes, Devices, List, Nest, Repeated, Text, Timeouts, U8, U16, U32, U64};
+use super::Kind::{
+    Any, Body, Bytes, Devices, List, MaybeText, Nest, Repeated, Text, Timeouts, U8, U16, U32, U64, Word,
+};
 use super::Policy;
 
 macro_rules! policy {
@@ -18,16 +20,16 @@ policy!(CONCAT: (1, U32));
 policy!(CONNLIMIT: (1, U32), (2, U32));
 policy!(COUNTER: (1, U64), (2, U64));
 policy!(CT_EXPECT: (1, U16), (2, U8), (3, U16), (4, U32), (5, U8));
-policy!(CT_HELPER: (1, Text(15)), (2, U16), (3, U8));
+policy!(CT_HELPER: (1, Word(15)), (2, U16), (3, U8));
 policy!(CT: (1, U32), (2, U32), (3, U8), (4, U32));
 policy!(CT_TIMEOUT: (1, U16), (2, U8), (3, Timeouts));
 policy!(DATA: (1, Bytes(0xffff)), (2, Nest(&VERDICT)));
 policy!(DUP: (1, U32), (2, U32));
-policy!(DYNSET: (1, Text(255)), (2, U32), (3, U32), (4, U32), (5, U32), (6, U64), (7, Nest(&EXPR)), (9, U32), (10, List(&EXPR)));
+policy!(DYNSET: (1, MaybeText(255)), (2, U32), (3, U32), (4, U32), (5, U32), (6, U64), (7, Nest(&EXPR)), (9, U32), (10, List(&EXPR)));
 policy!(EXPR: (1, Text(49)), (2, Body));
 policy!(EXTHDR: (1, U32), (2, U8), (3, U32), (4, U32), (5, U32), (6, U32), (7, U32));
 policy!(FIB: (1, U32), (2, U32), (3, U32));
-policy!(FLOW_OFFLOAD: (1, Text(255)));
+policy!(FLOW_OFFLOAD: (1, MaybeText(255)));
 policy!(FLOWTABLE_HOOK: (1, U32), (2, U32), (3, Devices));
 policy!(FLOWTABLE: (1, Text(255)), (2, Text(255)), (3, Nest(&FLOWTABLE_HOOK)), (5, U64), (7, U32));
 policy!(FWD: (1, U32), (2, U32), (3, U32));
@@ -37,15 +39,15 @@ policy!(IMMEDIATE: (1, U32), (2, Nest(&DATA)));
 policy!(INNER: (1, U32), (2, U32), (3, U32), (4, U32), (5, Nest(&EXPR)));
 policy!(LAST: (1, U32), (2, U64));
 policy!(LIMIT: (1, U64), (2, U64), (3, U32), (4, U32), (5, U32));
-policy!(LOG: (1, U16), (2, Text(127)), (3, U32), (4, U16), (5, U32), (6, U32));
-policy!(LOOKUP: (1, Text(255)), (2, U32), (3, U32), (4, U32), (5, U32));
+policy!(LOG: (1, U16), (2, MaybeText(127)), (3, U32), (4, U16), (5, U32), (6, U32));
+policy!(LOOKUP: (1, MaybeText(255)), (2, U32), (3, U32), (4, U32), (5, U32));
 policy!(MASQ: (1, U32), (2, U32), (3, U32));
-policy!(MATCH: (1, Text(29)), (2, U32), (3, Bytes(0xffff)));
+policy!(MATCH: (1, Text(29)), (2, U32), (3, Any));
 policy!(META: (1, U32), (2, U32), (3, U32));
 policy!(NAT: (1, U32), (2, U32), (3, U32), (4, U32), (5, U32), (6, U32), (7, U32));
 policy!(NUMGEN: (1, U32), (2, U32), (3, U32), (4, U32));
 policy!(OBJ: (1, Text(255)), (2, Text(255)), (3, U32), (4, Body), (6, U64), (8, Bytes(256)));
-policy!(OBJREF: (1, U32), (2, Text(255)), (3, U32), (4, Text(255)), (5, U32));
+policy!(OBJREF: (1, U32), (2, Word(255)), (3, U32), (4, Word(255)), (5, U32));
 policy!(OSF: (1, U32), (2, U8), (3, U32));
 policy!(PAYLOAD: (1, U32), (2, U32), (3, U32), (4, U32), (5, U32), (6, U32), (7, U32), (8, U32));
 policy!(QUEUE: (1, U16), (2, U16), (3, U16), (4, U32));
@@ -56,7 +58,7 @@ policy!(REJECT: (1, U32), (2, U8));
 policy!(RT: (1, U32), (2, U32));
 policy!(RULE_COMPAT: (1, U32), (2, U32));
 policy!(RULE: (1, Text(255)), (2, Text(255)), (3, U64), (4, List(&EXPR)), (5, Nest(&RULE_COMPAT)), (6, U64), (7, Bytes(256)), (9, U32), (10, U32), (11, U32));
-policy!(SECMARK: (1, Text(4096)));
+policy!(SECMARK: (1, Word(4096)));
 policy!(SET_DESC: (1, U32), (2, List(&CONCAT)));
 policy!(SET_ELEM_LIST: (1, Text(255)), (2, Text(255)), (3, List(&SET_ELEM)), (4, U32));
 policy!(SET_ELEM: (1, Nest(&DATA)), (2, Nest(&DATA)), (3, U32), (4, U64), (5, U64), (6, Bytes(256)), (7, Nest(&EXPR)), (9, Text(255)), (10, Nest(&DATA)), (11, List(&EXPR)));
@@ -64,17 +66,17 @@ policy!(SET: (1, Text(255)), (2, Text(255)), (3, U32), (4, U32), (5, U32), (6, U
 policy!(SOCKET: (1, U32), (2, U32), (3, U32));
 policy!(SYNPROXY: (1, U16), (2, U8), (3, U32));
 policy!(TABLE: (1, Text(255)), (2, U32), (4, U64), (6, Bytes(256)));
-policy!(TARGET: (1, Text(29)), (2, U32), (3, Bytes(0xffff)));
+policy!(TARGET: (1, Text(29)), (2, U32), (3, Any));
 policy!(TPROXY: (1, U32), (2, U32), (3, U32));
 policy!(TUNNEL_IP6: (1, Bytes(16)), (2, Bytes(16)), (3, U32));
 policy!(TUNNEL_IP: (1, U32), (2, U32));
 policy!(TUNNEL_KEY: (1, U32), (2, Nest(&TUNNEL_IP)), (3, Nest(&TUNNEL_IP6)), (4, U32), (5, U8), (6, U8), (7, U16), (8, U16), (9, Repeated(&TUNNEL_OPTS)));
 policy!(TUNNEL_OPTS_ERSPAN: (1, U32), (2, U32), (3, U8), (4, U8));
-policy!(TUNNEL_OPTS_GENEVE: (1, U16), (2, U8), (3, Bytes(0xffff)));
+policy!(TUNNEL_OPTS_GENEVE: (1, U16), (2, U8), (3, Any));
 policy!(TUNNEL_OPTS: (1, Nest(&TUNNEL_OPTS_VXLAN)), (2, Nest(&TUNNEL_OPTS_ERSPAN)), (3, Nest(&TUNNEL_OPTS_GENEVE)));
 policy!(TUNNEL_OPTS_VXLAN: (1, U32));
 policy!(TUNNEL: (1, U32), (2, U32), (3, U32));
-policy!(VERDICT: (1, U32), (2, Text(255)), (3, U32));
+policy!(VERDICT: (1, U32), (2, MaybeText(255)), (3, U32));
 policy!(XFRM: (1, U32), (2, U32), (3, U8), (4, U32));
 
 /// What the data of an expression hold; some have none.

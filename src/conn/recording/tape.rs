@@ -11,7 +11,7 @@ use super::state::{Attrs, CHAINS, FLOWTABLES, Kind, OBJECTS, RULES, SETS, State,
 use super::{Refusal, Refused};
 use crate::batch::Batch;
 use crate::engine::{Received, TooLarge, Transport};
-use crate::error::Errno;
+use crate::error::{Errno, Features};
 use crate::wire::message::{Content, Message, Messages, NLM_F_ACK, NLM_F_DUMP, NLM_F_ECHO, forge};
 
 /// The most bytes of answers that one datagram has, but for a message that is longer by itself.
@@ -28,6 +28,8 @@ pub(super) struct Shared {
     pub(super) closed: Option<Errno>,
     /// Whether commits change the state.
     pub(super) applies: bool,
+    /// What batches are refused that need it.
+    pub(super) lacks: Features,
     /// The handle that was given out last, to what did not change the state.
     last_handle: u64,
     /// The address that a connection was given last.
@@ -67,6 +69,11 @@ impl Tape {
     /// Tells which batch is sent next.
     pub(in crate::conn) fn announce(&mut self, batch: &Batch) {
         self.announced = Some(batch.clone());
+    }
+
+    /// The features that it has.
+    pub(in crate::conn) fn features(&self) -> Features {
+        Features::all().without(lock(&self.shared).lacks)
     }
 
     fn query(&mut self, message: &Message<'_>) {
@@ -144,6 +151,11 @@ impl Tape {
                 let first = problems.first().is_some_and(|(sequence, _)| *sequence == ops[0].sequence);
                 self.again = (first && problems.len() == 1 && !dry).then_some(Refusal(Refused::Operations(refused)));
             }
+        }
+        if let Some(batch) = self.announced.as_ref().filter(|_| !shared.lacks.is_empty() && !self.prepares) {
+            let needing = batch.needing(shared.lacks).map(|sequence| (sequence, Problem::placeless(Errno::EOPNOTSUPP)));
+            problems.extend(needing);
+            problems.sort_by_key(|(sequence, _)| *sequence);
         }
         let mut made = Vec::new();
         if problems.is_empty() {

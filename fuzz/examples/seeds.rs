@@ -7,6 +7,9 @@ use std::collections::HashSet;
 use std::path::Path;
 use std::{env, fs, io};
 
+// Built as the targets are, it needs what they are linked with.
+use libfuzzer_sys as _;
+
 /// Larger ones take long, and say little more.
 const MOST: usize = 4096;
 
@@ -24,6 +27,10 @@ fn main() -> io::Result<()> {
         for message in &all {
             write(Path::new(&out), &OF_MESSAGES, message, &mut seen)?;
             write(Path::new(&out), &OF_ATTRIBUTES, message.get(20..).unwrap_or_default(), &mut seen)?;
+            // A refusal at some attribute of it.
+            let offset = 20 + (seen.len() * 4 % message.len()) as u16;
+            let refusal = [&offset.to_le_bytes(), &[0, 0][..], message].concat();
+            write(Path::new(&out), &["paths"], &refusal, &mut seen)?;
         }
         // What belongs together: a table with its chains, sets and rules.
         let mut together = Vec::new();
@@ -35,6 +42,9 @@ fn main() -> io::Result<()> {
             together.extend_from_slice(message);
         }
         write(Path::new(&out), &OF_MESSAGES, &together, &mut seen)?;
+    }
+    for answers in answers() {
+        write(Path::new(&out), &["answers"], &answers, &mut seen)?;
     }
     println!("{} seeds", seen.len());
     Ok(())
@@ -60,4 +70,23 @@ fn messages(mut bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
         bytes = rest;
         Some(message)
     })
+}
+
+/// Two answers to a batch each, one in each half, behind the byte that tells how the batch was sent.
+fn answers() -> impl Iterator<Item = Vec<u8>> {
+    let places = (0..12).flat_map(|sequence| (20..300).step_by(8).map(move |offset| (sequence, offset)));
+    places.enumerate().map(|(n, (sequence, offset))| {
+        let errno = if n % 7 == 0 { 0 } else { -2 };
+        [&[n as u8][..], &answer(sequence, errno, offset), &answer(sequence + 1, errno, offset + 4)].concat()
+    })
+}
+
+/// An ack or refusal with the offset of an attribute.
+fn answer(sequence: u32, errno: i32, offset: u32) -> Vec<u8> {
+    const NLMSG_ERROR: u32 = 2;
+    const CAPPED_WITH_TLVS: u32 = 0x300;
+    const OFFSET: u32 = 2;
+    let head = [44, NLMSG_ERROR | CAPPED_WITH_TLVS << 16, sequence, 0, errno as u32];
+    let (original, tlv) = ([0; 4], [8 | OFFSET << 16, offset]);
+    [&head[..], &original, &tlv].concat().into_iter().flat_map(u32::to_le_bytes).collect()
 }

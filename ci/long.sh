@@ -1,0 +1,36 @@
+#!/bin/bash
+# What takes longer than the gate may: `bash ci/long.sh [PART...]`, as root, on Debian, after .ci/run (which installs what is
+# needed). All parts take some hours on two cores, and go one after the other:
+#
+#   fuzz        100 million executions of the fuzz targets
+#   properties  the property tests with many more cases
+#   load        eight threads that commit, list and watch for an hour
+#   kernels     the tests that talk to a kernel, on every kernel that can be had
+#
+# Whatever happens, all parts are run; the summary says what passed, with seeds and counts. Logs are kept in $LONG_LOGS.
+set -Eeuo pipefail
+cd "$(dirname "$0")/.."
+exec </dev/null
+export CI=true CARGO_TERM_COLOR=never
+PATH=$PATH:/usr/sbin:/sbin:${CARGO_HOME:-$HOME/.cargo}/bin
+if [ -d ../shared/corpus ]; then NFTLINK_CORPUS=$(realpath ../shared/corpus); export NFTLINK_CORPUS; fi
+logs=${LONG_LOGS:-${CARGO_TARGET_DIR:-$PWD/target}/long}
+mkdir -p "$logs"
+
+fuzz() { fuzz/run.sh -runs="${FUZZ_RUNS:-13000000}"; }
+properties() { PROPTEST_CASES=${PROPTEST_CASES:-4096} cargo test --test kernel_properties; }
+load() { NFTLINK_LOAD_SECONDS=${NFTLINK_LOAD_SECONDS:-3600} cargo test --test kernel_load -- --nocapture; }
+kernels() { .ci/kernels.sh 5.10 6.1 6.12 6.16 6.17 6.18 6.19 7.0 7.1 7.2 newest; }
+
+[ $# -gt 0 ] || set -- fuzz properties load kernels
+status=0
+summary=$(printf '%s, commit %s, Linux %s, %s\n' "$(date -u +%F)" "$(git rev-parse --short HEAD)" "$(uname -r)" "$(rustc --version)")
+for part in "$@"; do
+    began=$SECONDS outcome=passed
+    echo "==== $part"
+    "$part" 2>&1 | tee "$logs/$part.log" || outcome="FAILED (${PIPESTATUS[0]})" status=1
+    summary+=$(printf '\n%s: %s in %d s\n' "$part" "$outcome" $((SECONDS - began)))
+    summary+=$'\n'$(grep -E '^(fuzz: |load: |seed|== Linux|test result|Linux .*(hung|not to be had))' "$logs/$part.log" | sed 's/^/    /' || true)
+done
+printf '\n==== Summary\n%s\n' "$summary"
+exit "$status"
