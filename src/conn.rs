@@ -1,6 +1,8 @@
 //! [`Conn`]: the connection over which batches are committed and the ruleset is read.
 
 mod channel;
+#[cfg(test)]
+mod fault_tests;
 mod features;
 mod find;
 mod hooks;
@@ -29,6 +31,8 @@ pub use recording::{Recording, Refusal};
 pub use stream::{Consistency, Streamed};
 
 use crate::batch::Batch;
+#[cfg(test)]
+use crate::engine::faults::{Faulty, Plan};
 use crate::engine::{Applied, Link, Query, Transport as _, commit};
 use crate::error::Error;
 use crate::ruleset::Generation;
@@ -46,7 +50,8 @@ const ENVELOPE: usize = 128;
 /// It blocks only as long as the kernel works. It is used by `&mut self`, may move between
 /// threads, and belongs to the namespace that it was opened in, wherever its thread goes
 /// afterwards. Its file descriptor is closed on exec; after a fork only one of the processes may
-/// use it. Tables that it [owns](crate::Table::owned) go with it.
+/// use it, the other may drop it. Tables that it [owns](crate::Table::owned) go with it, when no process has it any
+/// more.
 ///
 /// ```no_run
 /// use nftlink::{Batch, Conn, Table};
@@ -84,9 +89,16 @@ impl Conn {
         Self { link: Link::new(Channel::Recording(Box::new(tape))) }
     }
 
+    /// A connection to a recording whose calls fail as planned.
+    #[cfg(test)]
+    pub(crate) fn faulty(recording: &Recording, plan: &Plan) -> Self {
+        let channel = recording.conn().link.into_transport();
+        Self { link: Link::new(Channel::Faulty(Box::new(Faulty::new(channel, plan)))) }
+    }
+
     /// Commits or checks a batch. A recording keeps it as the value that it is, of which what is sent is a part.
     fn apply(&mut self, batch: &Batch, options: commit::Options) -> Result<Applied, Error> {
-        if let Channel::Recording(tape) = self.link.transport_mut() {
+        if let Some(tape) = self.link.transport_mut().tape() {
             tape.announce(batch);
         }
         let is_check = options.dry_run;

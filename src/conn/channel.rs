@@ -4,6 +4,8 @@ use std::io::IoSlice;
 
 use super::recording::Tape;
 use super::socket::NetlinkSocket;
+#[cfg(test)]
+use crate::engine::faults::Faulty;
 use crate::engine::{Received, TooLarge, Transport};
 use crate::error::{Errno, Features};
 
@@ -11,6 +13,21 @@ use crate::error::{Errno, Features};
 pub(crate) enum Channel {
     Kernel(NetlinkSocket),
     Recording(Box<Tape>),
+    /// One of these, whose calls fail.
+    #[cfg(test)]
+    Faulty(Box<Faulty<Self>>),
+}
+
+impl Channel {
+    /// The recording that it speaks to, if it is one.
+    pub(super) fn tape(&mut self) -> Option<&mut Tape> {
+        match self {
+            Self::Kernel(_) => None,
+            Self::Recording(tape) => Some(tape),
+            #[cfg(test)]
+            Self::Faulty(faulty) => faulty.inner.tape(),
+        }
+    }
 }
 
 impl Transport for Channel {
@@ -18,6 +35,8 @@ impl Transport for Channel {
         match self {
             Self::Kernel(socket) => socket.send(parts),
             Self::Recording(tape) => tape.send(parts),
+            #[cfg(test)]
+            Self::Faulty(faulty) => faulty.send(parts),
         }
     }
 
@@ -25,6 +44,8 @@ impl Transport for Channel {
         match self {
             Self::Kernel(socket) => socket.receive(buffer),
             Self::Recording(tape) => tape.receive(buffer),
+            #[cfg(test)]
+            Self::Faulty(faulty) => faulty.receive(buffer),
         }
     }
 
@@ -32,6 +53,8 @@ impl Transport for Channel {
         match self {
             Self::Kernel(socket) => socket.reserve_send(len),
             Self::Recording(tape) => tape.reserve_send(len),
+            #[cfg(test)]
+            Self::Faulty(faulty) => faulty.reserve_send(len),
         }
     }
 
@@ -39,6 +62,8 @@ impl Transport for Channel {
         match self {
             Self::Kernel(socket) => socket.reserve_receive(len),
             Self::Recording(tape) => tape.reserve_receive(len),
+            #[cfg(test)]
+            Self::Faulty(faulty) => faulty.reserve_receive(len),
         }
     }
 
@@ -46,6 +71,8 @@ impl Transport for Channel {
         match self {
             Self::Kernel(socket) => socket.port(),
             Self::Recording(tape) => tape.port(),
+            #[cfg(test)]
+            Self::Faulty(faulty) => faulty.port(),
         }
     }
 
@@ -53,6 +80,8 @@ impl Transport for Channel {
         match self {
             Self::Kernel(_) => None,
             Self::Recording(tape) => Some(tape.features()),
+            #[cfg(test)]
+            Self::Faulty(faulty) => faulty.features(),
         }
     }
 
@@ -61,6 +90,8 @@ impl Transport for Channel {
             Self::Kernel(socket) => socket.another().map(Self::Kernel),
             // It makes no answers by and by.
             Self::Recording(_) => None,
+            #[cfg(test)]
+            Self::Faulty(faulty) => faulty.another().map(|faulty| Self::Faulty(Box::new(faulty))),
         }
     }
 }

@@ -76,6 +76,11 @@ impl<T: Transport> Link<T> {
         &self.transport
     }
 
+    #[cfg(test)]
+    pub(crate) fn into_transport(self) -> T {
+        self.transport
+    }
+
     pub(crate) fn transport_mut(&mut self) -> &mut T {
         &mut self.transport
     }

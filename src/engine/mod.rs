@@ -4,6 +4,8 @@
 
 pub(crate) mod commit;
 mod dump;
+#[cfg(test)]
+pub(crate) mod faults;
 mod features;
 mod link;
 mod query;

@@ -7,6 +7,7 @@ use crate::chain::{Chain, Hook, Hooked, Priority};
 use crate::conn::{Conn, Recording, Refusal};
 use crate::datum::Interval;
 use crate::engine::ATTEMPTS;
+use crate::engine::faults::each_plan;
 use crate::error::{BuildErrorKind, Errno, Error};
 use crate::expr::Counter;
 use crate::field::ip;
@@ -131,6 +132,33 @@ fn lost_answer_leaves_one_set_in_use_and_nothing_else() {
     // Of the end it is found out.
     let (mut conn, _, loaded) = load([fine(), fine(), fine(), Refusal::lost()]);
     assert_only(&mut conn, &loaded.unwrap(), 5000);
+}
+
+#[test]
+fn whatever_fails_one_whole_set_is_in_use_and_the_next_load_leaves_nothing_else() {
+    let mut unknown = 0;
+    each_plan(2, |plan, case| {
+        let (recording, mut clean, before) = in_use();
+        let loader = Loader::new(&blocked());
+        let mut conn = Conn::faulty(&recording, plan);
+        let loaded = loader.load(&mut conn, addresses(5));
+        let calls = plan.is_over();
+        let live = loader.live(&mut clean).unwrap().unwrap();
+        let count = clean.elements(&live).unwrap().len();
+        let is_new = live.at() != before.at();
+        assert_eq!(count, if is_new { 5 } else { 1 }, "{case}");
+        match loaded {
+            Ok(loaded) => assert_eq!(loaded.at(), live.at(), "{case}"),
+            Err(Error::FateUnknown { .. }) => unknown += 1,
+            Err(error) => assert!(!is_new, "{case}: said {error}"),
+        }
+        let rules = clean.rules(&fw()).unwrap();
+        assert_eq!(rules[0].set_names(), [live.at().name().clone()], "{case}");
+        let live = loader.load(&mut conn, addresses(7)).unwrap_or_else(|error| panic!("{case}: then {error}"));
+        assert_only(&mut clean, &live, 7);
+        calls
+    });
+    assert!(unknown > 0);
 }
 
 #[test]

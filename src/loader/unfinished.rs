@@ -171,7 +171,7 @@ impl<'c> Unfinished<'c> {
 
     /// Finds out whether a batch was applied to which the answer was lost.
     fn find_out(&mut self, of: &SetRef, error: Error) -> Result<(), Error> {
-        let (members, _) = self.conn.snapshot(|conn| Members::read(conn, of))?;
+        let Ok((members, _)) = self.conn.snapshot(|conn| Members::read(conn, of)) else { return Err(error) };
         self.finished = members.finished().any(|set| set.at() == &self.at);
         if self.finished { Ok(()) } else { Err(error) }
     }

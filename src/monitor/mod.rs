@@ -113,7 +113,8 @@ const MAX_EVENTS: usize = 1 << 17;
 /// [`receive_timeout`](Self::receive_timeout). An event loop waits by itself until the file descriptor
 /// ([`AsFd`]) is readable, and then calls [`try_receive`](Self::try_receive) until there is nothing more.
 ///
-/// It may move between threads. It takes `CAP_NET_ADMIN` over the network namespace to open one.
+/// It may move between threads. Its file descriptor is closed on exec; after a fork only one of the processes may use it,
+/// since what one receives the other does not. It takes `CAP_NET_ADMIN` over the network namespace to open one.
 #[derive(Debug)]
 pub struct Monitor {
     socket: EventSocket,

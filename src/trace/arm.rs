@@ -168,6 +168,8 @@ impl Arm {
 ///
 /// Its table belongs to its connection: it is deleted when this is dropped, and where the program ends in any other way the
 /// kernel removes it.
+/// After a fork the first of the processes that drops it deletes the table; one that exits or executes another program
+/// without doing so leaves it to the other.
 /// What the table's own rules do is in the traces, too: [`table`](Self::table) tells which to leave out.
 #[derive(Debug)]
 #[must_use = "packets are traced only as long as it lives"]

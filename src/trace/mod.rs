@@ -89,7 +89,8 @@ impl<T> Traced<T> {
 /// [`receive_timeout`](Self::receive_timeout). An event loop waits by itself until the file descriptor ([`AsFd`]) is
 /// readable, and then calls [`try_receive`](Self::try_receive) until there is nothing more.
 ///
-/// It takes `CAP_NET_ADMIN` over the network namespace to open one.
+/// Its file descriptors are closed on exec; after a fork only one of the processes may use it, since what one receives the
+/// other does not. It takes `CAP_NET_ADMIN` over the network namespace to open one.
 #[derive(Debug)]
 pub struct Tracer {
     feed: Feed,

@@ -11,6 +11,7 @@ use super::{Pending, Writer, WriterHandle, WriterOptions};
 use crate::batch::Batch;
 use crate::chain::{Chain, Hook, Hooked, Priority};
 use crate::conn::{Conn, Recording, Refusal};
+use crate::engine::faults::each_plan;
 use crate::error::{Errno, Error};
 use crate::field::tcp;
 use crate::rule::Rule;
@@ -416,4 +417,36 @@ fn outcomes_are_those_of_commits_one_by_one() {
         };
         assert_eq!(keys(&mut other), keys(&mut conn), "round {round}");
     }
+}
+
+#[test]
+fn whatever_fails_each_event_is_told_the_truth_and_the_writer_goes_on() {
+    let mut setup = Batch::new();
+    setup.add(&Table::inet("fw")).add(&set()).add_elements(&set(), [Ipv4Addr::from_bits(2)]);
+    each_plan(2, |plan, case| {
+        let recording = Recording::with(&setup).unwrap();
+        recording.apply_commits(true);
+        let writer = patient().max_events(5).start(Conn::faulty(&recording, plan)).unwrap();
+        // The third is there already.
+        let create = |n| move |batch: &mut Batch| _ = batch.create_elements(&set(), [Ipv4Addr::from_bits(n)]);
+        let pending: Vec<Pending> = (0..5).map(|n| writer.handle().submit(create(n))).collect();
+        let told: Vec<_> = pending.into_iter().map(Pending::wait).collect();
+        let calls = plan.is_over();
+        let mut clean = recording.conn();
+        let is_there = |conn: &mut Conn, n: u32| conn.element(&set(), Ipv4Addr::from_bits(n)).is_ok();
+        for (n, told) in (0..).zip(told) {
+            match told {
+                Ok(()) => assert!(n != 2 && is_there(&mut clean, n), "{case}: {n} is said to be applied"),
+                Err(Error::FateUnknown { .. }) => {}
+                Err(error) => {
+                    assert!(n == 2 || !is_there(&mut clean, n), "{case}: {n} is, and is said not to be: {error}")
+                }
+            }
+        }
+        let last: Vec<Pending> = (10..15).map(|n| writer.handle().submit(create(n))).collect();
+        let mut conn = writer.finish();
+        assert_eq!(outcomes(last), [""; 5], "{case}");
+        assert!((10..15).all(|n| is_there(&mut conn, n)), "{case}");
+        calls
+    });
 }

@@ -36,6 +36,7 @@ use nix::sys::memfd::{MFdFlags, memfd_create};
 
 #[path = "../../examples/lab/mod.rs"]
 pub mod lab;
+pub mod random;
 pub mod state;
 
 /// Tells whether the machine has what a test needs, and if not, what is missing.
