@@ -3,8 +3,7 @@
 
 use std::net::Ipv4Addr;
 
-use super::Consistency;
-use super::{Conn, Recording};
+use super::{Conn, Consistency, Recording};
 use crate::batch::Batch;
 use crate::chain::{Chain, Hook, Hooked, Priority};
 use crate::datum::{Interval, Mark};
@@ -61,7 +60,7 @@ fn works(conn: &mut Conn, recording: &Recording, case: &str) {
     conn.commit(&batch).unwrap_or_else(|error| panic!("{case}: then {error}"));
     assert_eq!(recording.batches().len(), before + 1, "{case}");
     let tables = conn.tables(..).unwrap_or_else(|error| panic!("{case}: then {error}"));
-    assert!(tables.iter().any(|table| table.name() == &"another"), "{case}");
+    assert!(tables.iter().any(|table| table.name() == "another"), "{case}");
     assert_eq!(conn.elements(&marks()).unwrap().len(), 12, "{case}");
 }
 
@@ -147,7 +146,7 @@ fn what_is_read_is_all_there_is_or_an_error() {
         ("elements", |conn| Ok(format!("{:?}", conn.elements(&marks())?))),
         ("intervals", |conn| Ok(format!("{:?}", conn.elements(&blocked())?))),
         ("element", |conn| Ok(format!("{:?}", conn.element(&marks(), 7)?))),
-        ("object", |conn| Ok(format!("{:?}", conn.counter(&web())?))),
+        ("object", |conn| Ok(format!("{:?}", conn.counter(web())?))),
         ("ruleset", |conn| {
             let ruleset = conn.ruleset(..)?;
             Ok(format!("{:?}", ruleset.to_bytes()))

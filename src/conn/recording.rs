@@ -223,7 +223,7 @@ impl Recording {
     }
 
     /// Has the recording lack features from now on, as some kernels do: batches that need them are refused. At first it
-    /// has all.
+    /// has all but the list of hooks.
     ///
     /// ```
     /// use nftlink::{Batch, Error, Feature, Recording, Table};

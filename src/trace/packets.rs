@@ -312,7 +312,7 @@ impl Packets {
     fn close(&mut self, at: usize, whole: bool) {
         let Some(Open { mut packet, .. }) = self.open.remove(at) else { return };
         self.steps -= packet.steps.len();
-        packet.is_complete &= whole;
+        packet.is_complete &= whole && !self.in_doubt;
         self.ready.push_back(Traced::Seen(packet));
     }
 

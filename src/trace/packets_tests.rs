@@ -119,3 +119,13 @@ fn packets_told_while_a_loss_may_lie_before_them_are_in_doubt() {
     packets.step(step(3, "pre", true, DROP), now);
     assert_eq!(given_out(&mut packets), [(1, 2, false), (2, 1, false), (0, 0, false), (3, 1, true)]);
 }
+
+#[test]
+fn packets_whose_numbers_are_used_again_while_events_may_be_lost_are_in_doubt() {
+    let (mut packets, now) = (Packets::new(), Instant::now());
+    packets.step(step(1, "pre", true, ACCEPT), now);
+    // Its last event may be among those that are lost.
+    packets.in_doubt = true;
+    packets.step(step(1, "pre", true, DROP), now);
+    assert_eq!(given_out(&mut packets), [(1, 1, false), (1, 1, false)]);
+}

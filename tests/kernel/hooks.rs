@@ -222,7 +222,7 @@ pub(crate) fn kernel_that_cannot_tell_hooks_says_so() {
     let mut conn = conn();
     for error in [conn.hooks(..).unwrap_err(), conn.hooks(IfName::new("lo")).unwrap_err()] {
         assert!(matches!(error, Error::Unsupported { since: "5.14", .. }), "{error:?}");
-        let text = "listing what is attached to hooks (NETFILTER_NETLINK_HOOK) needs Linux 5.14";
+        let text = "listing what is attached to hooks needs Linux 5.14, built with NETFILTER_NETLINK_HOOK";
         assert_eq!(error.to_string(), text);
     }
     // The connection is as good as before.

@@ -34,7 +34,7 @@ pub(crate) fn make(conn: &mut Conn) {
     batch.add(&table()).add(&out).add(&counter()).add(&ports());
     let seen = udp::sport().timeout(Duration::from_millis(200));
     batch.append(&out, Rule::new().when(udp::dport().eq(TRACED)).set(meta::nftrace(), 1).drop());
-    batch.append(&out, Rule::new().when(udp::dport().eq(COUNTED)).object(&counter()).add_to(&ports(), seen));
+    batch.append(&out, Rule::new().when(udp::dport().eq(COUNTED)).object(counter()).add_to(&ports(), seen));
     conn.commit(&batch).unwrap();
 }
 
@@ -83,7 +83,7 @@ impl Packets {
     pub(crate) fn finish(mut self, load: &Load) {
         self.trace(load);
         let mut conn = conn();
-        assert_eq!(conn.counter(&counter()).unwrap().packets, self.sent[0]);
+        assert_eq!(conn.counter(counter()).unwrap().packets, self.sent[0]);
         assert!(self.lost || self.told == self.sent[1], "{} of {} packets were traced", self.told, self.sent[1]);
     }
 }

@@ -27,7 +27,7 @@ impl Random {
 
     /// A number less than `end`.
     pub fn below(&mut self, end: u32) -> u32 {
-        ((self.number() >> 32) * u64::from(end) >> 32) as u32
+        (((self.number() >> 32) * u64::from(end)) >> 32) as u32
     }
 
     /// Whether one of so many chances has come.

@@ -11,7 +11,7 @@ use super::state::{Attrs, CHAINS, FLOWTABLES, Kind, OBJECTS, RULES, SETS, State,
 use super::{Refusal, Refused};
 use crate::batch::Batch;
 use crate::engine::{Received, TooLarge, Transport};
-use crate::error::{Errno, Features};
+use crate::error::{Errno, Feature, Features};
 use crate::wire::message::{Content, Message, Messages, NLM_F_ACK, NLM_F_DUMP, NLM_F_ECHO, forge};
 
 /// The most bytes of answers that one datagram has, but for a message that is longer by itself.
@@ -73,7 +73,7 @@ impl Tape {
 
     /// The features that it has.
     pub(in crate::conn) fn features(&self) -> Features {
-        Features::all().without(lock(&self.shared).lacks)
+        Features::all().without(Feature::HookList.into()).without(lock(&self.shared).lacks)
     }
 
     fn query(&mut self, message: &Message<'_>) {
