@@ -179,7 +179,7 @@ fn eight_threads_leave_what_they_meant_to_and_hold_no_more_memory() {
     let count = |count: &AtomicU64| count.load(Ordering::Relaxed);
     let held = load.held.load(Ordering::Relaxed);
     println!(
-        "{seconds} seconds: {} commits, {} checks, {} listings, {} streams, {} events, {} overruns, {} packets, \
+        "load: {seconds} seconds: {} commits, {} checks, {} listings, {} streams, {} events, {} overruns, {} packets, \
          races {:?}, held {held:+} bytes, RSS {} KiB then {} KiB, {} then {} descriptors, seed {seed}",
         count(&load.commits),
         count(&load.checks),

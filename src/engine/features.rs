@@ -6,7 +6,7 @@ use super::{Link, Query, Transport};
 use crate::batch::probe::{NAME, Probe};
 use crate::batch::write_rule_chain;
 use crate::error::{AttrPath, Errno, Error, Feature, Features, Rejection, Rejections};
-use crate::hooks::NFNL_MSG_HOOK_GET;
+use crate::hooks::{self, NFNL_MSG_HOOK_GET};
 use crate::rule::{NFT_MSG_GETRULE_RESET, NFT_MSG_NEWRULE};
 use crate::set::{NFT_MSG_GETSETELEM_RESET, NFT_MSG_NEWSETELEM, NFTA_SET_ELEM_LIST_ELEMENTS, SetRef};
 use crate::table::Table;
@@ -70,11 +70,10 @@ impl<T: Transport> Link<T> {
         Ok(())
     }
 
-    /// Whether the kernel knows a kind of question: then it says otherwise that this one makes no sense.
+    /// Whether the kernel knows a kind of question: what is asked for does not exist, but for hooks.
     fn knows(&mut self, kind: u16, feature: Feature) -> Result<bool, Error> {
         let query = match feature {
-            // Not as a list, which is the only way to ask.
-            Feature::HookList => Query::new(kind, kind, Family::INET, false, |_| {}),
+            Feature::HookList => Query::new(kind, kind, Family::IP, true, |w| hooks::write(0, None, w)),
             Feature::ElementReset => Query::new(kind, NFT_MSG_NEWSETELEM, Family::INET, false, |w| {
                 SetRef::new(Table::inet(NAME), NAME).write(w);
                 w.nest(NFTA_SET_ELEM_LIST_ELEMENTS, |_| {});
@@ -83,14 +82,14 @@ impl<T: Transport> Link<T> {
                 write_rule_chain(Table::inet(NAME).chain(NAME).at(), w);
             }),
         };
-        match self.one(&query, &|| feature.to_string(), &mut |_, _| Ok(())) {
+        match self.query(&query, &|| feature.to_string(), &mut |_, _| Ok(())) {
             Err(Error::Query(error)) => match error.errno {
                 // nfnetlink's word for messages that it does not know.
                 Errno::EINVAL => Ok(false),
                 Errno::ENOENT | Errno::EOPNOTSUPP => Ok(true),
                 _ => Err(Error::Query(error)),
             },
-            other => other.map(|()| true),
+            other => other.map(|_| true),
         }
     }
 

@@ -133,12 +133,17 @@ fn user(feature: Feature) -> Option<Batch> {
     })
 }
 
+/// A set of which there is something to reset.
+fn counted() -> Set<Port> {
+    Set::new(fw(), "counted").counters()
+}
+
 /// Asks for what only a kernel with a feature answers; the table and chain are there.
 fn ask(conn: &mut Conn, feature: Feature) -> Result<(), Error> {
     match feature {
         Feature::HookList => conn.hooks(Family::IP).map(drop),
         Feature::RuleReset => conn.reset_rules(..).map(drop),
-        Feature::ElementReset => conn.reset_elements(&Set::<Port>::new(fw(), "full")).map(drop),
+        Feature::ElementReset => conn.reset_elements(&counted()).map(drop),
         _ => panic!("nothing uses {feature}"),
     }
 }
@@ -168,7 +173,7 @@ pub(crate) fn each_feature_is_there_if_and_only_if_it_can_be_used() {
                 fresh.commit(&batch)
             }
             None => {
-                let full = Set::<Port>::new(fw(), "full");
+                let full = counted();
                 commit(&mut fresh, |batch| {
                     batch.add(&fw()).add(&input()).append(input(), rule("a")).add(&full).add_elements(&full, [80])
                 });
