@@ -1,11 +1,13 @@
 //! The socket of a multicast group: datagrams as they come, waited for as long as the caller says.
 
+#[cfg(test)]
+use std::collections::VecDeque;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::time::{Duration, Instant};
 
 use crate::conn::ConnOptions;
 use crate::conn::socket::NetlinkSocket;
-use crate::engine::Transport;
+use crate::engine::{Received, Transport};
 use crate::error::{Errno, Error, IoError};
 
 /// The kernel sends each event in a datagram of its own; few are larger than a page or two.
@@ -47,19 +49,65 @@ pub(crate) enum Datagram<'a> {
 /// A socket that takes what the kernel tells to a multicast group.
 #[derive(Debug)]
 pub(crate) struct EventSocket {
-    socket: NetlinkSocket,
+    source: Source,
     buffer: Vec<u8>,
+}
+
+/// Where datagrams come from.
+#[derive(Debug)]
+enum Source {
+    Kernel(NetlinkSocket),
+    /// What is received, call by call, and then nothing: a test.
+    #[cfg(test)]
+    Script(VecDeque<Result<Vec<u8>, Errno>>),
+}
+
+impl Source {
+    fn receive(&mut self, buffer: &mut [u8]) -> Result<Received, Errno> {
+        match self {
+            Self::Kernel(socket) => socket.receive(buffer),
+            #[cfg(test)]
+            Self::Script(script) => {
+                let datagram = script.pop_front().unwrap_or(Err(Errno::EAGAIN))?;
+                let len = datagram.len().min(buffer.len());
+                buffer[..len].copy_from_slice(&datagram[..len]);
+                Ok(Received { len: datagram.len() })
+            }
+        }
+    }
+
+    fn wait(&self, timeout: Option<Duration>) -> Result<bool, Errno> {
+        match self {
+            Self::Kernel(socket) => socket.wait(timeout),
+            #[cfg(test)]
+            Self::Script(script) => Ok(!script.is_empty()),
+        }
+    }
+
+    /// Returns how many bytes the queue takes.
+    fn room(&self) -> usize {
+        match self {
+            Self::Kernel(socket) => socket.receive_buffer(),
+            #[cfg(test)]
+            Self::Script(_) => SMALLEST,
+        }
+    }
 }
 
 impl EventSocket {
     pub(crate) fn open(options: ConnOptions, group: &'static [u32]) -> Result<Self, Error> {
-        Ok(Self { socket: options.socket(group)?, buffer: vec![0; BUFFER] })
+        Ok(Self { source: Source::Kernel(options.socket(group)?), buffer: vec![0; BUFFER] })
+    }
+
+    #[cfg(test)]
+    pub(crate) fn scripted(script: impl IntoIterator<Item = Result<Vec<u8>, Errno>>) -> Self {
+        Self { source: Source::Script(script.into_iter().collect()), buffer: vec![0; BUFFER] }
     }
 
     /// Takes the next datagram; none if there is none now.
     pub(crate) fn receive(&mut self) -> Result<Option<Datagram<'_>>, Error> {
         loop {
-            match self.socket.receive(&mut self.buffer) {
+            match self.source.receive(&mut self.buffer) {
                 // It was cut off; the next of its size is not.
                 Ok(received) if received.len > self.buffer.len() => {
                     self.buffer.resize(received.len.min(BUFFER_MAX).next_power_of_two(), 0);
@@ -81,14 +129,14 @@ impl EventSocket {
             Wait::Until(end) => Some(end.saturating_duration_since(Instant::now())),
             Wait::Never => return Ok(false),
         };
-        self.socket.wait(timeout).map_err(|errno| failed("waiting for events", errno))
+        self.source.wait(timeout).map_err(|errno| failed("waiting for events", errno))
     }
 
     /// Throws away what is in the queue now. Returns whether the queue takes all that comes from then on: one that
     /// has overrun takes nothing until it was empty.
     pub(crate) fn drain(&mut self) -> Result<bool, Error> {
         // What others add meanwhile is not waited for.
-        let most = self.socket.receive_buffer() / SMALLEST + 1;
+        let most = self.source.room() / SMALLEST + 1;
         let mut since_overrun = most;
         for _ in 0..most {
             match self.receive()? {
@@ -107,6 +155,10 @@ fn failed(doing: &str, errno: Errno) -> Error {
 
 impl AsFd for EventSocket {
     fn as_fd(&self) -> BorrowedFd<'_> {
-        self.socket.as_fd()
+        match &self.source {
+            Source::Kernel(socket) => socket.as_fd(),
+            #[cfg(test)]
+            Source::Script(_) => unreachable!("a script has no descriptor"),
+        }
     }
 }

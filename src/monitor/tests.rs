@@ -3,6 +3,7 @@ use std::net::Ipv4Addr;
 use super::event::kind_of;
 use super::*;
 use crate::datum::{Mark, Port};
+use crate::error::Errno;
 use crate::field::{ip, tcp};
 use crate::rule::NFT_MSG_NEWRULE;
 use crate::ruleset::Generation;
@@ -443,4 +444,69 @@ fn any_bytes_are_told_without_panic_and_in_bounded_memory() {
         assert_eq!(commits.events_kept(), 0);
     }
     assert!(known > 10_000 && unknown > 500, "{known} {unknown}");
+}
+
+/// What a monitor tells of what its socket gives it, as [`told`] has it, and the errors between.
+fn watched(script: Vec<Result<Vec<u8>, Errno>>) -> (Vec<Option<(u32, usize, bool)>>, Vec<Errno>) {
+    let mut nothing = 1 + script.iter().filter(|call| **call == Err(Errno::EAGAIN)).count();
+    let mut monitor = Monitor { socket: EventSocket::scripted(script), commits: commits() };
+    let (mut notices, mut errors) = (Vec::new(), Vec::new());
+    while nothing > 0 {
+        match monitor.try_receive() {
+            Ok(Some(Notice::Commit(commit))) => {
+                notices.push(Some((commit.generation().get(), commit.events().len(), commit.is_complete())));
+            }
+            Ok(Some(_)) => notices.push(None),
+            Ok(None) => nothing -= 1,
+            Err(error) => errors.extend(error.errno()),
+        }
+    }
+    (notices, errors)
+}
+
+#[test]
+fn nothing_is_lost_without_a_word_whatever_befalls_the_socket() {
+    // Each is an event and its end; behind the fourth the queue was empty.
+    let commits = |generations: std::ops::RangeInclusive<u32>| {
+        generations.flat_map(|generation| [table(NFT_MSG_NEWTABLE, b"fw"), end(generation)]).map(Ok).collect::<Vec<_>>()
+    };
+    let (first, last) = (commits(1..=4), commits(5..=6));
+    let undisturbed = (1..=6).map(|generation| Some((generation, 1, true))).collect::<Vec<_>>();
+    // What happens instead of a call: what is lost is a datagram, too.
+    let cut_off = Ok(vec![0; 65 * 1024]);
+    let loses = |fault: &Result<Vec<u8>, Errno>| fault.is_ok() || *fault == Err(Errno::ENOBUFS);
+    let fails = |fault: &Result<Vec<u8>, Errno>| !matches!(fault, Err(Errno::EINTR | Errno::EAGAIN)) && !loses(fault);
+    let errnos = [Errno::EINTR, Errno::EAGAIN, Errno::ENOBUFS, Errno::EPERM, Errno::ENOMEM];
+    let faults = errnos.map(Err).into_iter().chain([cut_off]).collect::<Vec<_>>();
+    for (one, other) in (0..first.len()).flat_map(|one| (one..first.len()).map(move |other| (one, other))) {
+        for (fault, then) in faults.iter().flat_map(|fault| faults.iter().map(move |then| (fault, then))) {
+            let mut script = Vec::new();
+            let mut lost = Vec::new();
+            for (at, call) in first.iter().enumerate() {
+                let here = [(one, fault), (other, then)].into_iter().filter(|(place, _)| *place == at);
+                let here = here.map(|(_, fault)| fault).collect::<Vec<_>>();
+                script.extend(here.iter().map(|fault| (*fault).clone()));
+                if here.iter().any(|fault| loses(fault)) {
+                    lost.push(at as u32 / 2 + 1);
+                } else {
+                    script.push(call.clone());
+                }
+            }
+            script.push(Err(Errno::EAGAIN));
+            script.extend(last.iter().cloned());
+            let case = format!("{:?} at {one}, {:?} at {other}", fault.as_ref().err(), then.as_ref().err());
+            let (notices, errors) = watched(script);
+            assert_eq!(errors.len(), [fault, then].into_iter().filter(|fault| fails(fault)).count(), "{case}");
+            if lost.is_empty() {
+                assert_eq!(notices, undisturbed, "{case}");
+                continue;
+            }
+            assert!(notices.contains(&None), "{case}: {notices:?}");
+            let complete = notices.iter().flatten().filter(|(.., complete)| *complete).collect::<Vec<_>>();
+            for (generation, events, _) in &complete {
+                assert!(!lost.contains(generation) && *events == 1, "{case}: {notices:?}");
+            }
+            assert!(complete.iter().any(|(generation, ..)| *generation == 6), "{case}: it goes on: {notices:?}");
+        }
+    }
 }

@@ -1,11 +1,14 @@
 //! What the kernel told of real packets, and bytes that no kernel sends.
 
+use std::collections::VecDeque;
 use std::net::Ipv4Addr;
 
 use super::*;
 use crate::datum::{EtherAddr, EtherType, IcmpType, L4Proto, Port, TcpFlags};
+use crate::error::Errno;
+use crate::monitor::socket::EventSocket;
 use crate::trace::headers::{ArpAddresses, Network, Transport};
-use crate::trace::{Traced, events};
+use crate::trace::{Fed, Feed, NFT_MSG_TRACE, Traced, events};
 use crate::wire::AttrWriter;
 use crate::wire::message::{Content, Messages, forge};
 
@@ -376,4 +379,41 @@ fn any_bytes_are_read_without_panic() {
         }
     }
     assert!(read > 10_000, "{read}");
+}
+
+#[test]
+fn nothing_is_lost_without_a_word_whatever_befalls_the_socket() {
+    let event = |id: u32| {
+        forge::nft(NFT_MSG_TRACE, 0, 0, 0, 0, |w| {
+            w.string(NFTA_TRACE_TABLE, b"fw");
+            w.string(NFTA_TRACE_CHAIN, b"in");
+            w.u32(NFTA_TRACE_TYPE, 1);
+            w.u32(NFTA_TRACE_ID, id);
+        })
+    };
+    let cut_off = Ok(vec![0; 65 * 1024]);
+    let errnos = [Errno::EINTR, Errno::EAGAIN, Errno::ENOBUFS, Errno::EPERM, Errno::ENOMEM];
+    for (at, fault) in (0..3).flat_map(|at| errnos.map(Err).into_iter().chain([cut_off.clone()]).map(move |f| (at, f)))
+    {
+        let is_lost = fault.is_ok() || fault == Err(Errno::ENOBUFS);
+        let fails = matches!(fault, Err(Errno::EPERM | Errno::ENOMEM));
+        let mut script = (0..3).map(|id| Ok(event(id))).collect::<Vec<_>>();
+        if is_lost {
+            script[at] = fault
+        } else {
+            script.insert(at, fault)
+        }
+        let mut feed = Feed { socket: EventSocket::scripted(script), read: VecDeque::new(), overrun: false };
+        let (mut seen, mut overruns, mut errors, mut drained) = (Vec::new(), 0, 0, 0);
+        while drained < 3 {
+            match feed.next() {
+                Ok(Fed::Event(event)) => seen.push(event.id().get()),
+                Ok(Fed::Overrun) => overruns += 1,
+                Ok(Fed::Drained) => drained += 1,
+                Err(_) => errors += 1,
+            }
+        }
+        assert_eq!((overruns, errors), (usize::from(is_lost), usize::from(fails)));
+        assert_eq!(seen.len(), if is_lost { 2 } else { 3 }, "{seen:?}");
+    }
 }
