@@ -466,6 +466,16 @@ pub(crate) enum Ending {
     Inside(Vec<(Match, u8)>),
 }
 
+/// A rule of a chain that another rule has to itself.
+fn inside((matching, n): (Match, u8)) -> Rule {
+    let rule = Rule::new().when(matching);
+    match n {
+        0 => rule.accept(),
+        1 => rule.drop(),
+        _ => rule.counter().into(),
+    }
+}
+
 fn verdict(n: u8) -> Verdict {
     match n % 6 {
         0 => Verdict::ACCEPT,
@@ -560,6 +570,14 @@ impl AnyRule {
             && !(has_addresses && family != Family::INET)
     }
 
+    /// The rules of its own chain.
+    pub(crate) fn inside(&self) -> Vec<Rule> {
+        match &self.ending {
+            Ending::Inside(rules) => rules.iter().cloned().map(inside).collect(),
+            _ => Vec::new(),
+        }
+    }
+
     /// The rule in a table.
     pub(crate) fn in_table(&self, table: &Table) -> Rule {
         let things = Things::of(table);
@@ -650,14 +668,7 @@ impl Ending {
                 let map: Vec<(u16, Verdict)> = map.into_iter().map(|(port, n)| (port, verdict(n))).collect();
                 rule.vmap(tcp::dport(), map).into()
             }
-            Self::Inside(rules) => rule.jump_rules(rules.into_iter().map(|(matching, n)| {
-                let inside = Rule::new().when(matching);
-                match n {
-                    0 => inside.accept(),
-                    1 => inside.drop(),
-                    _ => inside.counter().into(),
-                }
-            })),
+            Self::Inside(rules) => rule.jump_rules(rules.into_iter().map(inside)),
         }
     }
 }

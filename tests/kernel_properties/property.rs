@@ -1,9 +1,6 @@
 //! How a property is tried.
 
-use std::collections::hash_map::RandomState;
 use std::env;
-use std::hash::{BuildHasher as _, Hasher as _};
-use std::sync::OnceLock;
 
 use proptest::strategy::Strategy;
 use proptest::test_runner::{Config, RngSeed, TestError, TestRunner};
@@ -45,11 +42,7 @@ pub(crate) fn tell_seed() {
     eprintln!("PROPTEST_RNG_SEED={}", seed());
 }
 
+/// The same in each run that says nothing: a test that fails for the first time is one that somebody broke.
 fn seed() -> u64 {
-    static SEED: OnceLock<u64> = OnceLock::new();
-    *SEED.get_or_init(|| match env::var("PROPTEST_RNG_SEED") {
-        Ok(seed) => seed.parse().expect("PROPTEST_RNG_SEED is a number"),
-        // The keys are random.
-        Err(_) => RandomState::new().build_hasher().finish(),
-    })
+    env::var("PROPTEST_RNG_SEED").map_or(8, |seed| seed.parse().expect("PROPTEST_RNG_SEED is a number"))
 }

@@ -91,7 +91,9 @@ pub(crate) fn nft_loads_its_own_listing_of_arbitrary_rules() {
         let rules: Vec<AnyRule> = rules.into_iter().map(|rule| AnyRule { owner: None, ..rule }).collect();
         let mut meant = accepted(&table, &rules);
         meant.retain(|(any, rule)| {
-            let bytecode = rule.bytecode(table.chain(CHAIN)).unwrap().to_string();
+            let inside = any.inside();
+            let rules = inside.iter().chain([&*rule]);
+            let bytecode = rules.map(|rule| rule.bytecode(table.chain(CHAIN)).unwrap().to_string()).collect::<String>();
             any.is_for_nft(family, &bytecode)
         });
         commit(&mut conn, &table, &mut meant);
