@@ -92,7 +92,7 @@ pub(crate) fn nft_loads_its_own_listing_of_arbitrary_rules() {
         let mut meant = accepted(&table, &rules);
         meant.retain(|(any, rule)| {
             let inside = any.inside();
-            let rules = inside.iter().chain([&*rule]);
+            let rules = inside.iter().chain([rule as &Rule]);
             let bytecode = rules.map(|rule| rule.bytecode(table.chain(CHAIN)).unwrap().to_string()).collect::<String>();
             any.is_for_nft(family, &bytecode)
         });
