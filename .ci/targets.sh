@@ -28,7 +28,8 @@ fetch() {
     options=(-q -o Acquire::Retries=3 -o Acquire::Languages=none -o APT::Sandbox::User=root
         -o Dir::State::Lists="$tmp/lists" -o Dir::Cache="$tmp/cache")
     for arch in "$(dpkg --print-architecture)" "$@"; do options+=(-o APT::Architectures::="$arch"); done
-    apt-get "${options[@]}" update
+    # A list may be gone or out of date; apt then leaves it out, and tells. The others serve.
+    apt-get "${options[@]}" update || echo "targets: going on without the lists named above"
     for arch in "$@"; do
         full=$(apt-cache "${options[@]}" madison "libstd-rust$family-dev:$arch" |
             awk -v v="$version+" '!found && index($3, v) == 1 { print $3; found = 1 }')
