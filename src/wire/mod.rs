@@ -28,5 +28,6 @@ pub(crate) const NLA_TYPE_MASK: u16 = 0x3fff;
 
 /// Rounds a length up to netlink's alignment of four bytes.
 pub(crate) const fn align(len: usize) -> usize {
-    (len + 3) & !3
+    // Lengths that others tell may be any, also where they fill a word.
+    len.saturating_add(3) & !3
 }
