@@ -21,7 +21,7 @@ fuzz() { fuzz/run.sh -runs="${FUZZ_RUNS:-11200000}"; }
 # With other values each time.
 properties() { PROPTEST_RNG_SEED=${PROPTEST_RNG_SEED:-$(date +%s)} PROPTEST_CASES=${PROPTEST_CASES:-2000} cargo test --test kernel_properties -- --nocapture; }
 load() { NFTLINK_LOAD_SECONDS=${NFTLINK_LOAD_SECONDS:-3600} cargo test --test kernel_load -- --nocapture; }
-kernels() { .ci/kernels.sh 5.10 6.1 6.12 6.16 6.17 6.18 6.19 7.0 7.1 7.2 newest; }
+kernels() { .ci/kernels.sh --none-skipped 5.10 6.1 6.12 6.16 6.17 6.18 6.19 7.0 7.1 7.2 newest; }
 
 [ $# -gt 0 ] || set -- fuzz properties load kernels
 status=0
