@@ -2,12 +2,15 @@
 # Checks the library for other processors, and runs its unit tests on 32 bits and where numbers begin with their highest
 # byte.
 #
-#   targets.sh RUST
+#   targets.sh [--musl] RUST
 #
 # RUST is a directory with Debian's Rust, unpacked by .ci/run. The standard libraries of the other processors are put
-# beside its own; those that Debian does not have of this version are named at the end, with status 3.
+# beside its own; those that Debian does not have of this version are named at the end, with status 3. Of musl it has none:
+# with --musl its source is fetched, and built for the check.
 set -Eeuo pipefail
 cd "$(dirname "$0")/.."
+musl=
+if [ "${1:-}" = --musl ]; then musl=yes; shift; fi
 root=$1 missing=()
 family=; [ ! -e "$root/usr/share/doc/rustc-web" ] || family=-web
 declare -A debian=([i686-unknown-linux-gnu]=i386 [armv7-unknown-linux-gnueabihf]=armhf
@@ -20,11 +23,12 @@ cargo() {
 }
 target=${CARGO_TARGET_DIR:-$PWD/target}/targets
 
+version=$(LD_LIBRARY_PATH=$libraries "$root/usr/bin/rustc" --version | sed -n 's/^rustc \([0-9.]*\).*/\1/p')
+
 # The processors that are not this machine's are known to this apt only, which has lists of its own.
 fetch() {
-    local tmp version arch options
+    local tmp arch full deb options
     tmp=$(mktemp -d); mkdir -p "$tmp/lists/partial" "$tmp/cache/archives/partial"
-    version=$(LD_LIBRARY_PATH=$libraries "$root/usr/bin/rustc" --version | sed -n 's/^rustc \([0-9.]*\).*/\1/p')
     options=(-q -o Acquire::Retries=3 -o Acquire::Languages=none -o APT::Sandbox::User=root
         -o Dir::State::Lists="$tmp/lists" -o Dir::Cache="$tmp/cache")
     for arch in "$(dpkg --print-architecture)" "$@"; do options+=(-o APT::Architectures::="$arch"); done
@@ -50,6 +54,23 @@ for triple in "${!debian[@]}"; do
     echo "-- $triple"
     cargo check --lib --all-features --locked --offline --target "$triple"
 done
+
+# The source of the standard library.
+fetch_source() {
+    local tmp source=rust$family-src full
+    full=$(apt-cache madison "$source" | awk -v v="$version+" '!found && index($3, v) == 1 { print $3; found = 1 }')
+    if [ -z "$full" ]; then missing+=("musl"); return; fi
+    tmp=$(mktemp -d)
+    (cd "$tmp"; apt-get download -q -o Acquire::Retries=3 -o APT::Sandbox::User=root "$source=$full")
+    dpkg-deb --fsys-tarfile "$tmp"/*.deb | tar -x -C "$root" --wildcards './usr/lib/rustlib/src*' './usr/src/*/library/*'
+    rm -rf "$tmp"
+}
+
+if [ -n "$musl" ] && [ ! -e "$root/usr/lib/rustlib/src/rust/library" ]; then fetch_source; fi
+if [ -n "$musl" ] && [[ " ${missing[*]} " != *" musl "* ]]; then
+    echo "-- x86_64-unknown-linux-musl"
+    RUSTC_BOOTSTRAP=1 cargo check --lib --all-features --locked --target x86_64-unknown-linux-musl -Z build-std=std
+fi
 
 # A package of the library alone: what its integration tests and benches take is not for the oldest Rust.
 copy=$(mktemp -d)

@@ -223,7 +223,8 @@ pub(crate) fn from_sortable<V: Datum>(bytes: &[u8]) -> Option<V> {
     if swaps::<V>() { V::from_data(sorted(&Data::new(bytes)).as_bytes()) } else { V::from_data(bytes) }
 }
 
-fn sorted(data: &Data) -> Data {
+/// The bytes with their order turned.
+pub(crate) fn sorted(data: &Data) -> Data {
     let mut data = data.clone();
     order::sort(data.as_bytes_mut());
     data

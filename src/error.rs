@@ -72,14 +72,15 @@ pub enum Error {
         set: Box<str>,
     },
     /// The running kernel lacks a feature, for which it refused a batch or a query; nothing was changed.
-    #[error("{}", Needs(*.feature))]
+    #[error("{}", Lacking(*.feature, .rejections.as_deref()))]
     #[non_exhaustive]
     Unsupported {
         /// What was asked for. Of several the one that the newest kernel brings.
         feature: Feature,
         /// The first kernel that has it.
         since: &'static str,
-        /// The operations that were refused, of a batch: [`rejections`](Error::rejections) iterates over them.
+        /// The operations that were refused, of a batch: [`rejections`](Error::rejections) iterates over them. None of a
+        /// query.
         rejections: Option<Box<Rejections>>,
     },
     /// The kernel refused to answer a query.
@@ -102,10 +103,12 @@ impl Error {
         Self::Unsupported { feature, since: feature.since(), rejections: None }
     }
 
-    /// Returns the errno behind the error. Where several operations were refused, the first one's.
+    /// Returns the errno behind the error, if there is one. Where several operations were refused, the first one's.
     pub fn errno(&self) -> Option<Errno> {
         match self {
-            Self::Rejected(rejections) => rejections.list.first().map(|r| r.errno),
+            Self::Rejected(rejections) | Self::Unsupported { rejections: Some(rejections), .. } => {
+                rejections.list.first().map(|r| r.errno)
+            }
             Self::Commit(error) => Some(error.errno),
             Self::Query(error) => Some(error.errno),
             Self::Io(error) => Some(error.errno),
@@ -138,7 +141,7 @@ impl Error {
     }
 
     /// Whether the caller lacks a privilege: `CAP_NET_ADMIN` over the network namespace, or, for
-    /// a table with an owner, being that owner.
+    /// a table with an owner, being that owner, or for rules that write to packets (Linux 7.3) the first user namespace.
     pub fn is_permission_denied(&self) -> bool {
         self.all(Errno::EPERM) || self.all(Errno::EACCES)
     }
@@ -147,8 +150,9 @@ impl Error {
     /// [other connections](crate::Table::owned), which alone may change them. Unlike
     /// [`is_permission_denied`](Self::is_permission_denied) it is false for want of `CAP_NET_ADMIN`.
     pub fn is_not_owner(&self) -> bool {
-        // Without the privilege the batch is refused before its first operation.
-        matches!(self, Self::Rejected(_)) && self.all(Errno::EPERM)
+        // Without the privilege the batch is refused before its first operation; and some expressions take more of it.
+        let of_rule = |refused: &Rejection| refused.path.as_ref().is_some_and(|path| path.expression().is_some());
+        matches!(self, Self::Rejected(_)) && self.all(Errno::EPERM) && !self.rejections().any(of_rule)
     }
 
     /// Whether all that failed did so because something is in use.
@@ -165,7 +169,8 @@ impl Error {
         match self {
             // Of what did not fit the receive queue nothing is known.
             Self::Rejected(rejections) => !rejections.truncated && rejections.list.iter().all(|r| r.errno == errno),
-            Self::Stale { .. } | Self::FateUnknown { .. } => false,
+            // What the kernel lacks is no matter of what the ruleset has.
+            Self::Stale { .. } | Self::FateUnknown { .. } | Self::Unsupported { .. } => false,
             _ => self.errno() == Some(errno),
         }
     }
@@ -483,6 +488,23 @@ impl fmt::Display for Rejections {
     }
 }
 
+/// A feature that the kernel lacks, with what it needs, and the first of the operations that were refused.
+struct Lacking<'a>(Feature, Option<&'a Rejections>);
+
+impl fmt::Display for Lacking<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        Needs(self.0).fmt(f)?;
+        let list = self.1.map_or(&[][..], |rejections| &rejections.list);
+        if let Some(first) = list.iter().find(|refused| refused.unsupported == Some(self.0)) {
+            write!(f, ": {} ({})", first.op, first.operation)?;
+        }
+        match list.len() {
+            0 | 1 => Ok(()),
+            count => write!(f, " and {} more", count - 1),
+        }
+    }
+}
+
 /// One operation that the kernel refused.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rejection {
@@ -540,6 +562,10 @@ impl Rejection {
     /// Returns what the errno most likely means for this operation, where it does not say so by itself.
     pub fn hint(&self) -> Option<&str> {
         self.hint
+    }
+
+    pub(crate) fn is_of_rule(&self) -> bool {
+        self.operation.split(' ').nth(1) == Some("rule")
     }
 
     /// Returns the feature for which the operation was refused, if the kernel was found to lack it.

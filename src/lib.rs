@@ -100,7 +100,9 @@
 //! The kernel demands `CAP_NET_ADMIN` over the network namespace, for reading too; in a user
 //! namespace of its own an ordinary user has it. A [`Conn`] works on the namespace that its
 //! thread was in when it was opened, or on the one that its [options](ConnOptions) name.
-//! Kernels from 5.10 on are supported; what needs a newer one says so.
+//! Kernels from 5.10 on are supported; what needs a newer one says so, and [`Conn::features`] tells beforehand.
+//!
+//! With the feature `log` commits, refusals and resyncs are told to the crate of that name, in numbers and without names.
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![forbid(unsafe_code)]

@@ -194,11 +194,12 @@ fn main() -> ExitCode {
         test!(acting::transparent_socket_gets_what_was_for_others),
         test!(acting::transparent_socket_gets_what_this_machine_sends_itself),
         test!(acting::handshakes_are_answered_in_the_servers_stead),
-        test!(acting::packets_for_a_queue_of_nobodys_are_dropped_unless_it_is_bypassed).requires(acting::kernel_queues),
-        test!(acting::program_at_a_queue_decides_on_its_packets).requires(acting::kernel_queues),
+        test!(acting::packets_for_a_queue_of_nobodys_are_dropped_unless_it_is_bypassed)
+            .requires(support::kernel_queues),
+        test!(acting::program_at_a_queue_decides_on_its_packets).requires(support::kernel_queues),
         test!(frames::bridge_knows_by_which_bridge_frames_come).requires(support::kernel_knows_bridges_of_frames),
         test!(frames::bridge_tells_senders_that_their_frames_are_rejected)
-            .requires(frames::kernel_rejects_bridged_frames),
+            .requires(support::kernel_rejects_bridged_frames),
         test!(frames::bridge_tracks_connections).requires(frames::kernel_tracks_bridged_connections),
     ])
 }

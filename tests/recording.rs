@@ -6,11 +6,12 @@ use std::thread;
 use std::time::Duration;
 
 use nftlink::datum::{DataType, Port};
+use nftlink::error::Rejection;
 use nftlink::expr::{Counter, Verdict};
 use nftlink::field::{ip, tcp};
 use nftlink::{
-    Batch, ChainFlags, Conn, Element, Errno, Error, Generation, Hook, Interval, Map, Priority, Recording, Refusal,
-    Rule, Ruleset, Set, SetFlags, SetRef, Table, UntypedSet, object,
+    Batch, ChainFlags, Conn, Element, Errno, Error, Feature, Generation, Hook, Interval, Map, Priority, Recording,
+    Refusal, Rule, Ruleset, Set, SetFlags, SetRef, Table, UntypedSet, object,
 };
 
 fn fw() -> Table {
@@ -400,6 +401,30 @@ fn connections_to_one_recording_may_be_on_several_threads() {
     assert_eq!(receiver.try_iter().count(), 8);
     assert_eq!(recording.take().len(), 800);
     assert_eq!(recording.conn().generation().unwrap(), Generation::from_raw(801));
+}
+
+#[test]
+fn what_a_kernel_lacks_is_told_of_the_first_operation_that_needs_it() {
+    let recording = Recording::with(&set_up()).unwrap();
+    recording.lack([Feature::CatchAll, Feature::Destroy, Feature::RuleReset]);
+    let mut conn = recording.conn();
+    let elements = batch(|batch| batch.add(&fw()).add(&blocked()).add_elements(&blocked(), [Element::catch_all()]));
+    let error = conn.commit(&elements).unwrap_err();
+    let text = "a catch-all element needs Linux 5.13: operation 2 (add element inet fw blocked)";
+    assert_eq!(error.to_string(), text);
+    // The newest, and how many others were refused.
+    let both = batch(|batch| {
+        batch.add(&fw()).add(&blocked()).add_elements(&blocked(), [Element::catch_all()]).destroy(&Table::ip("other"))
+    });
+    let error = conn.check(&both).unwrap_err();
+    assert_eq!(error.to_string(), "destroy needs Linux 6.3: operation 3 (destroy table ip other) and 1 more");
+    assert_eq!((error.rejections().count(), error.errno()), (2, error.rejections().next().map(Rejection::errno)));
+    assert!(!error.is_not_found() && !error.is_exists() && !error.is_permission_denied(), "{error:?}");
+    // A query has no operations.
+    let error = conn.reset_rules(..).unwrap_err();
+    assert_eq!((error.to_string().as_str(), error.errno()), ("resetting rules needs Linux 6.2", None));
+    recording.lack([]);
+    conn.commit(&elements).unwrap();
 }
 
 #[test]

@@ -85,6 +85,9 @@ fn hint(part: &Part<'_>, errno: Errno, path: Option<&AttrPath>) -> Option<&'stat
         Errno::EPERM if matches!(at, Some("table" | "name" | "handle")) || is_new(table::NFT_MSG_NEWTABLE) => {
             Some("the table belongs to another connection, which alone may change it")
         }
+        Errno::EPERM if is_new(rule::NFT_MSG_NEWRULE) && at.is_some_and(|at| at.ends_with(".payload")) => {
+            Some("this kernel takes rules that write to packets only from the first user namespace")
+        }
         Errno::EBUSY if is_new(rule::NFT_MSG_NEWRULE) && at.is_some_and(|at| at.ends_with(".lookup")) => {
             Some("the set belongs to another rule: `TableContents::to_rule` copies a rule with its sets")
         }

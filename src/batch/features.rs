@@ -20,7 +20,7 @@ const NAMES: [&str; 9] = ["table", "chain", "set", "set_id", "name", "handle", "
 impl Batch {
     /// Returns the features that the batch needs, of those that some supported kernels lack.
     ///
-    /// Without what the kernel [has](crate::Conn::features) they are what it would refuse the batch for.
+    /// Without what the kernel [has](crate::Conn::features) they are what it lacks to take the batch.
     ///
     /// ```no_run
     /// # use nftlink::{Batch, Conn};
@@ -49,7 +49,11 @@ impl Part<'_> {
     /// What the kernel may have refused the message for with an errno, there, if it lacks it.
     pub(super) fn suspects(&self, errno: Errno, at: Option<&AttrPath>) -> Features {
         let names = at.is_some_and(|at| NAMES.contains(&at.as_str()));
-        if names || !UNKNOWN.contains(&errno) { Features::new() } else { self.features(at) }
+        if names || !UNKNOWN.contains(&errno) {
+            return Features::new();
+        }
+        // What the kernel looks for by name it does not find; what else it has against that is another matter.
+        self.features(at).iter().filter(|&feature| errno == Errno::ENOENT || !is_found_by_name(feature)).collect()
     }
 
     /// What the message needs; where an expression or element in it is named, what that one needs.
@@ -133,7 +137,7 @@ fn of_expr(expr: &Expr, family: Family, needed: &mut Features) {
         },
         Expr::Fib(_) => Some(Feature::Fib),
         Expr::FlowOffload(_) => Some(Feature::FlowOffload),
-        Expr::Fwd(_) => Some(Feature::Fwd),
+        Expr::Fwd(_) => (family == Family::NETDEV).then_some(Feature::Fwd),
         Expr::Hash(_) => Some(Feature::Hash),
         Expr::Inner(_) => Some(Feature::Inner),
         Expr::Last(_) => Some(Feature::Last),
@@ -143,7 +147,7 @@ fn of_expr(expr: &Expr, family: Family, needed: &mut Features) {
         Expr::Meta(meta) => match meta.key {
             MetaKey::BRI_BROUTE => Some(Feature::Broute),
             MetaKey::BRI_IIFNAME | MetaKey::BRI_OIFNAME | MetaKey::BRI_IIFPVID | MetaKey::BRI_IIFVPROTO => {
-                Some(Feature::BridgeMeta)
+                (family == Family::BRIDGE).then_some(Feature::BridgeMeta)
             }
             _ => None,
         },
@@ -168,12 +172,47 @@ fn of_expr(expr: &Expr, family: Family, needed: &mut Features) {
         }
         Expr::Synproxy(_) => Some(Feature::Synproxy),
         Expr::Tproxy(_) => Some(Feature::Tproxy),
-        Expr::Tunnel(_) => Some(Feature::Tunnel),
+        Expr::Tunnel(_) => (family == Family::NETDEV).then_some(Feature::Tunnel),
         Expr::Xfrm(_) => Some(Feature::Xfrm),
         Expr::XtMatch(_) | Expr::XtTarget(_) => Some(Feature::Compat),
         _ => None,
     };
     needed.extend(feature);
+}
+
+/// Whether it is a kind of expression, object or flowtable, which is there or not.
+fn is_found_by_name(feature: Feature) -> bool {
+    matches!(
+        feature,
+        Feature::Limit
+            | Feature::Log
+            | Feature::Conntrack
+            | Feature::Nat
+            | Feature::Compat
+            | Feature::Reject
+            | Feature::Queue
+            | Feature::BridgeReject
+            | Feature::Masq
+            | Feature::Redir
+            | Feature::Dup
+            | Feature::Fwd
+            | Feature::Hash
+            | Feature::Numgen
+            | Feature::Quota
+            | Feature::Fib
+            | Feature::Flowtables
+            | Feature::FlowOffload
+            | Feature::Connlimit
+            | Feature::Socket
+            | Feature::CtTimeout
+            | Feature::Osf
+            | Feature::Tproxy
+            | Feature::Tunnel
+            | Feature::Xfrm
+            | Feature::Synproxy
+            | Feature::NetdevReject
+            | Feature::Last
+    )
 }
 
 fn of_object(kind: ObjectKind) -> Option<Feature> {

@@ -29,6 +29,8 @@ const NFTA_SYNPROXY_FLAGS: u16 = 3;
 
 /// Nobody has a table of this name, and nobody gets it.
 pub(crate) const NAME: &str = "nftlink\u{1}probe";
+const OWNED: &str = "nftlink\u{1}owned";
+const PERSISTENT: &str = "nftlink\u{1}persistent";
 
 /// A batch that asks for features, and which operation asks for which.
 pub(crate) struct Probe {
@@ -59,85 +61,93 @@ impl Probe {
         probe
     }
 
-    /// What an answer to one of the operations says of the features: which one it asks for, and whether the kernel
-    /// has it. None if it says something else.
-    pub(crate) fn answer(&self, refused: &Rejection) -> Option<(Feature, bool)> {
-        let &(_, feature, question) = self.asks.iter().find(|(op, ..)| *op == refused.op)?;
-        let has = match refused.errno {
-            Errno::ENOENT => false,
-            Errno::EINVAL | Errno::EOPNOTSUPP | Errno::ERANGE | Errno::EAFNOSUPPORT => question == Question::Incomplete,
-            _ => return None,
-        };
-        Some((feature, has))
+    /// Returns which feature the kernel lacks by its answer to one of the operations, if that says so; as an error if
+    /// it says something else, as for want of memory.
+    pub(crate) fn answer(&self, refused: &Rejection) -> Result<Option<Feature>, ()> {
+        let asked = self.asked_by(refused.op);
+        match refused.errno {
+            Errno::ENOENT => Ok(asked.map(|(feature, _)| feature)),
+            // Of what asks for nothing: a kernel without that family, in which nothing is found then.
+            Errno::EINVAL | Errno::EOPNOTSUPP | Errno::ERANGE | Errno::EAFNOSUPPORT => {
+                Ok(asked.filter(|&(_, is_whole)| is_whole).map(|(feature, _)| feature))
+            }
+            _ => Err(()),
+        }
+    }
+
+    /// Returns what an operation asks for, and whether a kernel that has it takes the operation.
+    pub(crate) fn asked_by(&self, op: Op) -> Option<(Feature, bool)> {
+        let asked = self.asks.iter().find(|(asking, ..)| *asking == op);
+        asked.map(|(_, feature, question)| (*feature, *question == Question::Whole))
     }
 
     fn ask(&mut self, feature: Feature) {
-        let inet = Table::inet(NAME);
+        let (ip, inet) = (Table::ip(NAME), Table::inet(NAME));
         match feature {
-            Feature::Limit => self.expr(feature, &inet, "limit", |_| {}),
+            Feature::Limit => self.expr(feature, &ip, "limit", |_| {}),
             // A level and a group exclude each other.
-            Feature::Log => self.expr(feature, &inet, "log", |w| {
+            Feature::Log => self.expr(feature, &ip, "log", |w| {
                 w.u16(NFTA_LOG_GROUP, 0);
                 w.u32(NFTA_LOG_LEVEL, 0);
             }),
-            Feature::Conntrack => self.expr(feature, &inet, "ct", |_| {}),
-            Feature::Nat => self.expr(feature, &inet, "nat", |_| {}),
-            Feature::Compat => self.expr(feature, &inet, "match", |_| {}),
+            Feature::Conntrack => self.expr(feature, &ip, "ct", |_| {}),
+            Feature::Nat => self.expr(feature, &ip, "nat", |_| {}),
+            Feature::Compat => self.expr(feature, &ip, "match", |_| {}),
             Feature::Reject => self.expr(feature, &inet, "reject", |_| {}),
-            Feature::Queue => self.expr(feature, &inet, "queue", |_| {}),
+            Feature::Queue => self.expr(feature, &ip, "queue", |_| {}),
             Feature::BridgeMeta => {
                 self.rule(feature, &Table::bridge(NAME), Rule::new().expr(Meta::load(MetaKey::BRI_IIFNAME, Reg::R1)));
             }
             // Flags that there are not.
-            Feature::Masq => self.expr(feature, &inet, "masq", |w| w.u32(NFTA_MASQ_FLAGS, !0)),
-            Feature::Redir => self.expr(feature, &inet, "redir", |w| w.u32(NFTA_REDIR_FLAGS, !0)),
-            Feature::Synproxy => self.expr(feature, &inet, "synproxy", |w| w.u32(NFTA_SYNPROXY_FLAGS, !0)),
+            Feature::Masq => self.expr(feature, &ip, "masq", |w| w.u32(NFTA_MASQ_FLAGS, !0)),
+            Feature::Redir => self.expr(feature, &ip, "redir", |w| w.u32(NFTA_REDIR_FLAGS, !0)),
+            Feature::Synproxy => self.expr(feature, &ip, "synproxy", |w| w.u32(NFTA_SYNPROXY_FLAGS, !0)),
             Feature::BridgeReject => self.expr(feature, &Table::bridge(NAME), "reject", |_| {}),
-            Feature::Dup => self.expr(feature, &Table::ip(NAME), "dup", |_| {}),
+            Feature::Dup => self.expr(feature, &ip, "dup", |_| {}),
             Feature::Fwd => self.expr(feature, &asleep(), "fwd", |_| {}),
-            Feature::Hash => self.expr(feature, &inet, "hash", |_| {}),
-            Feature::Numgen => self.expr(feature, &inet, "numgen", |_| {}),
-            Feature::Quota => self.expr(feature, &inet, "quota", |_| {}),
+            Feature::Hash => self.expr(feature, &ip, "hash", |_| {}),
+            Feature::Numgen => self.expr(feature, &ip, "numgen", |_| {}),
+            Feature::Quota => self.expr(feature, &ip, "quota", |_| {}),
             Feature::Fib => self.expr(feature, &inet, "fib", |_| {}),
             Feature::Flowtables => self.whole(feature, |batch| batch.add(&inet.flowtable(NAME, 0))),
-            Feature::FlowOffload => self.expr(feature, &inet, "flow_offload", |_| {}),
-            Feature::Connlimit => self.expr(feature, &inet, "connlimit", |_| {}),
-            Feature::Socket => self.expr(feature, &inet, "socket", |_| {}),
+            Feature::FlowOffload => self.expr(feature, &ip, "flow_offload", |_| {}),
+            Feature::Connlimit => self.expr(feature, &ip, "connlimit", |_| {}),
+            Feature::Socket => self.expr(feature, &ip, "socket", |_| {}),
             Feature::CtTimeout => self.ct_timeout(feature),
-            Feature::Osf => self.expr(feature, &inet, "osf", |_| {}),
-            Feature::Tproxy => self.expr(feature, &inet, "tproxy", |_| {}),
+            Feature::Osf => self.expr(feature, &ip, "osf", |_| {}),
+            Feature::Tproxy => self.expr(feature, &ip, "tproxy", |_| {}),
             Feature::Tunnel => self.expr(feature, &asleep(), "tunnel", |_| {}),
-            Feature::Xfrm => self.expr(feature, &inet, "xfrm", |_| {}),
+            Feature::Xfrm => self.expr(feature, &ip, "xfrm", |_| {}),
             Feature::ElementExprs => {
-                let set = Set::<Port>::new(&inet, "exprs");
+                let set = Set::<Port>::new(&ip, "exprs");
                 let set = set.stateful(Counter::default()).stateful(Counter::default());
                 self.whole(feature, |batch| batch.add(&set));
             }
             Feature::NetdevReject => self.expr(feature, &asleep(), "reject", |_| {}),
-            Feature::OwnedTable => self.whole(feature, |batch| batch.create(&Table::ip6(NAME).owned())),
+            Feature::OwnedTable => self.whole(feature, |batch| batch.create(&Table::ip(OWNED).owned())),
             Feature::CatchAll => {
-                let set = Set::<Port>::new(&inet, "catch-all");
+                let set = Set::<Port>::new(&ip, "catch-all");
                 self.batch.add(&set);
                 self.whole(feature, |batch| batch.add_elements(&set, [Element::catch_all()]));
             }
-            Feature::SocketCgroup => self.rule(feature, &inet, Rule::new().expr(Socket::cgroupv2(1, Reg::R1))),
-            Feature::Last => self.rule(feature, &inet, Rule::new().expr(Last::default())),
+            Feature::SocketCgroup => self.rule(feature, &ip, Rule::new().expr(Socket::cgroupv2(1, Reg::R1))),
+            Feature::Last => self.rule(feature, &ip, Rule::new().expr(Last::default())),
             Feature::SctpChunk => {
-                self.rule(feature, &inet, Rule::new().expr(Exthdr::load(ExthdrOp::SCTP, 0, 0, 1, Reg::R1)));
+                self.rule(feature, &ip, Rule::new().expr(Exthdr::load(ExthdrOp::SCTP, 0, 0, 1, Reg::R1)));
             }
             Feature::Egress => {
                 let egress = asleep().chain("egress").filter(Hook::EGRESS, 0).device("lo");
                 self.whole(feature, |batch| batch.add(&egress));
             }
-            Feature::InnerHeader => self.rule(feature, &inet, load(Base::INNER, 0)),
+            Feature::InnerHeader => self.rule(feature, &ip, load(Base::INNER, 0)),
             Feature::TcpOptionReset => {
-                self.rule(feature, &inet, Rule::new().expr(Exthdr::strip(TcpOption::MAXSEG.get())));
+                self.rule(feature, &ip, Rule::new().expr(Exthdr::strip(TcpOption::MAXSEG.get())));
             }
             Feature::Inner => {
                 let inner = Inner::vxlan(Meta::load(MetaKey::PROTOCOL, Reg::R1));
-                self.rule(feature, &inet, Rule::new().expr(inner));
+                self.rule(feature, &ip, Rule::new().expr(inner));
             }
-            Feature::Destroy => self.whole(feature, |batch| batch.destroy(&Table::ip6(NAME))),
+            Feature::Destroy => self.whole(feature, |batch| batch.destroy(&Table::ip(OWNED))),
             Feature::Broute => {
                 let rule =
                     Rule::new().expr(Immediate::data(Reg::R1, [1])).expr(Meta::set(MetaKey::BRI_BROUTE, Reg::R1));
@@ -145,20 +155,20 @@ impl Probe {
             }
             Feature::ChainDevices => self.whole(feature, |batch| batch.delete_devices(ingress(), ["lo"])),
             Feature::DccpOption => {
-                self.rule(feature, &inet, Rule::new().expr(Exthdr::present(ExthdrOp::DCCP, 0, Reg::R1)));
+                self.rule(feature, &ip, Rule::new().expr(Exthdr::present(ExthdrOp::DCCP, 0, Reg::R1)));
             }
-            Feature::PersistentTable => self.whole(feature, |batch| batch.create(&Table::arp(NAME).persistent())),
+            Feature::PersistentTable => self.whole(feature, |batch| batch.create(&Table::ip(PERSISTENT).persistent())),
             Feature::CombinedRegisters => {
                 let load = |reg| Immediate::data(reg, [0; 4]);
                 let both = Bitwise::and(Reg::R1, Reg::R2, 4);
-                self.rule(feature, &inet, Rule::new().expr(load(Reg::R1)).expr(load(Reg::R2)).expr(both));
+                self.rule(feature, &ip, Rule::new().expr(load(Reg::R1)).expr(load(Reg::R2)).expr(both));
             }
             Feature::DevicePrefix => {
                 // No device has such a name.
                 let chain = asleep().chain("prefix").filter(Hook::INGRESS, 0).device(Device::prefix("/"));
                 self.whole(feature, |batch| batch.add(&chain));
             }
-            Feature::FarPayload => self.rule(feature, &inet, load(Base::TRANSPORT, 256)),
+            Feature::FarPayload => self.rule(feature, &ip, load(Base::TRANSPORT, 256)),
             Feature::HookList | Feature::RuleReset | Feature::ElementReset => {}
         }
     }
@@ -188,7 +198,7 @@ impl Probe {
     }
 
     fn ct_timeout(&mut self, feature: Feature) {
-        let table = Table::inet(NAME);
+        let table = Table::ip(NAME);
         let at = table.at();
         self.incomplete(feature, NFT_MSG_NEWOBJ, NLM_F_CREATE, at, |w| {
             at.write(w);

@@ -6,8 +6,8 @@ use super::show::Part;
 use super::*;
 use crate::chain::{ChainHandle, Device, Hook, Policy, Priority};
 use crate::datum::{Interval, Mark};
-use crate::error::{Errno, Feature, Features};
-use crate::expr::{Last, Queue};
+use crate::error::{Errno, Error, Feature, Features, Rejections};
+use crate::expr::{Base, Last, Payload, Queue, Reg};
 use crate::field::ip;
 use crate::object::Counter;
 use crate::rule::{NFTA_RULE_EXPRESSIONS, Rule};
@@ -223,6 +223,24 @@ fn a_rule_without_steps_is_not_told_those_of_the_next() {
 }
 
 #[test]
+fn a_refusal_to_write_to_packets_is_no_matter_of_owners() {
+    let mut batch = Batch::new();
+    batch.append(fw().chain("c"), (Payload::write(Base::NETWORK, 8, 1, Reg::R1),));
+    let ack = ExtAck { offset: Some(20 + 8 + 8 + 4), ..ExtAck::default() };
+    let rejected = |ack: &ExtAck| {
+        let list = vec![batch.explain(1, Errno::EPERM, ack).unwrap()];
+        Error::Rejected(Box::new(Rejections { list, truncated: false }))
+    };
+    let error = rejected(&ack);
+    assert!(error.to_string().contains("the first user namespace"), "{error}");
+    assert!(error.is_permission_denied() && !error.is_not_owner());
+    // Where it is the table that is refused.
+    let error = rejected(&ExtAck { offset: Some(20), ..ExtAck::default() });
+    assert!(error.to_string().contains("another connection"), "{error}");
+    assert!(error.is_permission_denied() && error.is_not_owner());
+}
+
+#[test]
 fn refused_intervals_are_shown_whole() {
     let marks = Set::<Interval<Mark>>::new(fw(), "marks");
     let mut batch = Batch::new();
@@ -329,8 +347,10 @@ fn a_refusal_is_suspected_to_be_for_features_that_were_used_where_it_was() {
         batch.explain(sequence, errno, &extended).expect("an operation").suspects
     };
     let persists = set(&[Feature::OwnedTable, Feature::PersistentTable]);
-    let expected = [set(&[]), Feature::OwnedTable.into(), persists, set(&[Feature::Last, Feature::Queue])];
+    let expected = [set(&[]), Feature::OwnedTable.into(), persists, set(&[])];
     assert_eq!([1, 2, 3, 4].map(|sequence| of(sequence, Errno::EOPNOTSUPP, None)), expected);
+    // An expression that the kernel has not is not found.
+    assert_eq!(of(4, Errno::ENOENT, None), set(&[Feature::Last, Feature::Queue]));
     // Kernels do not say so of what they do not know.
     assert_eq!([1, 2, 3, 4].map(|sequence| of(sequence, Errno::EPERM, None)), [Features::new(); 4]);
     // The table, and the three expressions.

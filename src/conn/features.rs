@@ -22,15 +22,15 @@ impl Conn {
     /// # Ok::<(), nftlink::Error>(())
     /// ```
     ///
-    /// The kernel is asked, whatever it calls itself: distributions bring features to older kernels, and leave others out
-    /// of newer ones. It is asked once for each connection, by three queries and one batch that it validates and does
-    /// not apply, as in [`check`](Self::check): nothing in the namespace changes, no packet meets anything new, and nobody
-    /// who [watches](crate::monitor) sees it. Where the kernel has features as modules it loads them, which takes some
-    /// milliseconds for each.
+    /// The kernel is asked, whatever it calls itself: distributions bring features to older kernels, and leave others
+    /// out of newer ones. It is asked once for each connection (open another one after a module was installed), by three
+    /// queries and one batch that it validates and does not apply, as in [`check`](Self::check): nothing in the
+    /// namespace changes, no packet meets anything new, and nobody who [watches](crate::monitor) sees it. Where the
+    /// kernel has features as modules it loads them, which takes some milliseconds for each; they stay.
     ///
     /// After a refused batch the library itself asks for the features that were used where it was refused, so that the
-    /// error is [`Error::Unsupported`] where they are lacking. A [`Recording`](crate::Recording) has all features but those that it
-    /// is to [lack](crate::Recording::lack).
+    /// error is [`Error::Unsupported`] where they are lacking. A [`Recording`](crate::Recording) has all features but
+    /// those that it is to [lack](crate::Recording::lack).
     ///
     /// # Errors
     ///

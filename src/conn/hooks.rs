@@ -9,8 +9,8 @@ use crate::error::{Errno, Error, Feature, QueryError};
 use crate::hooks::{self, HookInfo, NFNL_MSG_HOOK_GET};
 use crate::wire::Family;
 
-/// Which hooks a query asks for: `..` for those of ip, ip6, arp and bridge, those of a [`Family`], or by an [`IfName`]
-/// those of a device.
+/// Which hooks a query asks for: `..` for those of ip, ip6, arp and bridge, those of a [`Family`], or by its name (an
+/// [`IfName`] or a string) those of a device.
 #[derive(Debug, Clone, Copy)]
 pub struct HookScope(Scope);
 
@@ -35,6 +35,12 @@ impl From<Family> for HookScope {
 impl From<IfName> for HookScope {
     fn from(device: IfName) -> Self {
         Self(Scope::Device(device))
+    }
+}
+
+impl From<&str> for HookScope {
+    fn from(device: &str) -> Self {
+        IfName::new(device).into()
     }
 }
 
@@ -82,12 +88,11 @@ impl Conn {
     /// What is at one hook is told as it was at one moment; commits that come between two hooks show.
     ///
     /// ```no_run
-    /// use nftlink::datum::IfName;
     /// use nftlink::{Conn, Family};
     ///
     /// let mut conn = Conn::open()?;
     /// let mut hooks = conn.hooks(Family::INET)?;
-    /// hooks.extend(conn.hooks(IfName::new("eth0"))?);
+    /// hooks.extend(conn.hooks("eth0")?);
     /// let others = hooks.iter().filter(|entry| entry.chain().is_none());
     /// others.for_each(|entry| println!("{} {}: {entry}", entry.family(), entry.hook()));
     /// # Ok::<(), nftlink::Error>(())
@@ -112,20 +117,17 @@ impl Conn {
         for &family in scope.families() {
             for number in 0..hooks::count(family) {
                 match self.hooks_at(family, number, device, &scope, &mut found) {
-                    // The hooks are all there: it is the message that is not known.
-                    Err(Error::Query(error)) if error.errno == Errno::EINVAL => {
-                        return Err(Error::unsupported(Feature::HookList));
-                    }
                     // Ingress is there, egress since Linux 5.16, where it was built with it.
                     Err(Error::Query(error))
                         if number > 0 && matches!(error.errno, Errno::EOPNOTSUPP | Errno::EPROTONOSUPPORT) => {}
-                    result => result?,
+                    result => result.map_err(|error| self.link.refused(error, Feature::HookList))?,
                 }
             }
         }
         Ok(found)
     }
 
+    /// Adds what is at one hook to what was found.
     fn hooks_at(
         &mut self,
         family: Family,
@@ -137,16 +139,19 @@ impl Conn {
         let query = Query::new(NFNL_MSG_HOOK_GET, NFNL_MSG_HOOK_GET, family, true, |w| {
             hooks::write(number, device, w);
         });
-        let before = found.len();
+        let mut before = None;
         for _ in 0..ATTEMPTS {
+            let mut here = Vec::new();
             let whole = self.link.query(&query, &|| scope.describe(), &mut |family, attrs| {
-                found.push(HookInfo::decode(family, device, attrs)?);
+                here.push(HookInfo::decode(family, device, attrs)?);
                 Ok(())
             })?;
-            if whole {
+            // Between two datagrams the kernel counts on among what is left. What two readings agree on was not moved.
+            if whole && (!self.link.may_have_moved() || before.as_ref() == Some(&here)) {
+                found.append(&mut here);
                 return Ok(());
             }
-            found.truncate(before);
+            before = whole.then_some(here);
         }
         Err(Error::Inconsistent { attempts: ATTEMPTS })
     }

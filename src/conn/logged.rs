@@ -26,7 +26,7 @@ pub(crate) fn batch<T>(batch: &Batch, is_check: bool, result: &Result<T, Error>)
     let errno = error.errno().map(|errno| format!(", {errno}")).unwrap_or_default();
     let kind = match error {
         Error::Build(_) => "not sent, it has a mistake",
-        Error::Rejected(_) => "refused",
+        Error::Rejected(_) | Error::Unsupported { .. } => "refused",
         Error::Stale { .. } => "refused, the generation is another",
         Error::TooLarge { .. } => "not sent, it is too large",
         Error::FateUnknown { .. } => "fate unknown",

@@ -8,7 +8,7 @@ use std::rc::Rc;
 
 use super::queries::{ElementSource, read_set};
 use crate::datum::{Interval, Mark};
-use crate::engine::{Link, Received, TooLarge, Transport};
+use crate::engine::{Link, Received, Transport};
 use crate::error::Errno;
 use crate::set::{NFT_MSG_GETSET, NFT_MSG_GETSETELEM, NFT_MSG_NEWSET, NFT_MSG_NEWSETELEM, Set, SetFlags};
 use crate::table::Table;
@@ -103,12 +103,6 @@ impl Transport for Socket {
         buffer[..datagram.len()].copy_from_slice(&datagram);
         Ok(Received { len: datagram.len() })
     }
-
-    fn reserve_send(&mut self, _len: usize) -> Result<(), TooLarge> {
-        Ok(())
-    }
-
-    fn reserve_receive(&mut self, _len: usize) {}
 
     fn port(&self) -> u32 {
         1

@@ -5,7 +5,7 @@ use super::queries::{
 };
 use super::{Conn, Query};
 use crate::chain::ChainRef;
-use crate::error::{DecodeError, Errno, Error, Feature};
+use crate::error::{DecodeError, Error, Feature};
 use crate::expr::Data;
 use crate::object::{Object, ObjectInfo, ObjectKind, ObjectRef};
 use crate::rule::{NFT_MSG_GETRULE_RESET, RuleHandle, RuleInfo};
@@ -213,11 +213,8 @@ impl Conn {
         mut take: impl FnMut(Family, &[u8]) -> Result<(), DecodeError>,
     ) -> Result<(), Error> {
         self.link.changes()?;
-        match self.link.query(query, what, &mut |family, attrs| Ok(take(family, attrs)?)) {
-            // nfnetlink's word for messages that it does not know.
-            Err(Error::Query(error)) if error.errno == Errno::EINVAL => Err(Error::unsupported(feature)),
-            result => result.map(drop),
-        }
+        let outcome = self.link.query(query, what, &mut |family, attrs| Ok(take(family, attrs)?));
+        outcome.map(drop).map_err(|error| self.link.refused(error, feature))
     }
 }
 

@@ -100,12 +100,14 @@ impl Conn {
         let lookups: Vec<Lookup> = keys.into_iter().map(lookup).collect::<Result<_, _>>()?;
         let of = set_query(at);
         let reading = self.link.consistent(|link| {
-            let mut right = Ok(());
+            let (mut right, mut early) = (Ok(()), false);
             let mut whole = link.query(&of, &|| format!("set {at}"), &mut |family, attrs| {
-                right = set.check(&SetInfo::decode(family, attrs)?);
+                let info = SetInfo::decode(family, attrs)?;
+                (right, early) = (set.check(&info), info.changes_early());
                 Ok(())
             })?;
             right?;
+            link.reads_early(early);
             let mut found = Vec::with_capacity(lookups.len());
             for lookup in &lookups {
                 let (entries, all) = look_up::<K>(link, at, lookup)?;

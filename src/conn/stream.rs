@@ -376,6 +376,9 @@ impl Conn {
     /// Lists the elements of a set as they come, in the kernel's order: of intervals the highest
     /// first, of others any.
     ///
+    /// Where the time of an interval is up, its end alone is told until the kernel cleans up, of a set whose type is not
+    /// known; a listing leaves it out.
+    ///
     /// The stream of a set of intervals ends with [`Error::Inconsistent`] where two entries come out of
     /// their order, since the set changed: then it is not known where an interval ends.
     ///
@@ -393,14 +396,15 @@ impl Conn {
         let mut ordered = None;
         let mut hashed = false;
         let dump = Dump::begin(&mut self.link, entries_query(at), what(), identify_entries, |link| {
-            let mut right = Ok(());
+            let (mut right, mut early) = (Ok(()), false);
             link.one(&of, &|| format!("set {at}"), &mut |family, attrs| {
                 let info = SetInfo::decode(family, attrs)?;
-                hashed = !info.flags().contains(SetFlags::INTERVAL);
+                (hashed, early) = (!info.flags().contains(SetFlags::INTERVAL), info.changes_early());
                 right = set.check(&info);
                 ordered = info.flags().has_ends().then(|| (info, Tally::in_order()));
                 Ok(())
             })?;
+            link.reads_early(early);
             right
         });
         let (list, pairing, pairs) = (EntryList::default(), Pairing::default(), set.has_ends());

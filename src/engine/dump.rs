@@ -89,6 +89,7 @@ impl<'a, T: Transport> Dump<'a, T> {
         check: impl FnOnce(&mut Link<T>) -> Result<(), Error>,
     ) -> Result<Self, Error> {
         let generation = link.generation()?;
+        link.reads_anew();
         check(link)?;
         let own = another(&link.transport, &mut link.buffer);
         let answers = Answers::new(&query, 0, 0, None);

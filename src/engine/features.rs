@@ -50,10 +50,9 @@ impl<T: Transport> Link<T> {
                 Fate::Rejected(mut rejections) => {
                     for at in 0..rejections.list.len() {
                         match probe.answer(&rejections.list[at]) {
-                            Some((_, true)) => {}
-                            Some((feature, false)) => has = has.without(feature.into()),
-                            // A want of memory is no want of a feature.
-                            None => {
+                            Ok(None) => {}
+                            Ok(Some(feature)) => has = has.without(feature.into()),
+                            Err(()) => {
                                 rejections.list = vec![rejections.list.swap_remove(at)];
                                 return Err(Error::Rejected(Box::new(rejections)));
                             }
@@ -82,14 +81,26 @@ impl<T: Transport> Link<T> {
                 write_rule_chain(Table::inet(NAME).chain(NAME).at(), w);
             }),
         };
-        match self.query(&query, &|| feature.to_string(), &mut |_, _| Ok(())) {
+        match self.one(&query, &|| feature.to_string(), &mut |_, _| Ok(())) {
             Err(Error::Query(error)) => match error.errno {
                 // nfnetlink's word for messages that it does not know.
                 Errno::EINVAL => Ok(false),
                 Errno::ENOENT | Errno::EOPNOTSUPP => Ok(true),
                 _ => Err(Error::Query(error)),
             },
-            other => other.map(|_| true),
+            other => other.map(|()| true),
+        }
+    }
+
+    /// Says what the refusal of a question means that only kernels with a feature know.
+    pub(crate) fn refused(&mut self, error: Error, feature: Feature) -> Error {
+        // nfnetlink's word for messages that it does not know, and not for those alone.
+        match &error {
+            Error::Query(refused) if refused.errno == Errno::EINVAL => match self.features(feature.into()) {
+                Ok(has) if !has.has(feature) => Error::unsupported(feature),
+                _ => error,
+            },
+            _ => error,
         }
     }
 
@@ -106,7 +117,8 @@ impl<T: Transport> Link<T> {
         let newest = rejections.iter().filter_map(Rejection::unsupported).max();
         match newest {
             Some(feature)
-                if !rejections.truncated && rejections.iter().all(|it| it.unsupported.is_some() || follows(it)) =>
+                if !rejections.truncated
+                    && rejections.iter().all(|it| it.unsupported.is_some() || follows(it, &rejections)) =>
             {
                 Error::Unsupported { feature, since: feature.since(), rejections: Some(Box::new(rejections)) }
             }
@@ -117,12 +129,15 @@ impl<T: Transport> Link<T> {
 
 const PROBING: &str = "asking for the kernel's features";
 
-/// Whether an operation may have been refused only since another one was: for want of what that was to make.
-fn follows(refused: &Rejection) -> bool {
-    let at = refused.path().map(AttrPath::as_str);
-    let named = at.is_some_and(|at| {
-        matches!(at, "table" | "chain" | "set")
-            || [".lookup", ".dynset", ".objref", ".immediate"].iter().any(|end| at.ends_with(end))
-    });
-    refused.errno == Errno::ENOENT && named
+/// Whether an operation was refused for want of what an earlier one was to make, which the kernel cannot make.
+fn follows(refused: &Rejection, all: &Rejections) -> bool {
+    let Some(at) = refused.path().map(AttrPath::as_str) else { return false };
+    let of_rule = matches!(at, "position_id" | "id");
+    let named = of_rule
+        || matches!(at, "table" | "chain" | "set")
+        || [".lookup", ".dynset", ".objref", ".immediate", ".flow_offload"].iter().any(|end| at.ends_with(end));
+    let makes = |earlier: &Rejection| {
+        earlier.op < refused.op && earlier.unsupported.is_some() && earlier.is_of_rule() == of_rule
+    };
+    refused.errno == Errno::ENOENT && named && all.iter().any(makes)
 }

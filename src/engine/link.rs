@@ -46,6 +46,8 @@ pub(crate) struct Link<T> {
     is_large: bool,
     /// The generation that is being read.
     reading: Option<u32>,
+    /// Whether something was read that may have changed before the generation did.
+    read_early: bool,
     /// The snapshot that is being read.
     pub(super) snapshot: Option<Snapshot>,
     /// The features that the kernel was asked for, and those of them that it has.
@@ -66,6 +68,7 @@ impl<T: Transport> Link<T> {
             moved: false,
             is_large: false,
             reading: None,
+            read_early: false,
             snapshot: None,
             asked: Features::new(),
             has: Features::new(),
@@ -282,7 +285,7 @@ impl<T: Transport> Link<T> {
     }
 
     /// Returns the number that the kernel gives the ruleset, which each commit of anybody
-    /// increases before it changes anything.
+    /// increases before it changes anything, but for [what changes early](Self::reads_early).
     pub(super) fn current(&mut self) -> Result<u32, Error> {
         let query = generation_query();
         let mut generation = 0;
@@ -397,6 +400,7 @@ impl<T: Transport> Link<T> {
 
     /// Finds a generation whose commit is over; none if commits follow too fast.
     pub(super) fn begin_reading(&mut self) -> Result<Option<u32>, Error> {
+        self.reads_anew();
         // That somebody has committed something since shows itself only at the end of a reading. A small one is
         // faster begun anew than preceded by a question.
         if self.settled.is_some() && !self.is_large {
@@ -410,12 +414,26 @@ impl<T: Transport> Link<T> {
         Ok(self.settled)
     }
 
+    /// Notes that what is read may change before the generation does: that none of it has is proven
+    /// [in the end](Self::end_reading).
+    pub(crate) fn reads_early(&mut self, is_early: bool) {
+        self.read_early |= is_early;
+    }
+
+    /// Forgets what was read by itself: in a snapshot all is proven together.
+    pub(super) fn reads_anew(&mut self) {
+        self.read_early &= self.snapshot.is_some();
+    }
+
     /// Whether the ruleset is still of the generation at which a reading began: then no commit
-    /// has begun to change anything since.
+    /// has begun to change anything since, or what it may have changed by then was not read.
     pub(super) fn end_reading(&mut self, generation: u32) -> Result<bool, Error> {
         let unchanged = self.current()? == generation;
         if !unchanged {
             self.settled = None;
+        } else if self.read_early {
+            // The next commit may have begun: if so, it is waited for.
+            return self.settle(generation);
         }
         Ok(unchanged)
     }

@@ -132,12 +132,6 @@ impl Transport for Socket {
         Ok(Received { len: datagram.len() })
     }
 
-    fn reserve_send(&mut self, _len: usize) -> Result<(), TooLarge> {
-        Ok(())
-    }
-
-    fn reserve_receive(&mut self, _len: usize) {}
-
     fn port(&self) -> u32 {
         self.port
     }
@@ -445,6 +439,49 @@ fn commit_under_way_is_waited_for_once() {
     let (mut link, _) = Kernel { under_way: 2, ..Kernel::new() }.link();
     assert_eq!(link.begin_reading().unwrap(), None);
     assert_eq!(link.generation().unwrap(), 9);
+}
+
+#[test]
+fn what_changes_before_the_generation_does_is_proven_when_no_commit_is_under_way() {
+    for early in [true, false] {
+        let (mut link, kernel) = Kernel::new().link();
+        let ask = |link: &mut Link<Socket>| {
+            link.reads_early(early);
+            // A commit begins before the answer does.
+            let first = kernel.borrow().generation == 7;
+            kernel.borrow_mut().under_way = u32::from(first);
+            link.query(&query(false), &|| "things".to_owned(), &mut |_, _| Ok(()))
+        };
+        let mut begun = 0;
+        let reading = link.consistent(|link| {
+            begun += 1;
+            Ok(((), ask(link)?))
+        });
+        assert_eq!((reading.unwrap().1, begun), if early { (8, 2) } else { (7, 1) });
+        // What is read next needs no such proof.
+        kernel.borrow_mut().under_way = 1;
+        listed(&mut link, false).unwrap();
+        assert_eq!(kernel.borrow().under_way, 1);
+
+        let (mut link, kernel) = Kernel::new().link();
+        assert_eq!(link.begin_snapshot().unwrap(), Some(7));
+        kernel.borrow_mut().under_way = 1;
+        // Of all that is in it: a reading that begins later forgets nothing.
+        link.reads_early(early);
+        listed(&mut link, false).unwrap();
+        listed(&mut link, false).unwrap();
+        assert_eq!(link.end_snapshot().unwrap(), !early);
+
+        let (mut link, kernel) = Kernel::new().link();
+        let asked = |link: &mut Link<Socket>| {
+            link.reads_early(early);
+            Ok(())
+        };
+        let mut dump = Dump::begin(&mut link, query(false), "things", identify, asked).unwrap();
+        kernel.borrow_mut().under_way = 1;
+        while dump.next().unwrap().is_some() {}
+        assert_eq!(dump.is_whole(|_| Ok(true)).unwrap(), !early);
+    }
 }
 
 #[test]

@@ -246,12 +246,6 @@ impl Transport for Fake {
         Ok(Received { len: datagram.len() })
     }
 
-    fn reserve_send(&mut self, _len: usize) -> Result<(), TooLarge> {
-        Ok(())
-    }
-
-    fn reserve_receive(&mut self, _len: usize) {}
-
     fn port(&self) -> u32 {
         PORT
     }

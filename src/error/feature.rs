@@ -133,7 +133,8 @@ features! {
     Last: "last", "5.14";
     /// What the chunks of SCTP packets have
     SctpChunk: "sctp chunk", "5.14";
-    /// Chains of family netdev at [`Hook::EGRESS`](crate::Hook::EGRESS)
+    /// Chains of family netdev at [`Hook::EGRESS`](crate::Hook::EGRESS). From Linux 5.16 on the kernel says that it has
+    /// them, also where it was built without: then it refuses them when their table is not dormant
     Egress: "a chain at egress", "5.16" with "NETFILTER_EGRESS";
     /// [`Base::INNER`](crate::expr::Base::INNER): what comes behind the transport header, as `@ih,0,8`
     InnerHeader: "a payload behind the transport header", "5.16";
@@ -246,6 +247,15 @@ impl Features {
     /// Iterates over the features, in the order of the kernels that brought them.
     pub fn iter(self) -> impl DoubleEndedIterator<Item = Feature> {
         Feature::ALL.iter().copied().filter(move |&feature| self.has(feature))
+    }
+}
+
+impl IntoIterator for Features {
+    type Item = Feature;
+    type IntoIter = std::vec::IntoIter<Feature>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.iter().collect::<Vec<_>>().into_iter()
     }
 }
 

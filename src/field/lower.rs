@@ -205,14 +205,11 @@ impl<'a> Context<'a> {
                 if *swap {
                     sink.put(hton(REG, from.len()));
                 }
-                match (not, from == to) {
-                    (false, true) => sink.put_cmp(CmpOp::EQ, &from),
-                    (true, true) => sink.put_cmp(CmpOp::NEQ, &from),
-                    (false, false) => {
-                        sink.put_cmp(CmpOp::GTE, &from);
-                        sink.put_cmp(CmpOp::LTE, &to);
-                    }
-                    (true, false) => sink.put(Range::new(RangeOp::NEQ, REG, from, to)),
+                if *not {
+                    sink.put(Range::new(RangeOp::NEQ, REG, from, to));
+                } else {
+                    sink.put_cmp(CmpOp::GTE, &from);
+                    sink.put_cmp(CmpOp::LTE, &to);
                 }
             }
             Test::Prefix { address, len, not } => {

@@ -91,7 +91,7 @@ use spec::Spec;
 
 use crate::datum::{
     Address, BitMask, Boolean, Datum, Interval, IntoValue, Mark, Ordered, Text, common_beginning, predecessor,
-    sortable, successor, swaps,
+    sortable, sorted, successor, swaps,
 };
 use crate::error::BuildErrorKind;
 use crate::expr::{CmpOp, Data, Expr, Exthdr, ExthdrOp, Reg};
@@ -386,6 +386,11 @@ impl<V: Ordered, A> Field<V, A> {
             },
             Err(error) => return self.test(error.into()),
         };
+        if from == to {
+            let op = if not { CmpOp::NEQ } else { CmpOp::EQ };
+            let data = if swaps::<V>() { sorted(&from) } else { from };
+            return self.test(Test::Cmp { op, data, swap: false });
+        }
         self.test(Test::Range { bounds: Bounds::new(&from, &to), not, swap: swaps::<V>() })
     }
 
@@ -530,7 +535,12 @@ impl<V: Text, A> Field<V, A> {
     fn beginning(&self, op: CmpOp, beginning: impl IntoValue<V>) -> Match {
         let beginning = beginning.into_value();
         match beginning.to_data() {
-            Ok(_) => self.test(Test::Cmp { op, data: Data::new(beginning.as_bytes()), swap: false }),
+            Ok(whole) => {
+                // The last byte ends the text: what begins with all others is equal to them.
+                let is_whole = beginning.as_bytes().len() + 1 == whole.len();
+                let data = if is_whole { whole } else { Data::new(beginning.as_bytes()) };
+                self.test(Test::Cmp { op, data, swap: false })
+            }
             Err(error) => self.test(error.into()),
         }
     }

@@ -102,7 +102,8 @@ impl RuleBuilder {
     /// Newer kernels (as 7.3, and those that have its corrections) protect what other parts of the kernel have
     /// looked at already. But for chains of family netdev at ingress they write of an IP header the addresses, TTL or
     /// hop limit, id, DSCP, ECN and flow label alone, and of TCP's all but the flags and the length of the header. At
-    /// another field the rule ends, as at a match that fails; the kernel says nothing of that.
+    /// another field the rule ends, as at a match that fails; the kernel says nothing of that. In a network namespace
+    /// that belongs to another user namespace than the first, 7.3 refuses rules that write to packets (`EPERM`).
     ///
     /// A field that only the kernel sets does not compile:
     ///

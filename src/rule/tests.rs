@@ -4,7 +4,7 @@ use std::ops::RangeInclusive;
 use super::*;
 use crate::datum::{Bytes, Datum, IfName, Integer8, Integer16, Integer24, Integer32, L4Proto, Mark, Port};
 use crate::expr::{Bitwise, BitwiseOp, Limit};
-use crate::field::{concat, ether, hash, ip, ip6, meta, numgen, raw, tcp, th, udp};
+use crate::field::{concat, ct, ether, hash, ip, ip6, meta, numgen, raw, tcp, th, udp};
 use crate::object::Counter;
 use crate::set::Set;
 use crate::table::Table;
@@ -109,6 +109,16 @@ fn comparisons_are_nfts() {
         one(meta::iifname().eq("eth0")),
         "meta load iifname => reg 1\ncmp eq reg 1 0x30687465 0x00000000 0x00000000 0x00000000\n"
     );
+    // A range of one value is that value, and a name has no more than 15 bytes to begin with.
+    assert_eq!(one(meta::mark().in_range(5..=5)), one(meta::mark().eq(5)));
+    assert_eq!(one(ip::saddr().not_in_range(V4..=V4)), one(ip::saddr().ne(V4)));
+    // Numbers in the order of the host are compared as they are, whatever their data type says of it.
+    assert_eq!(one(meta::length().in_range(100..=100)), one(meta::length().eq(100)));
+    assert_eq!(one(meta::cpu().not_in_range(3..=3)), one(meta::cpu().ne(3)));
+    assert_eq!(one(ct::zone().in_range(7..=7)), one(ct::zone().eq(7)));
+    assert_eq!(one(ct::bytes().not_in_range(5..=5)), one(ct::bytes().ne(5)));
+    assert_eq!(one(tcp::dport().in_range(22..=22)), one(tcp::dport().eq(22)));
+    assert_eq!(one(meta::iifname().starts_with("fifteen-letters")), one(meta::iifname().eq("fifteen-letters")));
     assert_eq!(one(meta::iifname().starts_with("eth")), "meta load iifname => reg 1\ncmp eq reg 1 0x00687465\n");
 }
 

@@ -1,6 +1,7 @@
 //! Elements as the kernel has them.
 
 use std::cmp::Ordering;
+use std::collections::HashSet;
 use std::fmt;
 use std::time::Duration;
 
@@ -406,6 +407,26 @@ fn assemble_intervals<K: Key, V: Mapped>(mut entries: Vec<ElementInfo>) -> Resul
 /// The ascending order of entries, an interval's end before the start of the next at the same place.
 pub(crate) fn in_order(a: &ElementInfo, b: &ElementInfo) -> Ordering {
     a.key.cmp(&b.key).then(b.is_interval_end().cmp(&a.is_interval_end()))
+}
+
+/// Leaves out the ends of intervals whose start is gone: its time was up, and of such the kernel tells the end alone until
+/// it cleans up. By itself it would overlap with others where it is written again. The lowest key ends nothing, as nft
+/// writes it.
+pub(crate) fn leave_out_lone_ends(entries: &mut Vec<ElementInfo>) {
+    let mut ascending: Vec<_> = entries.iter().enumerate().filter(|(_, entry)| entry.key.is_some()).collect();
+    ascending.sort_by(|(_, a), (_, b)| in_order(a, b));
+    let mut open = false;
+    let mut is_lone = |entry: &ElementInfo| {
+        let was_open = std::mem::replace(&mut open, !entry.is_interval_end());
+        let lowest = entry.key.as_ref().is_some_and(|key| key.as_bytes().iter().all(|&byte| byte == 0));
+        entry.is_interval_end() && !was_open && !lowest
+    };
+    let lone: HashSet<usize> = ascending.into_iter().filter(|(_, entry)| is_lone(entry)).map(|(at, _)| at).collect();
+    if lone.is_empty() {
+        return;
+    }
+    let mut places = 0..;
+    entries.retain(|_| places.next().is_none_or(|at| !lone.contains(&at)));
 }
 
 /// Writes what asks for an entry: the one that holds a key or, without one, the catch-all element.

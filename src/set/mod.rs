@@ -25,7 +25,7 @@ pub(crate) use bytecode::show_userdata;
 pub use element::{Element, ElementFlags};
 pub(crate) use element::{LIST_SCHEMA, NFTA_SET_ELEM_LIST_ELEMENTS, Order, WhatOfElement};
 pub use element_info::ElementInfo;
-pub(crate) use element_info::{Lookup, PlainEntry, assemble, in_order, write_lookup};
+pub(crate) use element_info::{Lookup, PlainEntry, assemble, in_order, leave_out_lone_ends, write_lookup};
 pub use entry::Entry;
 pub(crate) use entry::sort_entries;
 pub use info::SetInfo;

@@ -14,7 +14,8 @@ const ROOM_MAX: u32 = 1 << 17;
 /// The kernel finds its place again by counting, so what moves between two datagrams (or within one, when a hash
 /// table is rebuilt) makes it tell entries twice, or pass over some. It makes no generation and is not marked:
 /// rebuilding, and a batch that is prepared and then refused. But while the generation stays what it was, nothing
-/// can be *deleted*, and what is told was there all the time:
+/// can be *deleted* (where it can, no commit is [under way](SetInfo::changes_early) in the end), and what is told was
+/// there all the time:
 ///
 /// - a dump tells only what is active in the current generation; what a batch under way has added is not
 ///   (`nft_add_set_elem` gives it the current generation's mask), and what it deletes still is

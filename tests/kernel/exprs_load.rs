@@ -9,6 +9,7 @@ use nftlink::expr::{
 use nftlink::{Chain, Errno, Hook, Hooked, Priority, Rule, RuleBuilder, Table};
 
 use crate::bad_input::mistake;
+use crate::support::linux;
 use crate::{commit, conn, fw, input, refused};
 
 /// A chain of a table at a hook.
@@ -260,7 +261,9 @@ pub(crate) fn what_the_kernel_refuses_names_the_expression() {
     refused(&fw(), input, fib(FibResult::from_raw(9), daddr), Errno::EINVAL, Some("fib"));
     let xfrm = |direction, key| Xfrm::load(direction, key, Reg::R1).into();
     let nowhere = xfrm(XfrmDirection::from_raw(2), XfrmKey::SPI);
-    refused(&fw(), input, nowhere, Errno::EINVAL, Some("xfrm"));
+    // A kernel between 6.18 and 7.3 changed its word.
+    let word = if linux() < (7, 0) { Errno::EINVAL } else { Errno::ERANGE };
+    refused(&fw(), input, nowhere, word, Some("xfrm"));
     let three_bytes = Exthdr::write(2, 2, 3, Reg::R1).into();
     refused(&fw(), input, three_bytes, Errno::EOPNOTSUPP, Some("exthdr"));
     let mut flagged = Exthdr::write(2, 2, 2, Reg::R1);

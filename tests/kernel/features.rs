@@ -13,8 +13,8 @@ use nftlink::expr::{
 };
 use nftlink::monitor::{Monitor, Notice};
 use nftlink::{
-    Batch, Chain, CompatFlags, Conn, Device, Element, Error, Family, Feature, Features, Hook, Hooked, Priority, Rule,
-    RuleBuilder, Set, Table, object,
+    Batch, Chain, CompatFlags, Conn, Device, Element, Error, Family, Feature, Features, Hook, Hooked, Priority,
+    Recording, Rule, RuleBuilder, Set, Table, object,
 };
 
 use crate::support::lab::{Namespace, veth};
@@ -222,6 +222,20 @@ pub(crate) fn asking_for_features_changes_nothing_and_nobody_sees_it() {
     let Notice::Commit(first) = monitor.receive().unwrap() else { panic!("an overrun") };
     assert!(first.to_string().contains("mark"), "{first}");
     assert_eq!(conn.tables(..).unwrap().len(), 2);
+}
+
+pub(crate) fn recording_that_lacks_a_feature_refuses_it_as_a_kernel_does() {
+    for &feature in Feature::ALL {
+        let recording = Recording::new();
+        recording.lack([feature]);
+        let mut conn = recording.conn();
+        assert_eq!(conn.features().unwrap(), Features::all().without(feature.into()).without(Feature::HookList.into()));
+        if let Some(batch) = user(feature) {
+            let error = conn.commit(&batch).unwrap_err();
+            names(&error, feature);
+            assert!(error.rejections().all(|refused| refused.unsupported() == Some(feature)), "{error:?}");
+        }
+    }
 }
 
 pub(crate) fn features_are_the_same_beside_others_who_commit() {

@@ -180,7 +180,7 @@ pub(crate) fn kernel_without_flowtables_is_told_of() {
     let mut conn = conn();
     let error = refused(&mut conn, |batch| batch.add(&fw()).add(&fast().device("lo")));
     let text = "a flowtable needs a kernel that is built with NF_FLOW_TABLE_INET";
-    assert_eq!(error.to_string(), text);
+    assert_eq!(error.to_string(), format!("{text}: operation 1 (add flowtable inet fw fast)"));
     let refused: Vec<_> = error.rejections().map(ToString::to_string).collect();
     let told = format!("operation 1 (add flowtable inet fw fast): no such file or directory ({text})");
     assert_eq!(refused, [told]);

@@ -94,18 +94,18 @@ pub(crate) fn hooks_of_devices_are_asked_for_by_name() {
         batch.add(&netdev).add(&netdev.chain("in").filter(Hook::INGRESS, Priority::FILTER - 1).device("v0"));
         batch.add(&fw()).add(&fw().chain("in").filter(Hook::INGRESS, Priority::FILTER).device("v0"))
     });
-    let v0 = conn.hooks(IfName::new("v0")).unwrap();
+    let v0 = conn.hooks("v0").unwrap();
     let chains: Vec<_> = v0.iter().map(|info| info.chain().unwrap().to_string()).collect();
     assert_eq!(chains, ["netdev n in", "inet fw in"]);
     for info in &v0 {
         let place = (info.family(), info.hook(), info.device());
         assert_eq!(place, (Family::NETDEV, Hook::INGRESS, Some(IfName::new("v0"))));
     }
-    assert_eq!(conn.hooks(IfName::new("v1")).unwrap(), []);
+    assert_eq!(conn.hooks("v1").unwrap(), []);
     if linux() >= (5, 16) {
         let out = netdev.chain("out").filter(Hook::EGRESS, 7).device("v1");
         commit(&mut conn, |batch| batch.add(&out));
-        let v1 = conn.hooks(IfName::new("v1")).unwrap();
+        let v1 = conn.hooks("v1").unwrap();
         assert_eq!(HookInfo::listing(&v1).to_string().lines().count(), 5);
         assert_eq!((v1[0].hook(), v1[0].priority(), v1[0].chain()), (Hook::EGRESS, 7, Some(out.at())));
     }
@@ -220,7 +220,7 @@ pub(crate) fn hooks_of_absent_devices_are_refused() {
 
 pub(crate) fn kernel_that_cannot_tell_hooks_says_so() {
     let mut conn = conn();
-    for error in [conn.hooks(..).unwrap_err(), conn.hooks(IfName::new("lo")).unwrap_err()] {
+    for error in [conn.hooks(..).unwrap_err(), conn.hooks("lo").unwrap_err()] {
         assert!(matches!(error, Error::Unsupported { since: "5.14", .. }), "{error:?}");
         let text = "listing what is attached to hooks needs Linux 5.14, built with NETFILTER_NETLINK_HOOK";
         assert_eq!(error.to_string(), text);

@@ -142,6 +142,25 @@ pub(crate) fn rule_is_copied_with_what_it_has_to_itself() {
     assert_eq!(conn.find_rules(&of_other, &rules[2]).unwrap().len(), 1);
 }
 
+pub(crate) fn interval_whose_time_is_up_is_left_out_as_a_whole() {
+    let mut conn = conn();
+    let bans = Set::<Interval<Ipv4Addr>>::new(fw(), "bans").timeouts().gc_interval(Duration::from_secs(3600));
+    let network = |third| Interval::prefix(Ipv4Addr::new(10, 0, third, 0), 24);
+    commit(&mut conn, |batch| {
+        batch.add(&fw()).add(&bans).add_elements(&bans, [network(1), network(2)]);
+        batch.add_elements(&bans, [Element::new(network(8)).timeout(Duration::from_millis(10))])
+    });
+    while conn.element(&bans, network(8)).is_ok() {}
+    // The kernel keeps it until it cleans up, and tells its end, which by itself cannot be put back.
+    let before = conn.ruleset(..).unwrap();
+    let set = conn.set(&bans).unwrap();
+    let elements = conn.elements(&set).unwrap();
+    conn.commit_at(before.generation(), &again(&before)).unwrap();
+    assert_eq!(shown(&conn.ruleset(..).unwrap()), shown(&before));
+    // Two starts and two ends, also where they are read by themselves.
+    assert_eq!((before.table(fw()).unwrap().sets()[0].entries().len(), elements.len()), (4, 4));
+}
+
 pub(crate) fn file_holds_all_of_a_ruleset() {
     let mut conn = conn();
     build(&mut conn);

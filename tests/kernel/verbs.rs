@@ -117,7 +117,7 @@ pub(crate) fn destroy_is_refused_by_kernels_before_linux_6_3() {
     commit(&mut conn, fill);
     let error = refused(&mut conn, |batch| batch.add(&Table::ip("other")).destroy(&fw()));
     assert!(matches!(error, Error::Unsupported { .. }), "{error:?}");
-    assert_eq!(error.to_string(), "destroy needs Linux 6.3");
+    assert_eq!(error.to_string(), "destroy needs Linux 6.3: operation 1 (destroy table inet fw)");
     // But for its own faults such a batch is refused as on any kernel.
     let error = refused(&mut conn, |batch| batch.create(&fw()).add(&Table::ip("other")));
     assert!(error.is_exists(), "{error}");

@@ -267,18 +267,6 @@ pub(super) fn handshakes_are_answered_in_the_servers_stead() {
     assert_eq!(counts[0], 2, "each handshake began once: {counts:?}");
 }
 
-/// For the queue expression: asks the kernel for one.
-pub(super) fn kernel_queues() -> Result<(), String> {
-    let table = Table::ip("probe");
-    let chain = table.chain("chain").filter(Hook::INPUT, Priority::FILTER);
-    let mut batch = Batch::new();
-    batch.add(&table).add(&chain).append(&chain, Rule::new().queue(0));
-    match Conn::open().and_then(|mut conn| conn.check(&batch)) {
-        Err(error) if error.is_not_found() => Err("this kernel does not queue packets".to_owned()),
-        other => other.map_err(|error| error.to_string()),
-    }
-}
-
 pub(super) fn packets_for_a_queue_of_nobodys_are_dropped_unless_it_is_bypassed() {
     let mut cable = cable();
     let (client, server) = cable.address::<Ipv4Addr>();

@@ -239,18 +239,6 @@ pub(crate) fn bridge_filters_frames_between_its_ports() {
     }
 }
 
-/// For rules that reject what a bridge passes on (`NFT_BRIDGE_REJECT`): asks the kernel for one.
-pub(crate) fn kernel_rejects_bridged_frames() -> Result<(), String> {
-    let table = Table::bridge("probe");
-    let chain = table.chain("chain").filter(Hook::INPUT, Priority::FILTER);
-    let mut batch = Batch::new();
-    batch.add(&table).add(&chain).append(&chain, Rule::new().reject());
-    match Conn::open().and_then(|mut conn| conn.check(&batch)) {
-        Err(error) if error.is_not_found() => Err("this kernel does not reject what bridges pass on".to_owned()),
-        other => other.map_err(|error| error.to_string()),
-    }
-}
-
 pub(crate) fn bridge_knows_by_which_bridge_frames_come() {
     let mut switch = switch();
     both(&mut switch, knows::<Ipv4Addr>, knows::<Ipv6Addr>);

@@ -6,9 +6,11 @@ use nftlink::object::Quota;
 use nftlink::{ElementInfo, Key, RuleInfo};
 
 use super::*;
+use crate::support::Stop;
 
-/// Datagrams that each of two senders sends to each of [`PORTS`].
+/// Datagrams that each of two senders sends to each of [`PORTS`] at least, while there are so many readings at least.
 const TIMES: u64 = 1500;
+const READINGS: usize = 3;
 const PORTS: [u16; 2] = [9, 10];
 /// With their headers, of one byte of content.
 const BYTES: u64 = 29;
@@ -46,26 +48,29 @@ impl Sums {
 /// `rest` reads in the end, and compares each sum.
 fn under_traffic(mut reset: impl FnMut(&mut Conn, usize, &mut Sums), rest: impl FnOnce(&mut Conn, &mut Sums)) {
     let (mut conn, mut sums) = (Conn::open().unwrap(), Sums::default());
-    let running = AtomicUsize::new(2);
-    let mut count = 0;
-    thread::scope(|scope| {
-        for _ in 0..2 {
+    let (count, gone) = (AtomicUsize::new(0), AtomicBool::new(false));
+    let times: u64 = thread::scope(|scope| {
+        let senders = [(); 2].map(|()| {
             scope.spawn(|| {
                 let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
-                for _ in 0..TIMES {
+                let mut times = 0;
+                while times < TIMES || count.load(Ordering::Relaxed) < READINGS && !gone.load(Ordering::Relaxed) {
                     PORTS.iter().for_each(|&port| _ = socket.send_to(b"?", ("127.0.0.1", port)).unwrap());
+                    times += 1;
                 }
-                running.fetch_sub(1, Ordering::Release);
-            });
+                times
+            })
+        });
+        // Who sends does not wait for readings that are not to come.
+        let _gone = Stop(&gone);
+        while !senders.iter().all(|sender| sender.is_finished()) {
+            reset(&mut conn, count.load(Ordering::Relaxed), &mut sums);
+            count.fetch_add(1, Ordering::Relaxed);
         }
-        while running.load(Ordering::Acquire) > 0 {
-            reset(&mut conn, count, &mut sums);
-            count += 1;
-        }
+        senders.into_iter().map(|sender| sender.join().unwrap()).sum()
     });
-    assert!(count > 2, "{count} readings are no test");
     rest(&mut conn, &mut sums);
-    let sent = Counter::new(2 * TIMES, 2 * TIMES * BYTES);
+    let (sent, count) = (Counter::new(times, times * BYTES), count.into_inner());
     assert_eq!(sums.0.len() % PORTS.len(), 0, "{:?}", sums.0);
     assert!(sums.0.values().all(|sum| *sum == sent), "{count} readings told of {:?}, not of {sent:?}", sums.0);
 }

@@ -555,12 +555,12 @@ impl AnyRule {
         });
         // It lists a rule of nothing, and forgets it.
         let is_empty = bytecode.is_empty();
-        // It forgets tests for protocols that it takes for implied ones, and puts that for IPv6 headers, which it does not
-        // list, before all else in the rule.
+        // It forgets tests for protocols that it takes for implied ones, puts that for IPv6 headers, which it does not list,
+        // before all else in the rule, and loads what is beside an implied protocol of a frame together with that.
         let is_alone =
             self.statements.len() + usize::from(!matches!(self.ending, Ending::Nothing | Ending::Verdict(_))) < 2;
         let tells_protocol =
-            has("exthdr load ipv6") || has("link header + 12") || has("load protocol") || has("load l4proto");
+            has("exthdr load ipv6") || has("link header") || has("load protocol") || has("load l4proto");
         let tells_protocol = tells_protocol || has("1b @ network header + 9") || has("1b @ network header + 6");
         // It demands that a connection's addresses be of the packet's protocol.
         let has_addresses = ["src_ip ", "dst_ip ", "src_ip6 ", "dst_ip6 "].into_iter().any(has);

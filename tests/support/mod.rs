@@ -30,8 +30,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use libtest_mimic::{Arguments, Failed, Trial};
-use nftlink::expr::{Meta, MetaKey, Reg};
-use nftlink::{Batch, Conn, Errno, Error, Hook, Priority, Rule, Table};
+use nftlink::{Conn, Feature};
 use nix::sys::memfd::{MFdFlags, memfd_create};
 
 #[path = "../../examples/lab/mod.rs"]
@@ -477,47 +476,44 @@ pub fn linux_6_18() -> Result<(), String> {
     since((6, 18), "refusal of objects at the wrong hooks")
 }
 
-/// For rules that reject frames (Linux 5.11, where it was built with them): asks the kernel for one.
+/// For rules that reject frames (Linux 5.11, where it was built with them).
 pub fn kernel_rejects_frames() -> Result<(), String> {
-    let table = Table::netdev("probe");
-    let chain = table.chain("chain").filter(Hook::INGRESS, Priority::FILTER).device("lo");
-    let mut batch = Batch::new();
-    batch.add(&table).add(&chain).append(&chain, Rule::new().reject());
-    match Conn::open().and_then(|mut conn| conn.check(&batch)) {
-        Err(error) if error.is_not_found() => Err("this kernel does not reject frames".to_owned()),
-        other => other.map_err(|error| error.to_string()),
-    }
+    has(Feature::NetdevReject)
 }
 
-/// For what bridges know of frames (`NFT_BRIDGE_META`): asks the kernel for the name of one.
+/// For rules that reject what a bridge passes on (`NFT_BRIDGE_REJECT`).
+pub fn kernel_rejects_bridged_frames() -> Result<(), String> {
+    has(Feature::BridgeReject)
+}
+
+/// For what bridges know of frames (`NFT_BRIDGE_META`).
 pub fn kernel_knows_bridges_of_frames() -> Result<(), String> {
-    let table = Table::bridge("probe");
-    let chain = table.chain("chain");
-    let mut batch = Batch::new();
-    batch.add(&table).add(&chain).append(&chain, Rule::new().expr(Meta::load(MetaKey::BRI_IIFNAME, Reg::R1)));
-    match Conn::open().and_then(|mut conn| conn.check(&batch)) {
-        Err(error) if error.rejections().any(|refused| refused.errno() == Errno::EOPNOTSUPP) => {
-            Err("this kernel was built without what bridges know of frames".to_owned())
-        }
-        other => other.map_err(|error| error.to_string()),
-    }
+    has(Feature::BridgeMeta)
 }
 
-/// For flowtables (`NF_FLOW_TABLE`): asks the kernel for one without devices.
+/// For the queue expression (`NFT_QUEUE`).
+pub fn kernel_queues() -> Result<(), String> {
+    has(Feature::Queue)
+}
+
+/// For extensions of xtables (`NFT_COMPAT`).
+pub fn kernel_has_xtables() -> Result<(), String> {
+    has(Feature::Compat)
+}
+
+/// For flowtables (`NF_FLOW_TABLE`).
 pub fn flowtables() -> Result<(), String> {
-    let table = Table::inet("probe");
-    let mut batch = Batch::new();
-    batch.add(&table).add(&table.flowtable("flowtable", Priority::FILTER));
-    match Conn::open().and_then(|mut conn| conn.check(&batch)) {
-        Err(error) if error.is_not_found() => Err("this kernel was built without flowtables".to_owned()),
-        other => other.map_err(|error| error.to_string()),
-    }
+    has(Feature::Flowtables)
 }
 
-/// For what is attached to hooks (Linux 5.14, where it was built with `NETFILTER_NETLINK_HOOK`): asks the kernel for it.
+/// For what is attached to hooks (Linux 5.14, where it was built with `NETFILTER_NETLINK_HOOK`).
 pub fn hooks() -> Result<(), String> {
-    match Conn::open().and_then(|mut conn| conn.hooks(..)) {
-        Err(Error::Unsupported { .. }) => Err("this kernel was built without a list of hooks".to_owned()),
-        other => other.map(drop).map_err(|error| error.to_string()),
-    }
+    has(Feature::HookList)
+}
+
+/// Asks the kernel for a feature: `features::each_feature_is_there_if_and_only_if_it_can_be_used` proves what it answers. That
+/// it does not answer is a failure, and no reason to skip a test.
+fn has(feature: Feature) -> Result<(), String> {
+    let features = Conn::open().and_then(|mut conn| conn.features()).expect("the kernel tells its features");
+    if features.has(feature) { Ok(()) } else { Err(format!("this kernel lacks {feature}")) }
 }

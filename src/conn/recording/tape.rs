@@ -10,8 +10,10 @@ use super::replay::{Problem, replay};
 use super::state::{Attrs, CHAINS, FLOWTABLES, Kind, OBJECTS, RULES, SETS, State, TABLES};
 use super::{Refusal, Refused};
 use crate::batch::Batch;
-use crate::engine::{Received, TooLarge, Transport};
+use crate::engine::{Received, Transport};
 use crate::error::{Errno, Feature, Features};
+use crate::rule::NFT_MSG_GETRULE_RESET;
+use crate::set::NFT_MSG_GETSETELEM_RESET;
 use crate::wire::message::{Content, Message, Messages, NLM_F_ACK, NLM_F_DUMP, NLM_F_ECHO, forge};
 
 /// The most bytes of answers that one datagram has, but for a message that is longer by itself.
@@ -86,6 +88,9 @@ impl Tape {
         if let Some(errno) = shared.closed {
             return self.queue.push_back(Ok(refused(errno)));
         }
+        if asks_for(kind).is_some_and(|feature| shared.lacks.has(feature)) {
+            return self.queue.push_back(Ok(refused(Errno::EINVAL)));
+        }
         let answers = Request { kind, family, dump, attrs }.answer(&mut shared.state, generation);
         let mut datagram = Vec::new();
         for (kind, family, attrs) in answers.said {
@@ -153,7 +158,7 @@ impl Tape {
             }
         }
         if let Some(batch) = self.announced.as_ref().filter(|_| !shared.lacks.is_empty() && !self.prepares) {
-            let needing = batch.needing(shared.lacks).map(|sequence| (sequence, Problem::placeless(Errno::EOPNOTSUPP)));
+            let needing = batch.needing(shared.lacks).map(|sequence| (sequence, Problem::placeless(Errno::ENOENT)));
             problems.extend(needing);
             problems.sort_by_key(|(sequence, _)| *sequence);
         }
@@ -274,13 +279,16 @@ impl Transport for Tape {
         Ok(Received { len: datagram.len() })
     }
 
-    fn reserve_send(&mut self, _len: usize) -> Result<(), TooLarge> {
-        Ok(())
-    }
-
-    fn reserve_receive(&mut self, _len: usize) {}
-
     fn port(&self) -> u32 {
         self.port
+    }
+}
+
+/// The feature that a kernel needs to know a kind of question.
+fn asks_for(kind: u16) -> Option<Feature> {
+    match kind {
+        NFT_MSG_GETRULE_RESET => Some(Feature::RuleReset),
+        NFT_MSG_GETSETELEM_RESET => Some(Feature::ElementReset),
+        _ => None,
     }
 }

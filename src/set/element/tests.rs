@@ -1,4 +1,4 @@
-use super::super::element_info::{Millis, More, assemble};
+use super::super::element_info::{Millis, More, assemble, in_order, leave_out_lone_ends};
 use super::super::list::{SplitEntries, agree, read_element_list};
 use super::super::{ElementInfo, IntoElement};
 use super::*;
@@ -37,6 +37,24 @@ fn elements_are_nfts() {
 fn entry(key: [u8; 4], end: bool) -> ElementInfo {
     let flags = if end { ElementFlags::INTERVAL_END } else { ElementFlags::empty() };
     ElementInfo { key: Some(key.into()), value: (), flags, timeout: Millis::NONE, expires: Millis::NONE, more: None }
+}
+
+#[test]
+fn ends_whose_start_is_gone_are_left_out_in_any_order() {
+    let (start, end) = (|n| entry([10, 0, 0, n], false), |n| entry([10, 0, 0, n], true));
+    let zero = || entry([0; 4], true);
+    let kept = [zero(), start(1), end(2), start(2), end(3), start(7), start(9)];
+    let mut raw = vec![zero(), start(1), end(2), start(2), end(3), end(4), end(5), start(7), start(9)];
+    for _ in 0..2 {
+        let mut found = raw.clone();
+        leave_out_lone_ends(&mut found);
+        found.sort_by(in_order);
+        assert_eq!(found, kept);
+        raw.reverse();
+    }
+    let mut kept = kept.to_vec();
+    leave_out_lone_ends(&mut kept);
+    assert_eq!(kept.len(), 7);
 }
 
 #[test]
