@@ -1,14 +1,14 @@
 #!/bin/bash
-# Runs the tests that talk to a kernel on other kernels, each in one boot of a QEMU machine.
+# Runs the tests that talk to a kernel on other kernels, each in one boot of a QEMU machine, two of them at a time.
 #
 #   kernels.sh [--short] [--none-skipped] KERNEL...
 #
 # KERNEL is what tests/vm/run-tests.sh takes. One that crashes by itself gets a second boot, which is told; tests that
-# fail or take too long do not. All kernels are gone through; the end names those that failed (the status is 1 then) and those
-# that cannot be had (123, if all others passed).
+# fail or take too long do not. All kernels are gone through; the end names those that failed (the status is 1 then) and
+# those that cannot be had (123, if all others passed).
 #
-# --short leaves out the comparison of the language with nft, which takes five minutes there and hardly depends on the kernel.
-# What was printed is kept in target/kernels/KERNEL.log. Tests that were skipped on all kernels are named at the end, and
+# --short leaves out the comparison of the language with nft, which takes five minutes there and hardly depends on the
+# kernel. What was printed is kept in target/kernels/KERNEL.log. Tests that were skipped on all kernels are named at the end, and
 # with --none-skipped they are a failure; what they did on the machine's own is read from target/kernels/own.log, if that
 # is there.
 set -Eeuo pipefail
@@ -22,12 +22,30 @@ logs=${CARGO_TARGET_DIR:-$PWD/target}/kernels
 mkdir -p "$logs"
 told=() missing= failed= ran=()
 if [ -e "$logs/own.log" ]; then ran+=("$logs/own.log"); fi
-for kernel in "$@"; do
+
+# Leaves a kernel's status in a file, and how often it crashed in another.
+run_on() {
+    local kernel=$1 boot status
     for boot in first second; do
-        status=0; tests/vm/run-tests.sh "$kernel" "${executables[@]}" | tee "$logs/$kernel.log" || status=${PIPESTATUS[0]}
+        status=0
+        tests/vm/run-tests.sh "$kernel" "${executables[@]}" 2>&1 | tee "$logs/$kernel.log" | sed -u "s/^/$kernel: /" ||
+            status=${PIPESTATUS[0]}
         [ "$status" = 125 ] || break
-        told+=("Linux $kernel crashed in its $boot boot: its complaint is above")
+        echo "Linux $kernel crashed in its $boot boot: its complaint is above" >>"$logs/$kernel.crashes"
     done
+    echo "$status" >"$logs/$kernel.status"
+}
+
+for kernel in "$@"; do
+    rm -f "$logs/$kernel".{status,crashes}
+    # A machine of two processors leaves a third of their time unused.
+    while [ "$(jobs -rp | wc -l)" -ge 2 ]; do wait -n || true; done
+    run_on "$kernel" &
+done
+wait
+for kernel in "$@"; do
+    status=$(cat "$logs/$kernel.status" || echo 1)
+    [ ! -e "$logs/$kernel.crashes" ] || told+=("$(cat "$logs/$kernel.crashes")")
     if [ "$status" = 0 ] && ! grep -q '^test result' "$logs/$kernel.log"; then status=1; fi
     case $status in
     0) ran+=("$logs/$kernel.log") ;;

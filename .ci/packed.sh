@@ -2,7 +2,10 @@
 # Packs the library, and builds, documents and checks what is in the package, outside of this tree.
 set -Eeuo pipefail
 cd "$(dirname "$0")/.."
-target=${CARGO_TARGET_DIR:-$PWD/target}
+target=$(realpath -m "${CARGO_TARGET_DIR:-target}")
+# After this nothing is asked of a registry.
+cargo fetch --locked
+export CARGO_NET_OFFLINE=true
 cargo package --no-verify --allow-dirty
 crate=$(ls -t "$target"/package/nftlink-*.crate | head -1)
 echo "$(basename "$crate"): $(($(stat -c %s "$crate") / 1024)) KiB, $(tar -tzf "$crate" | wc -l) files"
@@ -20,6 +23,7 @@ unpacked=$(mktemp -d)
 trap 'rm -rf "$unpacked"' EXIT
 tar -xzf "$crate" -C "$unpacked"
 cd "$unpacked"/nftlink-*
-export CARGO_TARGET_DIR=$target/packed CARGO_PROFILE_DEV_DEBUG=false
+# The dependencies are those of this tree.
+export CARGO_TARGET_DIR=$target
 cargo check --locked --all-features --all-targets
 RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps --all-features

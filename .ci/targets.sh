@@ -4,7 +4,7 @@
 #
 #   targets.sh [--musl] RUST
 #
-# RUST is a directory with Debian's Rust, unpacked by .ci/run. The standard libraries of the other processors are put
+# RUST is a directory with Debian's Rust, as .ci/oldest-rust.sh prints it. The standard libraries of the other processors are put
 # beside its own; those that Debian does not have of this version are named at the end, with status 3. Of musl it has none:
 # with --musl its source is fetched, and built for the check.
 set -Eeuo pipefail
@@ -49,11 +49,14 @@ for triple in "${!debian[@]}"; do
     [ -d "$root/usr/lib/rustlib/$triple/lib" ] || needed+=("${debian[$triple]}")
 done
 [ ${#needed[@]} = 0 ] || fetch "${needed[@]}"
+there=()
 for triple in "${!debian[@]}"; do
-    [ -d "$root/usr/lib/rustlib/$triple/lib" ] || continue
-    echo "-- $triple"
-    cargo check --lib --all-features --locked --offline --target "$triple"
+    [ ! -d "$root/usr/lib/rustlib/$triple/lib" ] || there+=(--target "$triple")
 done
+if [ ${#there[@]} -gt 0 ]; then
+    echo "-- ${there[*]}"
+    cargo check --lib --all-features --locked --offline "${there[@]}"
+fi
 
 # The source of the standard library.
 fetch_source() {
@@ -84,10 +87,9 @@ export CARGO_TARGET_I686_UNKNOWN_LINUX_GNU_LINKER=i686-linux-gnu-gcc
 export CARGO_TARGET_I686_UNKNOWN_LINUX_GNU_RUNNER="/usr/i686-linux-gnu/lib/ld-linux.so.2 --library-path /usr/i686-linux-gnu/lib"
 export CARGO_TARGET_S390X_UNKNOWN_LINUX_GNU_LINKER=s390x-linux-gnu-gcc
 export CARGO_TARGET_S390X_UNKNOWN_LINUX_GNU_RUNNER="qemu-s390x -L /usr/s390x-linux-gnu"
-if [ -d "$root/usr/lib/rustlib/i686-unknown-linux-gnu" ]; then
-    cargo test -q --lib --offline --target i686-unknown-linux-gnu
-fi
-if [ -d "$root/usr/lib/rustlib/s390x-unknown-linux-gnu" ]; then
+tested() { [[ " ${there[*]} " == *" $1 "* ]]; }
+if tested i686-unknown-linux-gnu; then cargo test -q --lib --offline --target i686-unknown-linux-gnu; fi
+if tested s390x-unknown-linux-gnu; then
     cargo test -q --lib --offline --target s390x-unknown-linux-gnu -- wire:: datum:: engine::tests
 fi
 if [ ${#missing[@]} -gt 0 ]; then echo "Debian has no such standard library for ${missing[*]}"; exit 3; fi

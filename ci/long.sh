@@ -4,10 +4,12 @@
 #
 #   fuzz        100 million executions of the fuzz targets
 #   properties  the property tests with many more cases
+#   snapshots   ten thousand snapshots of a ruleset beside somebody who commits without a pause
 #   load        eight threads that commit, list and watch for an hour
 #   kernels     the tests that talk to a kernel, on every kernel that can be had
+#   unprivileged  these tests as an unprivileged user on the newest kernel
 #   targets     the library for other processors, and for musl
-#   nextest     a part of the tests by cargo-nextest, each in a process of its own, where that is installed
+#   nextest     a part of the tests by cargo-nextest, each in a process of its own
 #
 # Whatever happens, all parts are run; the summary says what passed, with seeds and counts. Logs are kept in $LONG_LOGS.
 set -Eeuo pipefail
@@ -22,16 +24,26 @@ mkdir -p "$logs"
 fuzz() { fuzz/run.sh -runs="${FUZZ_RUNS:-11200000}"; }
 # With other values each time.
 properties() { PROPTEST_RNG_SEED=${PROPTEST_RNG_SEED:-$(date +%s)} PROPTEST_CASES=${PROPTEST_CASES:-2000} cargo test --test kernel_properties -- --nocapture; }
+snapshots() { NFTLINK_SNAPSHOTS=10000 cargo test --test kernel -- snapshots_beside_a_writer; }
 load() { NFTLINK_LOAD_SECONDS=${NFTLINK_LOAD_SECONDS:-3600} cargo test --test kernel_load -- --nocapture; }
 kernels() { .ci/kernels.sh --none-skipped 5.10 6.1 6.12 6.16 6.17 6.18 6.19 7.0 7.1 7.2 newest; }
 
-targets() { .ci/targets.sh --musl "${XDG_CACHE_HOME:-$HOME/.cache}/nftlink-ci/rust-$(sed -n 's/^rust-version = "\(.*\)"$/\1/p' Cargo.toml)"; }
+unprivileged() {
+    local list; list=$(.ci/test-binaries.sh 'kernel*')
+    # shellcheck disable=SC2086 # one path a line
+    RUNNER=$PWD/.ci/as-nobody.sh tests/vm/run-tests.sh newest $list
+}
+targets() {
+    local rust; rust=$(.ci/oldest-rust.sh)
+    if [ -z "$rust" ]; then echo "-- Debian has no such Rust here"; return 3; fi
+    .ci/targets.sh --musl "$rust"
+}
 nextest() {
-    if ! command -v cargo-nextest >/dev/null; then echo "-- not installed"; return 3; fi
-    cargo nextest run --no-fail-fast --test lab --test recording --test kernel --test kernel_nft
+    local nextest; nextest=$(.ci/tool.sh cargo-nextest 0.9.115)
+    "$nextest" nextest run --no-fail-fast --test lab --test recording --test kernel --test kernel_nft
 }
 
-[ $# -gt 0 ] || set -- fuzz properties load kernels targets nextest
+[ $# -gt 0 ] || set -- fuzz properties snapshots load kernels unprivileged targets nextest
 status=0
 summary=$(printf '%s, commit %s, Linux %s, %s\n' "$(date -u +%F)" "$(git rev-parse --short HEAD)" "$(uname -r)" "$(rustc --version)")
 for part in "$@"; do
@@ -43,7 +55,9 @@ for part in "$@"; do
     *) outcome="FAILED (${PIPESTATUS[0]})" status=1 ;;
     esac
     summary+=$(printf '\n%s: %s in %d s\n' "$part" "$outcome" $((SECONDS - began)))
-    summary+=$'\n'$(grep -E '^(fuzz: |load: |seed|== Linux|test result|Linux .*(crashed|not to be had|FAILED)|[^ ]*/[^ ]*\.log: |skipped on all|-- |Debian has no|     Summary)' "$logs/$part.log" | sed 's/^/    /' || true)
+    summary+=$'\n'$(grep -E \
+        '^(([a-z0-9.]+: )?(== Linux|test result)|fuzz: |load: |seed|Linux .*(crashed|not to be had|FAILED)|[^ ]*/[^ ]*\.log: |skipped on all|-- |Debian has no|     Summary)' \
+        "$logs/$part.log" | sed 's/^/    /' || true)
 done
 printf '\n==== Summary\n%s\n' "$summary"
 exit "$status"

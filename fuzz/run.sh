@@ -1,6 +1,7 @@
 #!/bin/bash
-# Runs fuzz targets: `fuzz/run.sh -OPTION... [TARGET...]`, all of them one after the other if none is named. The options are
-# libFuzzer's, for each target: -max_total_time=SECONDS or -runs=NUMBER, and -seed=NUMBER to do the same again.
+# Runs fuzz targets: `fuzz/run.sh -OPTION... [TARGET...]`, all of them if none is named, one on each processor at a time.
+# The options are libFuzzer's, for each target: -max_total_time=SECONDS or -runs=NUMBER, and -seed=NUMBER to do the same
+# again.
 #
 # It needs no cargo-fuzz, and no nightly Rust: the library has no `unsafe`, so coverage is enough. With cargo-fuzz
 # `cargo +nightly fuzz run TARGET` does the same. Seeds come from fuzz/seeds, and from $NFTLINK_CORPUS if it is set; what
@@ -34,12 +35,27 @@ recorded=(seeds/*)
 if [ "${NFTLINK_CORPUS:-}" ]; then recorded+=("$NFTLINK_CORPUS"/{rulesets,crafted}/*.nl); fi
 "$built/examples/seeds" corpus "${recorded[@]}"
 
+# Runs a target, and keeps its status.
+run() {
+    local target=$1 status=0
+    mkdir -p "corpus/$target" "artifacts/$target"
+    "$built/$target" "corpus/$target" "${options[@]}" -max_len=4096 -timeout=20 -rss_limit_mb=2048 -print_final_stats=1 \
+        -artifact_prefix="artifacts/$target/" >"$directory/$target.log" 2>&1 </dev/null || status=$?
+    echo "$status" >"$directory/$target.status"
+}
+
+# One on each processor.
+for target in "${targets[@]}"; do
+    rm -f "$directory/$target.status"
+    while [ "$(jobs -rp | wc -l)" -ge "$(nproc)" ]; do wait -n || true; done
+    run "$target" &
+done
+wait
+
 total=0 seeds='' failed=''
 for target in "${targets[@]}"; do
-    mkdir -p "corpus/$target" "artifacts/$target"
     log=$directory/$target.log
-    "$built/$target" "corpus/$target" "${options[@]}" -max_len=4096 -timeout=20 -rss_limit_mb=2048 -print_final_stats=1 \
-        -artifact_prefix="artifacts/$target/" >"$log" 2>&1 </dev/null || failed+=" $target"
+    [ "$(cat "$directory/$target.status")" = 0 ] || failed+=" $target"
     seed=$(sed -n 's/^INFO: Seed: //p' "$log")
     runs=$(sed -n 's/^stat::number_of_executed_units: *//p' "$log")
     total=$((total + ${runs:-0})) seeds+=" $seed"

@@ -67,11 +67,15 @@ fn main() -> ExitCode {
         test!(read::listing_says_what_nfts_says).needs_nft(),
         test!(read::hooks_are_listed_as_nft_lists_them).needs_nft().requires(support::hooks),
         test!(read::elements_are_typed).needs_nft(),
-        test!(read::maps_and_unknown_objects_are_listed_too).needs_nft(),
-        test!(read::bytecode_is_nfts).needs_nft(),
-        test!(read::rules_that_were_read_are_written_into_another_chain).needs_nft(),
+        test!(read::maps_and_unknown_objects_are_listed_too).needs_nft().requires(support::packets_can_be_written_to),
+        test!(read::bytecode_is_nfts).needs_nft().requires(support::packets_can_be_written_to),
+        test!(read::rules_that_were_read_are_written_into_another_chain)
+            .needs_nft()
+            .requires(support::packets_can_be_written_to),
         test!(read::ruleset_that_was_read_can_be_put_back).needs_nft(),
-        test!(read::ruleset_with_unknown_parts_can_be_put_back).needs_nft(),
+        test!(read::ruleset_with_unknown_parts_can_be_put_back)
+            .needs_nft()
+            .requires(support::packets_can_be_written_to),
     ])
 }
 

@@ -53,7 +53,7 @@ impl Part<'_> {
             return Features::new();
         }
         // What the kernel looks for by name it does not find; what else it has against that is another matter.
-        self.features(at).iter().filter(|&feature| errno == Errno::ENOENT || !is_found_by_name(feature)).collect()
+        self.features(at).iter().filter(|&feature| errno == Errno::ENOENT || !feature.is_found_by_name()).collect()
     }
 
     /// What the message needs; where an expression or element in it is named, what that one needs.
@@ -178,41 +178,6 @@ fn of_expr(expr: &Expr, family: Family, needed: &mut Features) {
         _ => None,
     };
     needed.extend(feature);
-}
-
-/// Whether it is a kind of expression, object or flowtable, which is there or not.
-fn is_found_by_name(feature: Feature) -> bool {
-    matches!(
-        feature,
-        Feature::Limit
-            | Feature::Log
-            | Feature::Conntrack
-            | Feature::Nat
-            | Feature::Compat
-            | Feature::Reject
-            | Feature::Queue
-            | Feature::BridgeReject
-            | Feature::Masq
-            | Feature::Redir
-            | Feature::Dup
-            | Feature::Fwd
-            | Feature::Hash
-            | Feature::Numgen
-            | Feature::Quota
-            | Feature::Fib
-            | Feature::Flowtables
-            | Feature::FlowOffload
-            | Feature::Connlimit
-            | Feature::Socket
-            | Feature::CtTimeout
-            | Feature::Osf
-            | Feature::Tproxy
-            | Feature::Tunnel
-            | Feature::Xfrm
-            | Feature::Synproxy
-            | Feature::NetdevReject
-            | Feature::Last
-    )
 }
 
 fn of_object(kind: ObjectKind) -> Option<Feature> {

@@ -6,7 +6,7 @@ use std::fmt;
 const OLDEST: (u32, u32) = (5, 10);
 
 macro_rules! features {
-    ($($(#[$doc:meta])+ $feature:ident: $name:literal, $since:literal $(with $option:literal)?;)+) => {
+    ($($(#[$doc:meta])+ $feature:ident: $name:literal, $since:literal $(by $by:ident)? $(with $option:literal)?;)+) => {
         /// Something that the library can do, and that not every kernel from Linux 5.10 on can.
         ///
         /// [`Conn::features`](crate::Conn::features) tells which of them the running kernel has, and
@@ -53,6 +53,13 @@ macro_rules! features {
                 }
             }
 
+            /// Whether the kernel looks for it by its name, and says `ENOENT` where it has none.
+            pub(crate) const fn is_found_by_name(self) -> bool {
+                match self {
+                    $(Self::$feature => 0 $(+ stringify!($by).len())? > 0,)+
+                }
+            }
+
             const fn name(self) -> &'static str {
                 match self {
                     $(Self::$feature => $name,)+
@@ -64,63 +71,63 @@ macro_rules! features {
 
 features! {
     /// Limits of a rate, as expression and as object
-    Limit: "limit", "3.13" with "NFT_LIMIT";
+    Limit: "limit", "3.13" by name with "NFT_LIMIT";
     /// Messages in the kernel's log, or to a program
-    Log: "log", "3.13" with "NFT_LOG";
+    Log: "log", "3.13" by name with "NFT_LOG";
     /// What is known of connections; helpers and expectations; `notrack`
-    Conntrack: "ct", "3.13" with "NFT_CT";
+    Conntrack: "ct", "3.13" by name with "NFT_CT";
     /// `snat` and `dnat`
-    Nat: "nat", "3.13" with "NFT_NAT";
+    Nat: "nat", "3.13" by name with "NFT_NAT";
     /// Extensions of xtables, as iptables-nft writes them
-    Compat: "an extension of xtables", "3.13" with "NFT_COMPAT";
+    Compat: "an extension of xtables", "3.13" by name with "NFT_COMPAT";
     /// `reject` in families ip, ip6 and inet
-    Reject: "reject", "3.14" with "NFT_REJECT_INET";
+    Reject: "reject", "3.14" by name with "NFT_REJECT_INET";
     /// Packets for a program to decide on
-    Queue: "queue", "3.14" with "NFT_QUEUE";
+    Queue: "queue", "3.14" by name with "NFT_QUEUE";
     /// What bridges know of frames, as `meta ibrname`
     BridgeMeta: "meta of bridges", "3.16" with "NFT_BRIDGE_META";
     /// `reject` in family bridge
-    BridgeReject: "reject in family bridge", "3.17" with "NFT_BRIDGE_REJECT";
+    BridgeReject: "reject in family bridge", "3.17" by name with "NFT_BRIDGE_REJECT";
     /// `masquerade`
-    Masq: "masquerade", "3.18" with "NFT_MASQ";
+    Masq: "masquerade", "3.18" by name with "NFT_MASQ";
     /// `redirect`
-    Redir: "redirect", "3.19" with "NFT_REDIR";
+    Redir: "redirect", "3.19" by name with "NFT_REDIR";
     /// `dup` in families ip and ip6
-    Dup: "dup", "4.3" with "NFT_DUP_IPV4";
+    Dup: "dup", "4.3" by name with "NFT_DUP_IPV4";
     /// `fwd` in family netdev
-    Fwd: "fwd", "4.5" with "NFT_FWD_NETDEV";
+    Fwd: "fwd", "4.5" by name with "NFT_FWD_NETDEV";
     /// `jhash` and `symhash`
-    Hash: "hash", "4.9" with "NFT_HASH";
+    Hash: "hash", "4.9" by name with "NFT_HASH";
     /// `numgen`
-    Numgen: "numgen", "4.9" with "NFT_NUMGEN";
+    Numgen: "numgen", "4.9" by name with "NFT_NUMGEN";
     /// Quotas, as expression and as object
-    Quota: "quota", "4.9" with "NFT_QUOTA";
+    Quota: "quota", "4.9" by name with "NFT_QUOTA";
     /// What routes there are
-    Fib: "fib", "4.10" with "NFT_FIB_INET";
+    Fib: "fib", "4.10" by name with "NFT_FIB_INET";
     /// Flowtables
-    Flowtables: "a flowtable", "4.16" with "NF_FLOW_TABLE_INET";
+    Flowtables: "a flowtable", "4.16" by name with "NF_FLOW_TABLE_INET";
     /// Rules that put connections into flowtables
-    FlowOffload: "flow add", "4.16" with "NFT_FLOW_OFFLOAD";
+    FlowOffload: "flow add", "4.16" by name with "NFT_FLOW_OFFLOAD";
     /// Limits of the number of connections
-    Connlimit: "ct count", "4.18" with "NFT_CONNLIMIT";
+    Connlimit: "ct count", "4.18" by name with "NFT_CONNLIMIT";
     /// The socket that a packet is for
-    Socket: "socket", "4.18" with "NFT_SOCKET";
+    Socket: "socket", "4.18" by name with "NFT_SOCKET";
     /// Objects that set connections' timeouts
-    CtTimeout: "a ct timeout object", "4.19" with "NF_CONNTRACK_TIMEOUT";
+    CtTimeout: "a ct timeout object", "4.19" by name with "NF_CONNTRACK_TIMEOUT";
     /// Fingerprints of operating systems
-    Osf: "osf", "4.19" with "NFT_OSF";
+    Osf: "osf", "4.19" by name with "NFT_OSF";
     /// `tproxy`
-    Tproxy: "tproxy", "4.19" with "NFT_TPROXY";
+    Tproxy: "tproxy", "4.19" by name with "NFT_TPROXY";
     /// Metadata of tunnels, as expression and as object
-    Tunnel: "tunnel", "4.19" with "NFT_TUNNEL";
+    Tunnel: "tunnel", "4.19" by name with "NFT_TUNNEL";
     /// What is known of packets that came through IPsec
-    Xfrm: "ipsec", "4.20" with "NFT_XFRM";
+    Xfrm: "ipsec", "4.20" by name with "NFT_XFRM";
     /// `synproxy`, as expression and as object
-    Synproxy: "synproxy", "5.3" with "NFT_SYNPROXY";
+    Synproxy: "synproxy", "5.3" by name with "NFT_SYNPROXY";
     /// Two stateful expressions of each element of a set, as a counter and a limit
     ElementExprs: "a second stateful expression of an element", "5.11";
     /// `reject` in family netdev
-    NetdevReject: "reject in family netdev", "5.11" with "NFT_REJECT_NETDEV";
+    NetdevReject: "reject in family netdev", "5.11" by name with "NFT_REJECT_NETDEV";
     /// [Owned](crate::Table::owned) tables, and with them `trace::Arm`
     OwnedTable: "an owned table", "5.12";
     /// [Catch-all](crate::Element::catch_all) elements
@@ -130,7 +137,7 @@ features! {
     /// Listing what is attached to the hooks of netfilter
     HookList: "listing what is attached to hooks", "5.14" with "NETFILTER_NETLINK_HOOK";
     /// [`expr::Last`](crate::expr::Last)
-    Last: "last", "5.14";
+    Last: "last", "5.14" by name;
     /// What the chunks of SCTP packets have
     SctpChunk: "sctp chunk", "5.14";
     /// Chains of family netdev at [`Hook::EGRESS`](crate::Hook::EGRESS). From Linux 5.16 on the kernel says that it has

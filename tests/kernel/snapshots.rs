@@ -1,5 +1,6 @@
 //! Many readings at one generation, beside somebody who commits without a pause.
 
+use std::env;
 use std::fmt::Debug;
 use std::net::Ipv4Addr;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
@@ -165,7 +166,9 @@ fn sorted<S: ElementSource<Key: Clone + Ord>>(conn: &mut Conn, set: &S) -> Resul
 }
 
 pub(crate) fn snapshots_beside_a_writer_are_each_one_of_its_states() {
-    snapshots(&small_states(), 3_000, |conn| {
+    // ci/long.sh takes 10,000.
+    let count = env::var("NFTLINK_SNAPSHOTS").map_or(3_000, |count| count.parse().expect("it is a number"));
+    snapshots(&small_states(), count, |conn| {
         let texts = |rules: Vec<RuleInfo>| -> Vec<_> {
             rules.iter().map(|rule| rule.comment().unwrap_or_default().to_owned()).collect()
         };

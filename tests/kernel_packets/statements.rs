@@ -414,6 +414,7 @@ pub(super) fn written_tcp_flags_have_right_checksums() {
 
 /// For other flags of TCP, a field of one byte: newer kernels end the rule there instead, without a word.
 pub(super) fn kernel_writes_tcp_flags() -> Result<(), String> {
+    support::packets_can_be_written_to()?;
     match answered_with_other_tcp_flags(HERE)[..] {
         [0, _] => Err("this kernel does not write the flags of TCP".to_owned()),
         _ => Ok(()),
@@ -514,6 +515,7 @@ pub(super) fn written_protocols_are_received() {
 
 /// For other protocols behind an IP header than it came with: newer kernels end the rule there instead, without a word.
 pub(super) fn kernel_writes_protocols() -> Result<(), String> {
+    support::packets_can_be_written_to()?;
     match received_with_another_protocol(HERE)[..] {
         [0] => Err("this kernel does not write the protocol behind an IP header".to_owned()),
         _ => Ok(()),

@@ -30,7 +30,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use libtest_mimic::{Arguments, Failed, Trial};
-use nftlink::{Conn, Feature};
+use nftlink::field::ip;
+use nftlink::{Batch, Conn, Feature, Rule, Table};
 use nix::sys::memfd::{MFdFlags, memfd_create};
 
 #[path = "../../examples/lab/mod.rs"]
@@ -509,6 +510,19 @@ pub fn flowtables() -> Result<(), String> {
 /// For what is attached to hooks (Linux 5.14, where it was built with `NETFILTER_NETLINK_HOOK`).
 pub fn hooks() -> Result<(), String> {
     has(Feature::HookList)
+}
+
+/// For rules that write to packets, which Linux 7.3 refuses other user namespaces than the first.
+pub fn packets_can_be_written_to() -> Result<(), String> {
+    let (table, mut batch) = (Table::ip("probe"), Batch::new());
+    let chain = table.chain("probe");
+    batch.add(&table).add(&chain).append(&chain, Rule::new().set(ip::ttl(), 64));
+    match Conn::open().and_then(|mut conn| conn.commit(&batch)) {
+        Err(error) if error.is_permission_denied() => {
+            Err("this kernel refuses rules that write to packets in other user namespaces than the first".to_owned())
+        }
+        done => done.map(drop).map_err(|error| panic!("{error}")),
+    }
 }
 
 /// Asks the kernel for a feature: `features::each_feature_is_there_if_and_only_if_it_can_be_used` proves what it answers. That

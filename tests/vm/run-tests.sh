@@ -8,6 +8,8 @@
 # 124 or 125 as run-in-vm.sh says. For instance
 #
 #   tests/vm/run-tests.sh 5.10 $(.ci/test-binaries.sh kernel) -- counter
+#
+# $RUNNER starts each executable in the guest, if it is set: with .ci/as-nobody.sh they run as an unprivileged user.
 set -Eeuo pipefail
 executables=()
 kernel=${1:-}; shift || true
@@ -45,7 +47,7 @@ guest() {
     nft 'table inet held { chain trace { meta nftrace set 0; }; }'
     for executable in "${executables[@]}"; do
         echo "== Linux $(uname -r): ${executable##*/}"
-        "$executable" "${arguments[@]}" || failed+=("${executable##*/}")
+        ${RUNNER:+"$RUNNER"} "$executable" "${arguments[@]}" || failed+=("${executable##*/}")
     done
     [ ${#failed[@]} = 0 ] || { echo "failed on Linux $(uname -r): ${failed[*]}"; return 1; }
 }
