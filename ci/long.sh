@@ -39,7 +39,7 @@ targets() {
     .ci/targets.sh --musl "$rust"
 }
 nextest() {
-    local nextest; nextest=$(.ci/tool.sh cargo-nextest 0.9.115)
+    local nextest; nextest=$(.ci/tool.sh cargo-nextest 0.9.151)
     "$nextest" nextest run --no-fail-fast --test lab --test recording --test kernel --test kernel_nft
 }
 
