@@ -15,7 +15,7 @@ use crate::wire::{Attr, AttrReader, AttrWriter, Family, Name};
 pub(crate) const NFNL_MSG_HOOK_GET: u16 = NFNL_SUBSYS_HOOK << 8;
 
 const NFNLA_HOOK_HOOKNUM: u16 = 1;
-const NFNLA_HOOK_PRIORITY: u16 = 2;
+pub(crate) const NFNLA_HOOK_PRIORITY: u16 = 2;
 const NFNLA_HOOK_DEV: u16 = 3;
 const NFNLA_HOOK_FUNCTION_NAME: u16 = 4;
 const NFNLA_HOOK_MODULE_NAME: u16 = 5;

@@ -4,7 +4,7 @@ use std::ops::RangeFull;
 
 use super::Conn;
 use crate::datum::{Datum as _, IfName};
-use crate::engine::{ATTEMPTS, Query};
+use crate::engine::{ATTEMPTS, Link, Query, Transport};
 use crate::error::{Errno, Error, Feature, QueryError};
 use crate::hooks::{self, HookInfo, NFNL_MSG_HOOK_GET};
 use crate::wire::Family;
@@ -116,43 +116,119 @@ impl Conn {
         let mut found = Vec::new();
         for &family in scope.families() {
             for number in 0..hooks::count(family) {
-                match self.hooks_at(family, number, device, &scope, &mut found) {
+                match hooks_at(&mut self.link, family, number, device, &scope) {
+                    Ok(mut here) => found.append(&mut here),
                     // Ingress is there, egress since Linux 5.16, where it was built with it.
                     Err(Error::Query(error))
                         if number > 0 && matches!(error.errno, Errno::EOPNOTSUPP | Errno::EPROTONOSUPPORT) => {}
-                    result => result.map_err(|error| self.link.refused(error, Feature::HookList))?,
+                    Err(error) => return Err(self.link.refused(error, Feature::HookList)),
                 }
             }
         }
         Ok(found)
     }
+}
 
-    /// Adds what is at one hook to what was found.
-    fn hooks_at(
-        &mut self,
-        family: Family,
-        number: u32,
-        device: Option<IfName>,
-        scope: &Scope,
-        found: &mut Vec<HookInfo>,
-    ) -> Result<(), Error> {
-        let query = Query::new(NFNL_MSG_HOOK_GET, NFNL_MSG_HOOK_GET, family, true, |w| {
-            hooks::write(number, device, w);
-        });
-        let mut before = None;
-        for _ in 0..ATTEMPTS {
-            let mut here = Vec::new();
-            let whole = self.link.query(&query, &|| scope.describe(), &mut |family, attrs| {
-                here.push(HookInfo::decode(family, device, attrs)?);
-                Ok(())
-            })?;
-            // Between two datagrams the kernel counts on among what is left. What two readings agree on was not moved.
-            if whole && (!self.link.may_have_moved() || before.as_ref() == Some(&here)) {
-                found.append(&mut here);
-                return Ok(());
-            }
-            before = whole.then_some(here);
+/// Lists what is at one hook.
+fn hooks_at<T: Transport>(
+    link: &mut Link<T>,
+    family: Family,
+    number: u32,
+    device: Option<IfName>,
+    scope: &Scope,
+) -> Result<Vec<HookInfo>, Error> {
+    let query = Query::new(NFNL_MSG_HOOK_GET, NFNL_MSG_HOOK_GET, family, true, |w| {
+        hooks::write(number, device, w);
+    });
+    let mut before = None;
+    for _ in 0..ATTEMPTS {
+        let mut here = Vec::new();
+        let whole = link.query(&query, &|| scope.describe(), &mut |family, attrs| {
+            here.push(HookInfo::decode(family, device, attrs)?);
+            Ok(())
+        })?;
+        // Between two datagrams the kernel counts on among what is left. What two readings agree on was not moved.
+        if whole && (!link.may_have_moved() || before.as_ref() == Some(&here)) {
+            return Ok(here);
         }
-        Err(Error::Inconsistent { attempts: ATTEMPTS })
+        before = whole.then_some(here);
+    }
+    Err(Error::Inconsistent { attempts: ATTEMPTS })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::VecDeque;
+    use std::io::IoSlice;
+
+    use super::*;
+    use crate::engine::Received;
+    use crate::hooks::NFNLA_HOOK_PRIORITY;
+    use crate::wire::AttrWriter;
+    use crate::wire::message::{Messages, forge};
+
+    /// Tells what each dump has, datagram by datagram, by priorities.
+    struct Kernel {
+        dumps: VecDeque<&'static [&'static [u32]]>,
+        queue: VecDeque<Vec<u8>>,
+    }
+
+    impl Transport for Kernel {
+        fn send(&mut self, parts: &[IoSlice<'_>]) -> Result<(), Errno> {
+            let asked: Vec<u8> = parts.iter().flat_map(|part| part.iter().copied()).collect();
+            let sequence = Messages::new(&asked).next().unwrap().unwrap().sequence;
+            for told in self.dumps.pop_front().unwrap() {
+                let entry = |priority: &u32| {
+                    let mut w = AttrWriter::new();
+                    w.u32(NFNLA_HOOK_PRIORITY, *priority);
+                    let payload = [&[Family::IP.get(), 0, 0, 0], w.bytes_written()].concat();
+                    forge::raw(NFNL_MSG_HOOK_GET, 2, sequence, 0, &payload)
+                };
+                self.queue.push_back(told.iter().flat_map(entry).collect());
+            }
+            self.queue.back_mut().unwrap().extend(forge::done(sequence, 1, 0, 0));
+            Ok(())
+        }
+
+        fn receive(&mut self, buffer: &mut [u8]) -> Result<Received, Errno> {
+            let datagram = self.queue.pop_front().ok_or(Errno::EAGAIN)?;
+            buffer[..datagram.len()].copy_from_slice(&datagram);
+            Ok(Received { len: datagram.len() })
+        }
+
+        fn port(&self) -> u32 {
+            1
+        }
+
+        fn another(&self) -> Option<Self> {
+            None
+        }
+    }
+
+    /// The priorities that are told in the end, and how many dumps were not asked for.
+    fn read(dumps: &[&'static [&'static [u32]]]) -> (Result<Vec<i32>, Error>, usize) {
+        let mut link = Link::new(Kernel { dumps: dumps.iter().copied().collect(), queue: VecDeque::new() });
+        let told = hooks_at(&mut link, Family::IP, 0, None, &Scope::Family(Family::IP));
+        (told.map(|told| told.iter().map(HookInfo::priority).collect()), link.transport().dumps.len())
+    }
+
+    #[test]
+    fn what_is_told_at_once_is_read_once() {
+        assert_eq!(read(&[&[&[1, 2, 3]], &[&[]]]).0.unwrap(), [1, 2, 3]);
+        assert_eq!(read(&[&[&[1, 2, 3]], &[&[]]]).1, 1);
+    }
+
+    #[test]
+    fn what_several_datagrams_tell_is_read_until_two_readings_agree() {
+        // Between the first two datagrams somebody deleted the first entry: the third one was passed over.
+        let (told, left) = read(&[&[&[1, 2], &[4]], &[&[2, 3], &[4]], &[&[2, 3], &[4]], &[&[]]]);
+        assert_eq!((told.unwrap(), left), (vec![2, 3, 4], 1));
+    }
+
+    #[test]
+    fn what_changes_all_the_time_is_not_told() {
+        let changing: [&[&[u32]]; 2] = [&[&[1], &[2]], &[&[1], &[3]]];
+        let dumps: Vec<_> = changing.into_iter().cycle().take(ATTEMPTS as usize).collect();
+        assert!(matches!(read(&dumps).0, Err(Error::Inconsistent { attempts: ATTEMPTS })));
     }
 }
