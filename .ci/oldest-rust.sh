@@ -1,5 +1,5 @@
 #!/bin/bash
-# Prints a directory with the oldest Rust that Cargo.toml allows, as Debian has it; nothing if Debian doesn't.
+# Prints a directory with the oldest Rust that Cargo.toml allows, as Debian has it. Ends with status 3 if Debian doesn't.
 #
 # It is unpacked in the cache ($XDG_CACHE_HOME), not installed, with the libraries that it needs and this machine lacks.
 set -Eeuo pipefail
@@ -13,7 +13,7 @@ for family in -web ""; do
         awk -v v="$version." '!found && index($3, v) == 1 { print $3; found = 1 }')
     [ -z "$package" ] || break
 done
-if [ -z "$package" ]; then exit; fi
+if [ -z "$package" ]; then echo "Debian has no Rust $version here" >&2; exit 3; fi
 tmp=$(mktemp -d); mkdir -p "$tmp/partial" "$tmp/root"
 trap 'rm -rf "$tmp"' EXIT
 apt-get install -q -y --download-only --reinstall --no-install-recommends --allow-downgrades \

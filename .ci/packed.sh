@@ -1,5 +1,5 @@
 #!/bin/bash
-# Packs the library, and builds, documents and checks what is in the package, outside of this tree.
+# Packs the library; checks and documents what is in the package, and runs an example of it, outside of this tree.
 set -Eeuo pipefail
 cd "$(dirname "$0")/.."
 target=$(realpath -m "${CARGO_TARGET_DIR:-target}")
@@ -11,7 +11,7 @@ crate=$(ls -t "$target"/package/nftlink-*.crate | head -1)
 echo "$(basename "$crate"): $(($(stat -c %s "$crate") / 1024)) KiB, $(tar -tzf "$crate" | wc -l) files"
 
 names=$(tar -tzf "$crate" | cut -d/ -f2 | sort -u)
-expected=(.cargo_vcs_info.json CHANGELOG.md Cargo.lock Cargo.toml Cargo.toml.orig LICENSE LICENSE-APACHE LICENSE-MIT
+expected=(.cargo_vcs_info.json CHANGELOG.md CONTRIBUTING.md Cargo.lock Cargo.toml Cargo.toml.orig LICENSE LICENSE-APACHE LICENSE-MIT
     README.md SECURITY.md benches examples src tests)
 others=$(grep -vxFf <(printf '%s\n' "${expected[@]}") <<<"$names" || true)
 if [ -n "$others" ]; then echo "these do not belong into the package: ${others//$'\n'/, }"; exit 1; fi
@@ -26,4 +26,5 @@ cd "$unpacked"/nftlink-*
 # The dependencies are those of this tree.
 export CARGO_TARGET_DIR=$target
 cargo check --locked --all-features --all-targets
+cargo run -q --locked --example blacklist
 RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps --all-features

@@ -2,16 +2,16 @@
 # Checks the library for other processors, and runs its unit tests on 32 bits and where numbers begin with their highest
 # byte.
 #
-#   targets.sh [--musl] RUST
+#   targets.sh [--musl]
 #
-# RUST is a directory with Debian's Rust, as .ci/oldest-rust.sh prints it. The standard libraries of the other processors are put
-# beside its own; those that Debian does not have of this version are named at the end, with status 3. Of musl it has none:
-# with --musl its source is fetched, and built for the check.
+# It takes the oldest Rust, of which Debian has standard libraries for other processors: they are put beside its own. Those
+# that Debian does not have are named at the end, with status 3. For musl it has none: with --musl the source is fetched,
+# and built for the check.
 set -Eeuo pipefail
 cd "$(dirname "$0")/.."
 musl=
 if [ "${1:-}" = --musl ]; then musl=yes; shift; fi
-root=$1 missing=()
+root=$(.ci/oldest-rust.sh) missing=()
 family=; [ ! -e "$root/usr/share/doc/rustc-web" ] || family=-web
 declare -A debian=([i686-unknown-linux-gnu]=i386 [armv7-unknown-linux-gnueabihf]=armhf
     [aarch64-unknown-linux-gnu]=arm64 [s390x-unknown-linux-gnu]=s390x)

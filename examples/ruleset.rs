@@ -101,7 +101,7 @@ fn restore(conn: &mut Conn, path: &Path, check: bool) -> Result<(), Box<dyn Erro
         "{} was written {} ago, under Linux {}",
         path.display(),
         show::duration(Duration::from_secs(age)),
-        backup.kernel
+        backup.kernel.escape_debug()
     );
     if backup.machine != Machine::this() {
         return Err(format!("it was made on a machine of {}, this one has {}", backup.machine, Machine::this()).into());

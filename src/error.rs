@@ -89,7 +89,7 @@ pub enum Error {
     /// What the kernel has is of another type than the caller says.
     #[error("{0}")]
     WrongType(Box<TypeError>),
-    /// The kernel sent something that makes no sense.
+    /// The kernel, or a file with its messages, says something that makes no sense.
     #[error("{0}")]
     Decode(DecodeError),
     /// A system call failed.
@@ -748,7 +748,7 @@ impl DecodeError {
 
 impl fmt::Display for DecodeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "cannot read what the kernel sent: {}", self.what)?;
+        write!(f, "cannot read the kernel's messages: {}", self.what)?;
         if let Some(number) = self.number {
             write!(f, " {number}")?;
         }

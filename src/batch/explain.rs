@@ -88,6 +88,15 @@ fn hint(part: &Part<'_>, errno: Errno, path: Option<&AttrPath>) -> Option<&'stat
         Errno::EPERM if is_new(rule::NFT_MSG_NEWRULE) && at.is_some_and(|at| at.ends_with(".payload")) => {
             Some("this kernel takes rules that write to packets only from the first user namespace")
         }
+        // At a device it is one that another chain has.
+        Errno::EEXIST
+            if at.is_none_or(|at| at == "name") && part.hook(chain::devices).is_some_and(|on| !on.is_empty()) =>
+        {
+            Some(
+                "the chain is there already: at another hook or priority, or with other devices, which Linux before \
+                     6.4 does not change",
+            )
+        }
         Errno::EBUSY if is_new(rule::NFT_MSG_NEWRULE) && at.is_some_and(|at| at.ends_with(".lookup")) => {
             Some("the set belongs to another rule: `TableContents::to_rule` copies a rule with its sets")
         }

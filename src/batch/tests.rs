@@ -223,6 +223,16 @@ fn a_rule_without_steps_is_not_told_those_of_the_next() {
 }
 
 #[test]
+fn a_chain_that_is_there_with_other_devices_says_which_kernels_change_them() {
+    let mut batch = Batch::new();
+    let chain = Table::netdev("fw").chain("c").filter(Hook::INGRESS, Priority::FILTER);
+    batch.add(&chain.clone().devices(["eth0", "eth1"])).add(&fw().chain("d"));
+    let told = |op| batch.explain(op, Errno::EEXIST, &ExtAck::default()).unwrap();
+    assert!(told(1).hint().unwrap().contains("Linux before 6.4"));
+    assert_eq!(told(2).hint(), None);
+}
+
+#[test]
 fn a_refusal_to_write_to_packets_is_no_matter_of_owners() {
     let mut batch = Batch::new();
     batch.append(fw().chain("c"), (Payload::write(Base::NETWORK, 8, 1, Reg::R1),));

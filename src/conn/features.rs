@@ -28,6 +28,9 @@ impl Conn {
     /// namespace changes, no packet meets anything new, and nobody who [watches](crate::monitor) sees it. Where the
     /// kernel has features as modules it loads them, which takes some milliseconds for each; they stay.
     ///
+    /// Of one it cannot be sure: [`Egress`](crate::Feature::Egress) is told by kernels from Linux 5.16 on that were built
+    /// without it, too.
+    ///
     /// After a refused batch the library itself asks for the features that were used where it was refused, so that the
     /// error is [`Error::Unsupported`] where they are lacking. A [`Recording`](crate::Recording) has all features but
     /// those that it is to [lack](crate::Recording::lack).

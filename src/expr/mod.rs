@@ -106,7 +106,7 @@ pub use xt_target::XtTarget;
 use crate::error::{BuildErrorKind, DecodeError};
 use crate::wire::path::{AttrName, Schema};
 use crate::wire::reader::Notes;
-use crate::wire::{Attr, AttrReader, AttrWriter, Family, NLA_HDRLEN};
+use crate::wire::{Attr, AttrReader, AttrWriter, Family, NLA_HDRLEN, Name};
 pub(crate) use entry::write;
 use entry::{Raw, before_data, header, numbers, put_header, shortened, template, write_as};
 
@@ -581,7 +581,7 @@ impl ExprInfo {
     /// What is lost if it is written.
     pub(crate) fn mistake(&self) -> Option<BuildErrorKind> {
         let loses = self.edited && self.has_unknown;
-        loses.then(|| BuildErrorKind::UnknownAttributes(String::from_utf8_lossy(self.expr.name()).into()))
+        loses.then(|| BuildErrorKind::UnknownAttributes(Name::from(self.expr.name()).to_string().into()))
     }
 
     /// Writes what a request may have: the kernel refuses some of what it tells, and leaves out

@@ -52,6 +52,16 @@ fn an_unknown_attribute_hides_nothing_and_is_not_lost_unnoticed() {
 }
 
 #[test]
+fn what_is_lost_of_an_unknown_expression_is_named_safely_for_a_terminal() {
+    let bytes = list(|w| w.nest(NFTA_LIST_ELEM, |w| w.string(NFTA_EXPR_NAME, b"\x1b[2J")));
+    let mut expr = Exprs::new(&bytes).next().unwrap().unwrap();
+    expr.edit();
+    let mut w = AttrWriter::new();
+    expr.write(&mut w);
+    assert_eq!(w.take_error(), Some(BuildErrorKind::UnknownAttributes(r"\u{1b}[2J".into())));
+}
+
+#[test]
 fn an_unknown_attribute_beside_name_and_data_is_not_lost_unnoticed() {
     let bytes = list(|w| {
         w.nest(NFTA_LIST_ELEM, |w| {

@@ -101,8 +101,8 @@ pub mod vpn_kill_switch {}
 ///   chains of one priority comes first is not promised.
 /// - Among chains of kind nat the first one that translates a connection decides.
 ///
-/// What rules of iptables match by extensions of its own reads as [`Expr::Unknown`](crate::expr::Expr::Unknown)
-/// named `match` or `target`, and is kept to the byte.
+/// What rules of iptables match by extensions of its own reads as [`Expr::XtMatch`](crate::expr::Expr::XtMatch) and
+/// [`Expr::XtTarget`](crate::expr::Expr::XtTarget), and is kept to the byte.
 #[doc = "```no_run"]
 #[doc = include_str!("beside.rs")]
 #[doc = "```"]

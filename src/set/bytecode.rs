@@ -4,6 +4,7 @@ use std::fmt::{self, Write as _};
 
 use super::*;
 use crate::expr::{Data, Value};
+use crate::wire::name::escape;
 use crate::wire::order;
 
 impl SetInfo {
@@ -51,7 +52,8 @@ impl fmt::Display for OfSet<'_> {
             write!(f, " size {size}")?;
         }
         if let Some(backend) = set.set_type() {
-            write!(f, " backend {backend}")?;
+            f.write_str(" backend ")?;
+            escape(backend.as_bytes(), f)?;
         }
         if let Some(count) = set.count().filter(|&count| count > 0) {
             write!(f, " count {count}")?;

@@ -658,6 +658,15 @@ mod tests {
         assert_eq!(list::read_entries(w.bytes_written()).iter().map(Entry::from).collect::<Vec<_>>(), [entry]);
     }
 
+    #[test]
+    fn sets_backend_is_shown_safely_for_a_terminal() {
+        let mut w = AttrWriter::new();
+        UntypedSet::new(SetRef::new(Table::inet("fw"), "x"), DataType::MARK, 4).encode(1, &mut w);
+        w.string(NFTA_SET_TYPE, b"\x1b[2J");
+        let info = SetInfo::decode(crate::Family::INET, w.bytes_written()).unwrap();
+        assert!(info.bytecode().to_string().ends_with(r" backend \u{1b}[2J"));
+    }
+
     /// Linux before 6.10 takes limits that overflow its reckoning.
     #[test]
     fn what_a_kernel_has_that_is_held_for_wrong_is_written_back() {

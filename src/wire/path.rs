@@ -1,6 +1,6 @@
 //! From a byte offset in a message to the attribute's name: `expressions[3].nat.family`.
 
-use super::{NLA_HDRLEN, NLA_TYPE_MASK, align, order};
+use super::{NLA_HDRLEN, NLA_TYPE_MASK, Name, align, order};
 use crate::error::AttrPath;
 
 /// What the attributes of one message or nest are called.
@@ -220,7 +220,7 @@ impl Walk {
                 schema = lookup(name);
                 match schema {
                     Some((name, _)) => self.path.push(name),
-                    None => self.path.push(&String::from_utf8_lossy(name)),
+                    None => self.path.push(&Name::from(name).to_string()),
                 }
                 if here || start == offset {
                     return;
@@ -337,6 +337,14 @@ mod tests {
         assert_eq!((path.expression(), path.element()), (Some(1), None));
         let path = locate(&bytes, 20, Some(marks[7] + 20), None, &RULE).unwrap();
         assert_eq!((path.expression(), path.element()), (None, Some(1)));
+    }
+
+    #[test]
+    fn unknown_expressions_are_named_safely_for_a_terminal() {
+        let mut w = AttrWriter::new();
+        w.nest(4, |w| w.nest(1, |w| w.string(1, b"\x1b[2J")));
+        let path = locate(w.bytes_written(), 20, Some(24), None, &RULE).unwrap();
+        assert_eq!(path.to_string(), r"expressions[0].\u{1b}[2J");
     }
 
     #[test]

@@ -252,6 +252,9 @@ pub(crate) fn other_devices_are_refused_by_kernels_before_linux_6_4() {
     }
     let error = refused(&mut conn, |batch| batch.delete_devices(wire().chain("regular"), ["v0"]));
     assert!(error.is_exists(), "{error}");
+    // It says the same of a chain at another hook.
+    let error = refused(&mut conn, |batch| batch.add(&ingress("one").devices(["v0", "v1"])));
+    assert!(error.is_exists() && error.to_string().contains("Linux before 6.4"), "{error}");
 }
 
 pub(crate) fn prefixes_of_devices_are_read_as_written() {
@@ -267,6 +270,11 @@ pub(crate) fn prefixes_of_devices_are_read_as_written() {
     assert_eq!(names(&mut conn, &chain), ["eth*", "lo"]);
     commit(&mut conn, |batch| batch.delete_devices(&chain, ["lo"]));
     put_back(&mut conn);
+    // The longest: names have one byte more, which is zero.
+    commit(&mut conn, |batch| batch.add_devices(&chain, [Device::prefix("fifteen-bytes-a")]));
+    assert_eq!(names(&mut conn, &chain), ["eth*", "fifteen-bytes-a*"]);
+    put_back(&mut conn);
+    commit(&mut conn, |batch| batch.delete_devices(&chain, [Device::prefix("fifteen-bytes-a")]));
     commit(&mut conn, |batch| batch.delete_devices(&chain, [Device::prefix("eth")]));
     // Without any.
     put_back(&mut conn);

@@ -12,14 +12,14 @@
 # but lo, and no standard input. Kernel modules load by themselves. Its stdout and
 # stderr come out on stdout, and its exit status is returned. 125: the machine failed
 # (no boot, panic, oops; the end of the kernel's log is on stderr). 124: timed out. 123: no
-# mirror has such a kernel.
+# mirror has such a kernel. 126: something is missing on this machine.
 #
 # Settings: VM_TIMEOUT=300 (seconds)  VM_ACCEL=kvm|tcg  VM_MEM=1G  VM_CPUS=2
 #           VM_APPEND="more kernel arguments"  VM_CACHE=DIR  VM_MIRROR=URL
 # Debian packages: qemu-system-x86 busybox-static cpio kmod xz-utils
 set -Eeuo pipefail
-trap '[ $? != 123 ] || exit 123; echo "run-in-vm: failed at line $LINENO" >&2; exit 125' ERR
-die() { echo "run-in-vm: $*" >&2; exit 125; }
+trap 'status=$?; case $status in 123 | 126) exit "$status" ;; esac; echo "run-in-vm: failed at line $LINENO" >&2; exit 125' ERR
+die() { echo "run-in-vm: $*" >&2; exit 126; }
 [ $# -ge 2 ] || die "usage: run-in-vm.sh KERNEL COMMAND [ARG...]"
 
 PATH=$PATH:/usr/sbin:/sbin  # other users than root often lack them

@@ -5,7 +5,7 @@
 #
 # KERNEL is what run-in-vm.sh takes ("5.10", "newest"). Builds nothing: .ci/test-binaries.sh
 # prints the executables. The exit status is 0 if all succeeded, 1 if one failed, and
-# 124 or 125 as run-in-vm.sh says. For instance
+# 123 to 126 as run-in-vm.sh says. For instance
 #
 #   tests/vm/run-tests.sh 5.10 $(.ci/test-binaries.sh kernel) -- counter
 #

@@ -231,8 +231,7 @@ fn check_value(kind: Kind, nested: bool, value: &[u8], met: &mut Met) -> Checked
             number => wrong(format_args!("{number:#x} in a list")),
         }),
         Kind::Devices => each(value, |number, value| match number {
-            1 => check_text(1..=15, value),
-            2 if value.len() < 16 && !value.is_empty() => Ok(()),
+            1 | 2 => check_text(1..=15, value),
             number => wrong(format_args!("{number:#x} among devices")),
         }),
         Kind::Timeouts => each(value, |_, value| match value.len() {
