@@ -1,5 +1,5 @@
-//! How long rustc takes for a crate with 200 rules of the typed language, beside one with the same rules as the kernel's
-//! expressions.
+//! How long rustc takes for a crate with 200 rules of the typed language, beside one with the same rules as the
+//! kernel's expressions.
 //!
 //! The crates are libraries that differ in their rules alone. Each round builds them anew, one after the other, with
 //! nftlink and its dependencies already built; what is told are the medians and the ratio.

@@ -1,5 +1,5 @@
-//! How far it goes, and how the cost grows: rules up to a million, elements up to ten million, one change beside many, and
-//! listings; and what stops a batch. It prints tables in Markdown.
+//! How far it goes, and how the cost grows: rules up to a million, elements up to ten million, one change beside many,
+//! and listings; and what stops a batch. It prints tables in Markdown.
 //!
 //! ```console
 //! # cargo bench --bench scale                          # everything: an hour, and 3 GB of memory
@@ -8,11 +8,11 @@
 //! # cargo bench --bench scale -- --test                # a little of everything, to see that it works
 //! ```
 //!
-//! Each measurement is made in a network namespace of its own, and counts in the kernel what it has put there. *Build* is what
-//! the program does by itself, *commit* from the call to the kernel's answer; where something is done several times, the figure is the
-//! median. Time is that of the processor, the kernel's work included, which others on the machine disturb least; `--wall` tells how long it
-//! took. Memory of the process is what it had at most, beyond what it had before; memory of the kernel is what slabs, vmalloc
-//! and percpu grew by, which others on the machine disturb.
+//! Each measurement is made in a network namespace of its own, and counts in the kernel what it has put there. *Build*
+//! is what the program does by itself, *commit* from the call to the kernel's answer; where something is done several
+//! times, the figure is the median. Time is that of the processor, the kernel's work included, which others on the
+//! machine disturb least; `--wall` tells how long it took. Memory of the process is what it had at most, beyond what it
+//! had before; memory of the kernel is what slabs, vmalloc and percpu grew by, which others on the machine disturb.
 
 use std::collections::HashSet;
 use std::env;

@@ -1,7 +1,7 @@
 //! What it costs to put intervals in order, to merge them, and to make sets that a rule has to itself.
 //!
-//! Intervals that come in order are the same bytes as those that do not, which is checked. The counterpart by hand sorts
-//! pairs of numbers and writes what is left of them.
+//! Intervals that come in order are the same bytes as those that do not, which is checked. The counterpart by hand
+//! sorts pairs of numbers and writes what is left of them.
 
 mod common;
 

@@ -1,8 +1,8 @@
 //! An exporter for Prometheus: what the ruleset counts, as OpenMetrics over HTTP.
 //!
 //! Without arguments it shows itself, in a network namespace of its own, on real packets. With `--host` it serves what
-//! the firewall counts where it is run. It only reads, for which it needs `CAP_NET_ADMIN` and nothing else: under systemd
-//! `DynamicUser=yes` with `AmbientCapabilities=CAP_NET_ADMIN`.
+//! the firewall counts where it is run. It only reads, for which it needs `CAP_NET_ADMIN` and nothing else: under
+//! systemd `DynamicUser=yes` with `AmbientCapabilities=CAP_NET_ADMIN`.
 
 #[path = "exporter/metrics.rs"]
 mod metrics;
@@ -29,8 +29,8 @@ use nftlink::{Batch, Conn, Hook, Interval, Priority, Rule, Set, Table};
 /// Serves named counters, quotas, the sizes of sets, and the counters of rules that have a comment, to Prometheus.
 ///
 /// Without arguments it shows how, with real packets, in a network namespace of its own: it needs no privileges, and
-/// the machine's firewall stays as it is. With --host it serves what the firewall of the namespace counts in which it is
-/// run, until it is stopped; it changes nothing.
+/// the machine's firewall stays as it is. With --host it serves what the firewall of the namespace counts in which it
+/// is run, until it is stopped; it changes nothing.
 #[derive(Parser)]
 #[command(name = "exporter")]
 struct Cli {

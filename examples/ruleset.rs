@@ -139,7 +139,8 @@ fn rewrite(conn: &mut Conn) -> Result<(), Box<dyn Error>> {
     Err("others change the ruleset all the time".into())
 }
 
-/// Leaves out tables that belong to a program: nobody else can delete them, and whoever makes one owns it until it ends.
+/// Leaves out tables that belong to a program: nobody else can delete them, and whoever makes one owns it until it
+/// ends.
 fn leave_owned(ruleset: &mut Ruleset) {
     ruleset.retain(|table| {
         let owned = table.info().flags().contains(TableFlags::OWNER);
@@ -231,8 +232,8 @@ fn demonstrate() -> Result<(), Box<dyn Error>> {
     if same { Ok(()) } else { Err(format!("before:\n{}after:\n{}", before.bytecode(), after.bytecode()).into()) }
 }
 
-/// The listing without the numbers of rules, which are new when a rule is, and with the elements of each set sorted: the
-/// kernel lists a hash table in a random order.
+/// The listing without the numbers of rules, which are new when a rule is, and with the elements of each set sorted:
+/// the kernel lists a hash table in a random order.
 fn numbers_apart(ruleset: &Ruleset) -> Vec<String> {
     let text = ruleset.bytecode().to_string();
     let line = |line: &str| match line.starts_with(|c: char| c.is_whitespace()) {

@@ -253,8 +253,8 @@ fn step(bytes: &[u8], last: u8, wrapped: u8, next: impl Fn(u8) -> u8) -> Option<
 /// The most bytes of a value that is compared as a [`word`].
 const WORD: usize = 16;
 
-/// The [`sortable`] bytes of a value, with zeros behind them, as one number: the fastest way to compare. None of a value
-/// that has too many, or cannot be expressed.
+/// The [`sortable`] bytes of a value, with zeros behind them, as one number: the fastest way to compare. None of a
+/// value that has too many, or cannot be expressed.
 #[inline]
 pub(crate) fn word<V: Datum>(value: &V) -> Option<u128> {
     if !(1..=WORD).contains(&V::LEN) {

@@ -79,8 +79,8 @@ pub enum Error {
         feature: Feature,
         /// The first kernel that has it.
         since: &'static str,
-        /// The operations that were refused, of a batch: [`rejections`](Error::rejections) iterates over them. None of a
-        /// query.
+        /// The operations that were refused, of a batch: [`rejections`](Error::rejections) iterates over them. None of
+        /// a query.
         rejections: Option<Box<Rejections>>,
     },
     /// The kernel refused to answer a query.
@@ -141,7 +141,8 @@ impl Error {
     }
 
     /// Whether the caller lacks a privilege: `CAP_NET_ADMIN` over the network namespace, or, for
-    /// a table with an owner, being that owner, or for rules that write to packets (Linux 7.3) the first user namespace.
+    /// a table with an owner, being that owner, or for rules that write to packets (Linux 7.3) the first user
+    /// namespace.
     pub fn is_permission_denied(&self) -> bool {
         self.all(Errno::EPERM) || self.all(Errno::EACCES)
     }

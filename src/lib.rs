@@ -102,7 +102,8 @@
 //! thread was in when it was opened, or on the one that its [options](ConnOptions) name.
 //! Kernels from 5.10 on are supported; what needs a newer one says so, and [`Conn::features`] tells beforehand.
 //!
-//! With the feature `log` commits, refusals and resyncs are told to the crate of that name, in numbers and without names.
+//! With the feature `log` commits, refusals and resyncs are told to the crate of that name, in numbers and without
+//! names.
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![forbid(unsafe_code)]

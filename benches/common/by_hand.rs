@@ -79,8 +79,8 @@ fn load_payload(out: &mut Vec<u8>, base: u32, offset: u32, len: u32) {
     });
 }
 
-/// `ip saddr ADDRESS tcp dport PORT counter drop`, in a table of the family `ip`. The names end with a NUL; with those of
-/// the comparison it has 384 bytes.
+/// `ip saddr ADDRESS tcp dport PORT counter drop`, in a table of the family `ip`. The names end with a NUL; with those
+/// of the comparison it has 384 bytes.
 #[inline]
 pub(crate) fn rule(out: &mut Vec<u8>, sequence: u32, (table, chain): (&[u8], &[u8]), address: Ipv4Addr, port: u16) {
     message(out, (0x0a06, 0x0c01, sequence), [IP, 0, 0], |out| {

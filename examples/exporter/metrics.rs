@@ -94,8 +94,8 @@ impl Collector for Reading {
 }
 
 impl Reading {
-    /// What rules have counted that have a comment. It names them better than their number, which is another whenever the
-    /// ruleset is loaded; where several have the same, as those for IPv4 and IPv6 may, they count as one.
+    /// What rules have counted that have a comment. It names them better than their number, which is another whenever
+    /// the ruleset is loaded; where several have the same, as those for IPv4 and IPv6 may, they count as one.
     fn counted_rules(&self) -> Vec<(Labels, Counter)> {
         let mut rules = BTreeMap::<_, Counter>::new();
         for rule in &self.rules {

@@ -196,7 +196,8 @@ impl Guard {
         self.has_lost |= !commit.is_complete();
     }
 
-    /// Whether it is the guard's own, or was there at the last look: the kernel tells of it a moment after others see it.
+    /// Whether it is the guard's own, or was there at the last look: the kernel tells of it a moment after others see
+    /// it.
     fn is_known(&self, commit: &Commit) -> bool {
         commit.port_id() == self.conn.port_id() || !commit.generation().is_after(self.looked)
     }

@@ -147,9 +147,9 @@ impl Batch {
 
     /// Shows each message, attribute and byte, as `nft --debug=mnl` does: for reports of faults.
     ///
-    /// Before its messages each operation is named, as errors name it. All that the batch has is in it, names, addresses
-    /// and comments included: look through it before you show it to others. It leaves out the begin and end, which a
-    /// commit adds.
+    /// Before its messages each operation is named, as errors name it. All that the batch has is in it, names,
+    /// addresses and comments included: look through it before you show it to others. It leaves out the begin and end,
+    /// which a commit adds.
     ///
     /// ```
     /// # use nftlink::{Batch, Table};

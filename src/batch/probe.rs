@@ -1,8 +1,8 @@
 //! A batch that asks for features: to be checked, never to be committed.
 //!
-//! What is in it touches no packet even while the kernel looks at it: rules are in chains without a hook, chains at hooks
-//! in a table that sleeps, and expressions for which the kernel would start something (connection tracking, a log) lack
-//! what they need, which is found out only by a kernel that knows them.
+//! What is in it touches no packet even while the kernel looks at it: rules are in chains without a hook, chains at
+//! hooks in a table that sleeps, and expressions for which the kernel would start something (connection tracking, a
+//! log) lack what they need, which is found out only by a kernel that knows them.
 
 use super::Batch;
 use crate::chain::{Chain, Device, Hook, Hooked, Regular};

@@ -23,13 +23,13 @@ impl Conn {
     /// ```
     ///
     /// The kernel is asked, whatever it calls itself: distributions bring features to older kernels, and leave others
-    /// out of newer ones. It is asked once for each connection (open another one after a module was installed), by three
-    /// queries and one batch that it validates and does not apply, as in [`check`](Self::check): nothing in the
+    /// out of newer ones. It is asked once for each connection (open another one after a module was installed), by
+    /// three queries and one batch that it validates and does not apply, as in [`check`](Self::check): nothing in the
     /// namespace changes, no packet meets anything new, and nobody who [watches](crate::monitor) sees it. Where the
     /// kernel has features as modules it loads them, which takes some milliseconds for each; they stay.
     ///
-    /// Of one it cannot be sure: [`Egress`](crate::Feature::Egress) is told by kernels from Linux 5.16 on that were built
-    /// without it, too.
+    /// Of one it cannot be sure: [`Egress`](crate::Feature::Egress) is told by kernels from Linux 5.16 on that were
+    /// built without it, too.
     ///
     /// After a refused batch the library itself asks for the features that were used where it was refused, so that the
     /// error is [`Error::Unsupported`] where they are lacking. A [`Recording`](crate::Recording) has all features but

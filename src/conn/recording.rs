@@ -222,8 +222,8 @@ impl Recording {
         lock(&self.shared).applies = applies;
     }
 
-    /// Has the recording lack features from now on, and no others, as some kernels do: batches and resets that need them
-    /// are refused. Without this it has all; the list of hooks it never has.
+    /// Has the recording lack features from now on, and no others, as some kernels do: batches and resets that need
+    /// them are refused. Without this it has all; the list of hooks it never has.
     ///
     /// ```
     /// use nftlink::{Batch, Error, Feature, Recording, Table};

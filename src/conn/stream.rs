@@ -376,8 +376,8 @@ impl Conn {
     /// Lists the elements of a set as they come, in the kernel's order: of intervals the highest
     /// first, of others any.
     ///
-    /// Where the time of an interval is up, its end alone is told until the kernel cleans up, of a set whose type is not
-    /// known; a listing leaves it out.
+    /// Where the time of an interval is up, its end alone is told until the kernel cleans up, of a set whose type is
+    /// not known; a listing leaves it out.
     ///
     /// The stream of a set of intervals ends with [`Error::Inconsistent`] where two entries come out of
     /// their order, since the set changed: then it is not known where an interval ends.

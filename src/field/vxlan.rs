@@ -1,7 +1,7 @@
 //! VXLAN: frames in UDP packets (Linux 6.2).
 //!
-//! Before a field of it, a rule has to test for the port. nft 1.0.6 does not know tunnels and cannot list such rules; 1.0.8
-//! and later do.
+//! Before a field of it, a rule has to test for the port. nft 1.0.6 does not know tunnels and cannot list such rules;
+//! 1.0.8 and later do.
 //!
 //! ```
 //! use std::net::Ipv4Addr;

@@ -198,17 +198,20 @@ pub mod host_firewall {}
 /// - **Put what changes into sets and maps, not into rules.** A rule looks the set up and stays. An element of single
 ///   values costs the same however many there are; a rule costs the kernel a walk over its chain, and each packet a
 ///   comparison. (An interval costs a walk over its set on newer kernels: [`scale`].)
-/// - **Give a large set its [size](crate::Set::size)**, if there is a bound: then the kernel need not let its table grow.
-/// - **Events of one thread** are best committed one by one, or what has come together in one batch: one commit of a hundred
-///   elements is far cheaper than a hundred. If it is refused, nothing of it is applied, and the error names the operations.
-/// - **Events of many threads** go through a [`Writer`](crate::Writer), which does that for them: it commits together what
-///   has come meanwhile, tells each its own outcome, and lets none suffer from another. It gains most where nobody
-///   waits for an event before the next one is handed over: then an event costs a fraction of a commit. Threads that wait for
-///   each of their events are as fast, or faster, with a connection each; with the writer they make fewer
+/// - **Give a large set its [size](crate::Set::size)**, if there is a bound: then the kernel need not let its table
+///   grow.
+/// - **Events of one thread** are best committed one by one, or what has come together in one batch: one commit of a
+///   hundred elements is far cheaper than a hundred. If it is refused, nothing of it is applied, and the error names
+///   the operations.
+/// - **Events of many threads** go through a [`Writer`](crate::Writer), which does that for them: it commits together
+///   what has come meanwhile, tells each its own outcome, and lets none suffer from another. It gains most where nobody
+///   waits for an event before the next one is handed over: then an event costs a fraction of a commit. Threads that
+///   wait for each of their events are as fast, or faster, with a connection each; with the writer they make fewer
 ///   commits, in one order, and one connection can own the table.
 /// - **Only what is refused is expensive**: the kernel takes milliseconds to undo it. Where elements may be there
 ///   already, or gone, say it by the verb: `add_elements` and, on Linux 6.3, `destroy_elements` do not mind.
-/// - If an error [leaves open](crate::Error::FateUnknown) what became of an event, read the set and commit what differs.
+/// - If an error [leaves open](crate::Error::FateUnknown) what became of an event, read the set and commit what
+///   differs.
 #[doc = "```no_run"]
 #[doc = include_str!("daemons.rs")]
 #[doc = "```"]

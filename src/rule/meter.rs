@@ -10,8 +10,8 @@ impl RuleBuilder {
     /// in a set that comes and goes with the rule
     /// (`meter flood { ip saddr limit rate over 10/second }`).
     ///
-    /// A [dynamic](crate::Set::dynamic) set of the table and [`add_to`](Self::add_to) do the same, for several rules and with a
-    /// set that outlives them.
+    /// A [dynamic](crate::Set::dynamic) set of the table and [`add_to`](Self::add_to) do the same, for several rules
+    /// and with a set that outlives them.
     pub fn meter(self, meter: Meter) -> Self {
         self.push(Step::Meter(Box::new(meter)))
     }

@@ -362,8 +362,8 @@ impl RuleBuilder {
     /// and the kernel refuses the rule (`EINVAL`) unless it says so, besides the match on that
     /// protocol.
     ///
-    /// The kernel does not tell it: of a rule that was read [`RuleInfo::compat`] finds it out. `proto` is the number of a protocol above IP; in family
-    /// bridge the number of the frame's protocol, whose bytes are in the header's order:
+    /// The kernel does not tell it: of a rule that was read [`RuleInfo::compat`] finds it out. `proto` is the number of
+    /// a protocol above IP; in family bridge the number of the frame's protocol, whose bytes are in the header's order:
     /// `u16::from_ne_bytes([0x08, 0x00])` for IPv4.
     #[doc(alias = "NFTA_RULE_COMPAT")]
     pub fn compat(mut self, proto: u16, flags: CompatFlags) -> Self {

@@ -180,7 +180,8 @@ impl TableContents {
         self.rules.iter().filter(move |rule| *rule.chain() == chain)
     }
 
-    /// Returns a rule of this table to be made again, anywhere: with copies of the sets and the chain that it has to itself.
+    /// Returns a rule of this table to be made again, anywhere: with copies of the sets and the chain that it has to
+    /// itself.
     ///
     /// ```no_run
     /// # fn main() -> Result<(), nftlink::Error> {

@@ -409,9 +409,9 @@ pub(crate) fn in_order(a: &ElementInfo, b: &ElementInfo) -> Ordering {
     a.key.cmp(&b.key).then(b.is_interval_end().cmp(&a.is_interval_end()))
 }
 
-/// Leaves out the ends of intervals whose start is gone: its time was up, and of such the kernel tells the end alone until
-/// it cleans up. By itself it would overlap with others where it is written again. The lowest key ends nothing, as nft
-/// writes it.
+/// Leaves out the ends of intervals whose start is gone: its time was up, and of such the kernel tells the end alone
+/// until it cleans up. By itself it would overlap with others where it is written again. The lowest key ends nothing,
+/// as nft writes it.
 pub(crate) fn leave_out_lone_ends(entries: &mut Vec<ElementInfo>) {
     let mut ascending: Vec<_> = entries.iter().enumerate().filter(|(_, entry)| entry.key.is_some()).collect();
     ascending.sort_by(|(_, a), (_, b)| in_order(a, b));

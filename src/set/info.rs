@@ -308,9 +308,9 @@ impl SetInfo {
     }
 
     /// Whether the kernel may take out of it what a commit deletes, and only then make the new generation known, with
-    /// which what the commit adds is seen. All others do both afterwards. Linux 7.2 and 7.3 do so with what they keep as a
-    /// tree or for concatenated intervals, 6.18 does not; that a kernel counts elements is all that tells of how new its
-    /// nf_tables is, whatever the kernel calls itself.
+    /// which what the commit adds is seen. All others do both afterwards. Linux 7.2 and 7.3 do so with what they keep
+    /// as a tree or for concatenated intervals, 6.18 does not; that a kernel counts elements is all that tells of how
+    /// new its nf_tables is, whatever the kernel calls itself.
     pub(crate) fn changes_early(&self) -> bool {
         let may_be_hash = !self.flags.contains(SetFlags::INTERVAL) && self.policy == SetPolicy::PERFORMANCE;
         self.count.is_some() && !may_be_hash

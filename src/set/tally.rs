@@ -112,7 +112,8 @@ impl Tally {
     }
 
     /// Whether the entries are all that the set has, if nobody has committed anything since before `info` was read,
-    /// after the entries the kernel counts `count`, and none has come twice. `pairs` tells whether the entries become intervals.
+    /// after the entries the kernel counts `count`, and none has come twice. `pairs` tells whether the entries become
+    /// intervals.
     pub(crate) fn is_all(&self, info: &SetInfo, count: Option<u32>, pairs: bool) -> bool {
         let Some(count) = count.filter(|_| count == info.count()).map(u64::from) else { return false };
         if !Self::can_tell(info) || self.repeated || !self.ordered {

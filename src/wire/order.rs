@@ -1,7 +1,7 @@
 //! Integers ↔ bytes, in network order (`be_`) and in the host's (`host_`).
 //!
-//! No other file knows the host's order (`tests/layering.rs`). What depends on it here is written for either, and tested
-//! in both.
+//! No other file knows the host's order (`tests/layering.rs`). What depends on it here is written for either, and
+//! tested in both.
 
 use byteorder::{BigEndian, ByteOrder, NativeEndian};
 

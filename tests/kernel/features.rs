@@ -202,7 +202,8 @@ pub(crate) fn kernel_has_what_those_of_its_version_have() {
     for &feature in Feature::ALL {
         let (first, second) = feature.since().split_once('.').unwrap();
         let is_old = linux() >= (first.parse().unwrap(), second.parse().unwrap());
-        // It may have more: stable kernels take some over, as 5.10 has the chunks of SCTP. With an option it may have less.
+        // It may have more: stable kernels take some over, as 5.10 has the chunks of SCTP. With an option it may have
+        // less.
         if is_old && feature.option().is_none() {
             assert!(has.has(feature), "{feature}, Linux {}", feature.since());
         }

@@ -25,8 +25,8 @@ const PATIENCE: Duration = Duration::from_secs(300);
 /// How many commits there are at least.
 const COMMITS: u64 = 10;
 
-/// Commits `states` in turn, without a pause (with some for an emulated machine, of up to four times `pause`), while `read` is called with the state that belongs to
-/// a generation, and how many commits there were.
+/// Commits `states` in turn, without a pause (with some for an emulated machine, of up to four times `pause`), while
+/// `read` is called with the state that belongs to a generation, and how many commits there were.
 fn beside_a_writer(
     states: &[Batch],
     pause: Duration,

@@ -161,7 +161,8 @@ pub(super) fn transparent_socket_gets_what_was_for_another_port() {
             assert_eq!(packets(&mut cable.conn, table, "chain"), [0]);
             setsockopt(&listener, sockopt::IpTransparent, &true).unwrap();
             thread::scope(|scope| {
-                // The listener's queue takes the connection before anybody accepts it; the question waits for an answer.
+                // The listener's queue takes the connection before anybody accepts it; the question waits for an
+                // answer.
                 let question = scope.spawn(|| asks.ask(asked));
                 let (stream, peer) = listener.accept().unwrap();
                 assert_eq!((stream.local_addr().unwrap(), peer.ip()), (asked, from.into()), "it sees whom they asked");

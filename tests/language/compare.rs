@@ -1,9 +1,9 @@
 //! What is compared of each pair, in each family.
 //!
 //! Both go to a kernel, one after the other, each into a ruleset of the same names. Compared are: the messages that
-//! are sent, byte by byte (nft shows its own with `--debug=mnl`), those of the rule's own sets included; what the kernel
-//! has of both; nft's listings of both, which have to be the text. Where nft takes a rule and this kernel has not
-//! what it needs, the messages are compared alone.
+//! are sent, byte by byte (nft shows its own with `--debug=mnl`), those of the rule's own sets included; what the
+//! kernel has of both; nft's listings of both, which have to be the text. Where nft takes a rule and this kernel has
+//! not what it needs, the messages are compared alone.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;

@@ -1,7 +1,7 @@
 //! What remains of a rule without its constants: the kinds of its expressions, and what they read and write.
 //!
-//! Names, keys, bases, offsets, lengths, registers, operators, flags and verdicts stay; data, names and numbers of sets,
-//! chains and objects go, and so do the numbers of statements. Of the rule's own sets their kinds stay.
+//! Names, keys, bases, offsets, lengths, registers, operators, flags and verdicts stay; data, names and numbers of
+//! sets, chains and objects go, and so do the numbers of statements. Of the rule's own sets their kinds stay.
 
 use std::fmt::Write as _;
 

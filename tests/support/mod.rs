@@ -295,7 +295,8 @@ fn expect_success(what: &[&str], output: &Output) -> String {
 
 #[track_caller]
 fn run_nft(arguments: &[&str], stdin: &str) -> Output {
-    // nft writes its listings word by word: each would wake the reader of a pipe, which an emulated machine does slowly.
+    // nft writes its listings word by word: each would wake the reader of a pipe, which an emulated machine does
+    // slowly.
     let printed = memfd_create(c"nft", MFdFlags::MFD_CLOEXEC).expect("files can be in memory");
     let mut printed = File::from(printed);
     let mut child = nft_command()
@@ -525,8 +526,8 @@ pub fn packets_can_be_written_to() -> Result<(), String> {
     }
 }
 
-/// Asks the kernel for a feature: `features::each_feature_is_there_if_and_only_if_it_can_be_used` proves what it answers. That
-/// it does not answer is a failure, and no reason to skip a test.
+/// Asks the kernel for a feature: `features::each_feature_is_there_if_and_only_if_it_can_be_used` proves what it
+/// answers. That it does not answer is a failure, and no reason to skip a test.
 fn has(feature: Feature) -> Result<(), String> {
     let features = Conn::open().and_then(|mut conn| conn.features()).expect("the kernel tells its features");
     if features.has(feature) { Ok(()) } else { Err(format!("this kernel lacks {feature}")) }

@@ -99,8 +99,8 @@ fn run(command: Command) -> Result<()> {
     }
 }
 
-/// What a worker's process is started for: `worker CONTENDER WORK NUMBER [--listed]`, `set-up WORK NUMBER`. Its memory is
-/// measured, and is not to hold what reads the arguments of users.
+/// What a worker's process is started for: `worker CONTENDER WORK NUMBER [--listed]`, `set-up WORK NUMBER`. Its memory
+/// is measured, and is not to hold what reads the arguments of users.
 fn as_worker(args: &[String]) -> Option<Result<()>> {
     let task = |what: &str, n: &str| -> Result<Task> {
         Ok(Task { what: what.parse::<What>().map_err(anyhow::Error::msg)?, n: n.parse()? })

@@ -1,5 +1,5 @@
-//! Whole datagrams of what is written [by hand](crate::by_hand): what the floor sends. The bytes are those of libnftnl and
-//! nft.
+//! Whole datagrams of what is written [by hand](crate::by_hand): what the floor sends. The bytes are those of libnftnl
+//! and nft.
 
 use peers_work::{CHAIN, PER_MESSAGE, TABLE, values};
 

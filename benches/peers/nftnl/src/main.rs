@@ -1,7 +1,8 @@
 //! The peer nftnl: libnftnl by the crate that wraps it. `peer-nftnl WORK NUMBER` prints a report.
 //!
-//! The crate asks for an ack of each message, and its callers send each of the batch's pages by a call of its own, which
-//! ends the transaction there. Here the pages are the parts of one datagram, and the queue is made to hold the acks.
+//! The crate asks for an ack of each message, and its callers send each of the batch's pages by a call of its own,
+//! which ends the transaction there. Here the pages are the parts of one datagram, and the queue is made to hold the
+//! acks.
 
 use std::net::Ipv4Addr;
 use std::time::Instant;
