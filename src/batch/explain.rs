@@ -89,14 +89,10 @@ fn hint(part: &Part<'_>, errno: Errno, path: Option<&AttrPath>) -> Option<&'stat
             Some("this kernel takes rules that write to packets only from the first user namespace")
         }
         // At a device it is one that another chain has.
-        Errno::EEXIST
-            if at.is_none_or(|at| at == "name") && part.hook(chain::devices).is_some_and(|on| !on.is_empty()) =>
-        {
-            Some(
-                "the chain is there already: at another hook or priority, or with other devices, which Linux before \
-                     6.4 does not change",
-            )
-        }
+        Errno::EEXIST if at.is_none_or(|at| at == "name") && part.is_chain_at_devices() => Some(
+            "the chain is there already: at another hook or priority, or with other devices, which Linux before 6.4 does \
+                 not change",
+        ),
         Errno::EBUSY if is_new(rule::NFT_MSG_NEWRULE) && at.is_some_and(|at| at.ends_with(".lookup")) => {
             Some("the set belongs to another rule: `TableContents::to_rule` copies a rule with its sets")
         }
@@ -143,6 +139,12 @@ impl Part<'_> {
         let is_table = self.kind == table::NFT_MSG_NEWTABLE;
         let flags = is_table.then(|| self.number(table::NFTA_TABLE_FLAGS)).flatten();
         TableFlags::from_bits_retain(flags.unwrap_or_default())
+    }
+
+    /// Whether it makes a chain at devices, and is no change of its devices.
+    fn is_chain_at_devices(&self) -> bool {
+        let changes = self.hook(chain::changed_devices).flatten().is_some();
+        !changes && self.kind == chain::NFT_MSG_NEWCHAIN && self.hook(chain::devices).is_some_and(|on| !on.is_empty())
     }
 
     fn offloads_flows(&self) -> bool {
