@@ -347,3 +347,48 @@ fn the_readme_lists_every_expression_and_object() {
     );
     assert!(readme.contains(&expressions), "the README does not say: {expressions}");
 }
+
+/// The table of the README that tells what older kernels lack.
+#[test]
+fn the_readme_tells_the_kernel_of_every_feature_that_a_supported_one_lacks() {
+    let readme = include_str!("../README.md");
+    let (_, table) = readme.split_once("| since | what | before |\n|---|---|---|\n").expect("the README has the table");
+    let rows: Vec<[&str; 3]> = table
+        .lines()
+        .map_while(|line| line.strip_prefix("| ")?.strip_suffix(" |"))
+        .map(|row| row.split(" | ").collect::<Vec<_>>().try_into().expect("three columns"))
+        .collect();
+    let said = |feature| match feature {
+        Feature::ElementExprs => "several stateful expressions of an element",
+        Feature::NetdevReject => "reject in family netdev",
+        Feature::OwnedTable => "owned tables",
+        Feature::CatchAll => "catch-all elements",
+        Feature::SocketCgroup => "`socket cgroupv2`",
+        Feature::HookList => "`Conn::hooks`",
+        Feature::Last => "`last`",
+        Feature::SctpChunk => "`sctp chunk`",
+        Feature::Egress => "hook egress of family netdev",
+        Feature::InnerHeader => "payload behind the transport header",
+        Feature::TcpOptionReset => "taking out TCP options",
+        Feature::Inner => "`inner`",
+        Feature::RuleReset => "`reset_rules`, `reset_rule`",
+        Feature::Destroy => "`destroy`",
+        Feature::Broute => "setting `meta broute`",
+        Feature::ChainDevices => "`add_devices`, `delete_devices`",
+        Feature::DccpOption => "`dccp option`",
+        Feature::ElementReset => "`reset_elements`, `reset_element`",
+        Feature::PersistentTable => "persistent tables",
+        Feature::CombinedRegisters => "bitwise with a second register",
+        Feature::DevicePrefix => "`Device::prefix`",
+        Feature::FarPayload => "payloads behind 255 bytes",
+        other => panic!("the table needs a row of {other}, Linux {}, and this test its words", other.since()),
+    };
+    let version = |since: &str| since.split('.').map(|number| number.parse().unwrap()).collect::<Vec<u32>>();
+    for &feature in Feature::ALL.iter().filter(|feature| version(feature.since()) > vec![5, 10]) {
+        let words = said(feature);
+        let has = |[since, what, before]: &[&str; 3]| {
+            *since == feature.since() && what.contains(words) && before.starts_with("`Error::Unsupported`")
+        };
+        assert_eq!(rows.iter().filter(|row| has(row)).count(), 1, "{feature}: {} | {words}", feature.since());
+    }
+}

@@ -1,7 +1,9 @@
 //! Those who have a table to themselves: what it has is known at any time.
 
 use std::collections::BTreeSet;
-use std::sync::atomic::Ordering;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::{self, ThreadId};
 use std::time::{Duration, Instant};
 
 use nftlink::datum::Mark;
@@ -12,7 +14,7 @@ use nftlink::{
 };
 
 use crate::support::random::Random;
-use crate::{Load, Race, conn, undisturbed};
+use crate::{Kind, Load, conn, undisturbed};
 
 /// How many pairs of rules there are at most, and elements.
 const PAIRS: usize = 40;
@@ -168,24 +170,25 @@ impl Own {
     }
 
     fn commit_at(&mut self, load: &Load) {
-        let Some(generation) = undisturbed(load, self.conn.generation()) else { return };
+        let Some(generation) = undisturbed(load, Kind::Generation, self.conn.generation()) else { return };
         let new = self.number();
         self.batch.create_elements(&marks(self.n), [new]);
         match self.conn.commit_at(generation, &self.batch) {
             Ok(()) => {
                 load.committed(&self.conn);
+                load.done(Kind::CommitAt);
                 self.marks.insert(new);
             }
-            Err(error) if error.is_stale() => load.race(Race::Stale),
+            Err(error) if error.is_stale() => load.overtaken(Kind::CommitAt),
             Err(error) => panic!("{error:?}"),
         }
     }
 
     fn compare(&mut self, load: &Load) {
-        let Some(rules) = undisturbed(load, self.conn.rules(&chain(self.n))) else { return };
+        let Some(rules) = undisturbed(load, Kind::Rules, self.conn.rules(&chain(self.n))) else { return };
         let comments = rules.iter().map(|rule| rule.comment().unwrap());
         assert!(comments.eq(self.pairs.iter().flat_map(|(comment, _)| [&**comment; 2])), "of table {}", self.n);
-        let Some(elements) = undisturbed(load, self.conn.elements(&marks(self.n))) else { return };
+        let Some(elements) = undisturbed(load, Kind::Elements, self.conn.elements(&marks(self.n))) else { return };
         let found: BTreeSet<u32> = elements.iter().map(|element| element.key().unwrap().get()).collect();
         assert!(found == self.marks && found.len() == elements.len(), "of table {}", self.n);
         load.listings.fetch_add(2, Ordering::Relaxed);
@@ -199,7 +202,22 @@ impl Own {
         let begin = Instant::now();
         while !self.conn.elements(&brief(self.n)).unwrap().is_empty() {
             assert!(begin.elapsed() < Duration::from_secs(60), "its time is up");
-            std::thread::sleep(Duration::from_millis(10));
+            thread::sleep(Duration::from_millis(10));
+        }
+    }
+}
+
+/// Where the events of a writer run.
+struct Where {
+    /// The thread that hands them over.
+    home: ThreadId,
+    elsewhere: AtomicBool,
+}
+
+impl Where {
+    fn note(&self) {
+        if thread::current().id() != self.home {
+            self.elsewhere.store(true, Ordering::Relaxed);
         }
     }
 }
@@ -207,6 +225,8 @@ impl Own {
 /// A table that a writer and a loader fill.
 pub(crate) struct Written {
     writer: Option<Writer>,
+    /// Known when there is a thread; each event has it.
+    place: Option<Arc<Where>>,
     conn: Conn,
     random: Random,
     there: BTreeSet<u32>,
@@ -226,35 +246,57 @@ impl Written {
         let mut batch = Batch::new();
         conn.commit(batch.reset(&table(WRITTEN)).add(&chain(WRITTEN)).add(&marks(WRITTEN))).unwrap();
         let writer = Some(Writer::start(crate::conn()).unwrap());
-        Self { writer, conn, random, there: BTreeSet::new(), loaded: None }
+        Self { writer, place: None, conn, random, there: BTreeSet::new(), loaded: None }
     }
 
-    pub(crate) fn go_on(&mut self, load: &Load) {
-        if self.random.one_in(30) {
-            return self.load(load);
+    /// Returns whether this thread has done all of it itself.
+    pub(crate) fn go_on(&mut self, load: &Load) -> bool {
+        if self.random.one_in(12) {
+            self.load(load);
+            return true;
         }
+        let home = || Arc::new(Where { home: thread::current().id(), elsewhere: AtomicBool::new(false) });
+        let place = self.place.get_or_insert_with(home).clone();
+        place.elsewhere.store(false, Ordering::Relaxed);
         let handle = self.writer.as_ref().unwrap().handle();
-        let mut pending: Vec<(bool, Pending)> = Vec::new();
-        for _ in 0..50 {
+        // Where the last is waited for, this thread commits all of them, unless the writer's is awake before.
+        let (count, waits) = if self.random.one_in(3) { (50, false) } else { (1 + self.random.below(50), true) };
+        let mut events = Vec::new();
+        for _ in 0..count {
             let mark = self.random.below(500);
-            let (fits, there) = match self.random.one_in(2) {
-                true => (self.there.insert(mark), true),
-                false => (self.there.remove(&mark), false),
-            };
-            let event = move |batch: &mut Batch| match there {
-                true => _ = batch.create_elements(&marks(WRITTEN), [mark]),
-                false => _ = batch.delete_elements(&marks(WRITTEN), [mark]),
-            };
             // Few that fail: each costs commits of its own.
-            if fits || self.random.one_in(50) {
-                pending.push((fits, handle.submit(event)));
+            let (fits, was_there) = (!self.random.one_in(100), self.there.contains(&mark));
+            let creates = was_there != fits;
+            match (fits, creates) {
+                (true, true) => _ = self.there.insert(mark),
+                (true, false) => _ = self.there.remove(&mark),
+                (false, _) => {}
             }
+            let place = place.clone();
+            let event = move |batch: &mut Batch| {
+                place.note();
+                match creates {
+                    true => _ = batch.create_elements(&marks(WRITTEN), [mark]),
+                    false => _ = batch.delete_elements(&marks(WRITTEN), [mark]),
+                }
+            };
+            events.push((fits, event));
         }
-        for (fits, pending) in pending {
-            let outcome = pending.wait();
+        let last = if waits { events.pop() } else { None };
+        let pending: Vec<(bool, Pending)> =
+            events.into_iter().map(|(fits, event)| (fits, handle.submit(event))).collect();
+        let last = last.map(|(fits, event)| (fits, handle.submit_and_wait(event)));
+        for (fits, outcome) in pending.into_iter().map(|(fits, pending)| (fits, pending.wait())).chain(last) {
             assert_eq!(outcome.is_ok(), fits, "{outcome:?}");
         }
         load.commits.fetch_add(1, Ordering::Relaxed);
+        let here = !place.elsewhere.load(Ordering::Relaxed);
+        match here {
+            true => load.done(Kind::Events),
+            false if waits => load.overtaken(Kind::Events),
+            false => {}
+        }
+        here
     }
 
     fn load(&mut self, load: &Load) {
@@ -271,15 +313,17 @@ impl Written {
                     self.conn.commit(&batch).unwrap();
                 }
                 self.loaded = Some((live, count));
+                load.done(Kind::Load);
             }
             // Nothing has changed.
-            Err(Error::Inconsistent { .. }) => load.race(Race::Inconsistent),
+            Err(Error::Inconsistent { .. }) => load.overtaken(Kind::Load),
             Err(error) => panic!("{error:?}"),
         }
     }
 
     pub(crate) fn finish(mut self) {
         drop(self.writer.take().map(Writer::finish));
+        assert!(self.place.is_none_or(|place| Arc::strong_count(&place) == 1), "all that the events had is dropped");
         let found = self.conn.elements(&marks(WRITTEN)).unwrap();
         assert_eq!(found.iter().map(|mark| mark.key().unwrap().get()).collect::<BTreeSet<_>>(), self.there);
         if let Some((live, count)) = self.loaded {

@@ -9,7 +9,7 @@ use nftlink::field::{meta, udp};
 use nftlink::trace::{PacketTracer, Traced, Tracer};
 use nftlink::{Batch, Conn, Error, Hook, Priority, Rule, Set, Table, object};
 
-use crate::{Load, Race, conn};
+use crate::{Kind, Load, conn};
 
 fn table() -> Table {
     Table::ip("packets")
@@ -69,12 +69,13 @@ impl Packets {
             match self.tracer.try_receive() {
                 Ok(Some(Traced::Seen(packet))) => {
                     self.told += u64::from(packet.is_complete());
+                    load.done(Kind::Trace);
                     assert!(!packet.is_complete() || packet.dropped_at().is_some(), "{packet}");
                 }
                 Ok(Some(_)) => self.lost = true,
                 Ok(None) => return,
                 // The packet comes all the same, without the rule.
-                Err(Error::Inconsistent { .. }) => load.race(Race::Inconsistent),
+                Err(Error::Inconsistent { .. }) => load.overtaken(Kind::Trace),
                 Err(error) => panic!("{error:?}"),
             }
         }

@@ -7,7 +7,7 @@ use nftlink::datum::Mark;
 use nftlink::{Batch, Conn, Interval, Set, Table};
 
 use crate::support::random::Random;
-use crate::{Load, Race, conn, undisturbed};
+use crate::{Kind, Load, conn, undisturbed};
 
 /// How many keys those who share them quarrel about.
 pub(crate) const KEYS: u32 = 64;
@@ -90,14 +90,16 @@ impl<'a> Committer<'a> {
             true => self.batch.create_elements(&both(), [key]),
             false => self.batch.delete_elements(&both(), [key]),
         };
+        let kind = if creates { Kind::Create } else { Kind::Delete };
         match self.conn.commit(&self.batch) {
             Ok(()) => {
                 load.committed(&self.conn);
+                load.done(kind);
                 let change = if creates { 1 } else { -1 };
                 self.shared.balance[key as usize].fetch_add(change, Ordering::Relaxed);
             }
-            Err(error) if creates && error.is_exists() => load.race(Race::Exists),
-            Err(error) if !creates && error.is_not_found() => load.race(Race::Absent),
+            Err(error) if creates && error.is_exists() => load.overtaken(kind),
+            Err(error) if !creates && error.is_not_found() => load.overtaken(kind),
             Err(error) => panic!("{error:?}"),
         }
     }
@@ -113,7 +115,7 @@ impl<'a> Committer<'a> {
             true => self.merger.add_merged(&merged(), range),
             false => self.merger.delete_merged(&merged(), range),
         };
-        if undisturbed(load, done).is_some() {
+        if undisturbed(load, Kind::Merge, done).is_some() {
             load.commits.fetch_add(1, Ordering::Relaxed);
             model[*keys.start() as usize..=*keys.end() as usize].fill(adds);
         }

@@ -8,7 +8,7 @@ use nftlink::monitor::{Monitor, Notice};
 use nftlink::{Conn, Error};
 
 use crate::shared::{Shared, both};
-use crate::{Load, conn, undisturbed};
+use crate::{Kind, Load, conn, undisturbed};
 
 pub(crate) struct Watch {
     conn: Conn,
@@ -50,7 +50,9 @@ impl Watch {
                 (self.lost, self.ever_lost) = (true, true);
                 load.overruns.fetch_add(1, Ordering::Relaxed);
                 // If it is disturbed, another overrun is told.
-                if let Some((copy, generation)) = undisturbed(load, self.monitor.resync(&mut self.conn, read)) {
+                if let Some((copy, generation)) =
+                    undisturbed(load, Kind::Resync, self.monitor.resync(&mut self.conn, read))
+                {
                     (self.copy, self.last, self.lost) = (copy, generation.get(), false);
                 }
                 return;

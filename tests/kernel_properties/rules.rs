@@ -87,9 +87,11 @@ pub(crate) fn rules_are_read_as_they_were_said() {
 }
 
 pub(crate) fn nft_loads_its_own_listing_of_arbitrary_rules() {
+    let (said, compared) = (Cell::new(0), Cell::new(0));
     let conn = RefCell::new(Conn::open().unwrap());
     check(80, some(), |(family, rules)| {
         let (table, mut conn) = (Table::new(family, "t"), conn.borrow_mut());
+        said.set(said.get() + rules.len());
         // nft shows nothing of whose they are, and forgets it.
         let rules: Vec<AnyRule> = rules.into_iter().map(|rule| AnyRule { owner: None, ..rule }).collect();
         let mut meant = accepted(&table, &rules);
@@ -115,5 +117,9 @@ pub(crate) fn nft_loads_its_own_listing_of_arbitrary_rules() {
         let theirs = shown(&conn.ruleset(..).unwrap());
         let lines = ours.lines().zip(theirs.lines()).find(|(ours, theirs)| ours != theirs);
         assert!(ours == theirs, "ours and nft's, {lines:?}:\n{ours}\n{theirs}\n{listing}");
+        compared.set(compared.get() + meant.len());
     });
+    let (said, compared) = (said.get(), compared.get());
+    // Of the rules of a few cases it may be none.
+    assert!(compared * 10 > said || said < 200, "{compared} of {said} rules are too few");
 }
