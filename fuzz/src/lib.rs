@@ -116,8 +116,11 @@ mod tests {
             let bytes = fs::read(file.unwrap().path()).unwrap();
             for message in messages(&bytes) {
                 for userdata in super::userdata::of_message(message) {
-                    let [_, len, ref value @ ..] = *userdata else { panic!("{userdata:?}") };
-                    assert!(usize::from(len) <= value.len(), "{userdata:?}");
+                    let mut rest = userdata;
+                    while let [_, len, ref value @ ..] = *rest {
+                        rest = value.get(usize::from(len)..).unwrap_or_else(|| panic!("{userdata:?}"));
+                    }
+                    assert!(rest.is_empty(), "{userdata:?}");
                     nftlink::fuzzing::userdata(userdata);
                     kinds.insert(message[4]);
                 }
