@@ -32,7 +32,7 @@ built=$directory/$host/release
 
 shopt -s nullglob
 recorded=(seeds/*)
-if [ "${NFTLINK_CORPUS:-}" ]; then recorded+=("$NFTLINK_CORPUS"/{rulesets,crafted}/*.nl); fi
+if [ "${NFTLINK_CORPUS:-}" ]; then recorded+=("$NFTLINK_CORPUS"/{rulesets,crafted}/*.{nl,req}); fi
 "$built/examples/seeds" corpus "${recorded[@]}"
 
 # Runs a target, and keeps its status.

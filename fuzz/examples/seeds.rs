@@ -1,6 +1,6 @@
 //! Makes seeds of recorded netlink messages: `seeds OUT FILE...`.
 //!
-//! Each target gets what it reads: single messages and whole files, or only their attributes. Small ones are best, for the
+//! Each target gets what it reads: single messages and whole files, only their attributes, or what nft keeps in these. Small ones are best, for the
 //! fuzzer changes a byte here and there.
 
 use std::collections::HashSet;
@@ -9,13 +9,13 @@ use std::{env, fs, io};
 
 // Built as the targets are, it needs what they are linked with.
 use libfuzzer_sys as _;
+use nftlink_fuzz::{messages, paths, userdata};
 
 /// Larger ones take long, and say little more.
 const MOST: usize = 4096;
 
-/// The targets that read whole messages, and those that read attributes.
+/// The targets that read whole messages.
 const OF_MESSAGES: [&str; 4] = ["messages", "rewritten", "backup", "events"];
-const OF_ATTRIBUTES: [&str; 2] = ["attributes", "userdata"];
 
 fn main() -> io::Result<()> {
     let mut args = env::args_os().skip(1);
@@ -26,10 +26,12 @@ fn main() -> io::Result<()> {
         let all: Vec<&[u8]> = messages(&bytes).collect();
         for message in &all {
             write(Path::new(&out), &OF_MESSAGES, message, &mut seen)?;
-            write(Path::new(&out), &OF_ATTRIBUTES, message.get(20..).unwrap_or_default(), &mut seen)?;
+            write(Path::new(&out), &["attributes"], message.get(20..).unwrap_or_default(), &mut seen)?;
+            for userdata in userdata::of_message(message) {
+                write(Path::new(&out), &["userdata"], userdata, &mut seen)?;
+            }
             // A refusal at some attribute of it.
-            let offset = 20 + (seen.len() * 4 % message.len()) as u16;
-            let refusal = [&offset.to_le_bytes(), &[0, 0][..], message].concat();
+            let refusal = [&(seen.len() as u16).to_le_bytes(), &[0, paths::COUNTED][..], message].concat();
             write(Path::new(&out), &["paths"], &refusal, &mut seen)?;
         }
         // What belongs together: a table with its chains, sets and rules.
@@ -60,16 +62,6 @@ fn write(out: &Path, targets: &[&str], seed: &[u8], seen: &mut HashSet<Vec<u8>>)
         fs::write(dir.join(seen.len().to_string()), seed)?;
     }
     Ok(())
-}
-
-/// The messages of a recording, with their padding.
-fn messages(mut bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
-    std::iter::from_fn(move || {
-        let len = u32::from_ne_bytes(bytes.get(..4)?.try_into().ok()?) as usize;
-        let (message, rest) = bytes.split_at_checked(len.next_multiple_of(4)).filter(|_| len >= 16)?;
-        bytes = rest;
-        Some(message)
-    })
 }
 
 /// Two answers to a batch each, one in each half, behind the byte that tells how the batch was sent.

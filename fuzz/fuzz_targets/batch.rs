@@ -1,8 +1,5 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use nftlink_fuzz::{operations, strict::Met};
 
-fuzz_target!(|bytes: &[u8]| {
-    operations::run(bytes, &mut Met::default());
-});
+fuzz_target!(|bytes: &[u8]| nftlink_fuzz::bounded_by_batch(bytes));

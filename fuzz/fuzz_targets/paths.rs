@@ -2,4 +2,4 @@
 
 use libfuzzer_sys::fuzz_target;
 
-fuzz_target!(|bytes: &[u8]| nftlink_fuzz::bounded(bytes, nftlink::fuzzing::paths));
+fuzz_target!(|bytes: &[u8]| nftlink_fuzz::bounded(bytes, nftlink_fuzz::paths::run));

@@ -128,7 +128,7 @@ impl Wire for Payload {
             (NFTA_PAYLOAD_OFFSET, self.offset),
             (NFTA_PAYLOAD_LEN, self.len),
         ]);
-        if self.checksum_type != 0 {
+        if self.checksum_type != 0 || self.checksum_offset != 0 {
             w.u32s([(NFTA_PAYLOAD_CSUM_TYPE, self.checksum_type), (NFTA_PAYLOAD_CSUM_OFFSET, self.checksum_offset)]);
         }
         if self.checksum_flags != 0 {
@@ -181,6 +181,12 @@ impl Wire for Payload {
                 },
                 b"\x08\0\x05\0\0\0\0\x01\x08\0\x02\0\0\0\0\x01\x08\0\x03\0\0\0\0\x10\x08\0\x04\0\0\0\0\x04\
                   \x08\0\x06\0\0\0\0\x01\x08\0\x07\0\0\0\0\x0a\x08\0\x08\0\0\0\0\x01",
+            ),
+            // The kernel keeps the place of a checksum that it does not mend, and tells it.
+            (
+                Self { checksum_offset: 10, ..Self::write(Base::NETWORK, 16, 4, Reg::R1) },
+                b"\x08\0\x05\0\0\0\0\x01\x08\0\x02\0\0\0\0\x01\x08\0\x03\0\0\0\0\x10\x08\0\x04\0\0\0\0\x04\
+                  \x08\0\x06\0\0\0\0\0\x08\0\x07\0\0\0\0\x0a",
             ),
         ]
     }

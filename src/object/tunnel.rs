@@ -423,9 +423,30 @@ impl Wire for Tunnel {
             NFTA_TUNNEL_KEY_OPTS,
             "opts",
             &Schema(&[
-                AttrName::value(NFTA_TUNNEL_KEY_OPTS_VXLAN, "vxlan"),
-                AttrName::value(NFTA_TUNNEL_KEY_OPTS_ERSPAN, "erspan"),
-                AttrName::value(NFTA_TUNNEL_KEY_OPTS_GENEVE, "geneve"),
+                AttrName::nest(
+                    NFTA_TUNNEL_KEY_OPTS_VXLAN,
+                    "vxlan",
+                    &Schema(&[AttrName::value(NFTA_TUNNEL_KEY_VXLAN_GBP, "gbp")]),
+                ),
+                AttrName::nest(
+                    NFTA_TUNNEL_KEY_OPTS_ERSPAN,
+                    "erspan",
+                    &Schema(&[
+                        AttrName::value(NFTA_TUNNEL_KEY_ERSPAN_VERSION, "version"),
+                        AttrName::value(NFTA_TUNNEL_KEY_ERSPAN_V1_INDEX, "index"),
+                        AttrName::value(NFTA_TUNNEL_KEY_ERSPAN_V2_HWID, "hwid"),
+                        AttrName::value(NFTA_TUNNEL_KEY_ERSPAN_V2_DIR, "dir"),
+                    ]),
+                ),
+                AttrName::nest(
+                    NFTA_TUNNEL_KEY_OPTS_GENEVE,
+                    "geneve",
+                    &Schema(&[
+                        AttrName::value(NFTA_TUNNEL_KEY_GENEVE_CLASS, "class"),
+                        AttrName::value(NFTA_TUNNEL_KEY_GENEVE_TYPE, "type"),
+                        AttrName::value(NFTA_TUNNEL_KEY_GENEVE_DATA, "data"),
+                    ]),
+                ),
             ]),
         ),
     ]);

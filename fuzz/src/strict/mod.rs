@@ -1,15 +1,18 @@
 //! A parser of batches that knows nothing of the library: only what netlink demands of all messages, and the kernel's
 //! [policies]. What the kernel's own parser would refuse, or take for something else than was meant, is an error here.
 
-mod policies;
+pub(crate) mod policies;
 
 use std::collections::BTreeSet;
 use std::fmt;
 use std::ops::RangeInclusive;
 
-/// The attributes that a nest may have.
+/// The attributes that a nest may have, and those that it must have: of each list one.
 #[derive(Debug)]
-pub struct Policy(&'static [(u16, Kind)]);
+pub struct Policy {
+    pub(crate) known: &'static [(u16, Kind)],
+    required: &'static [&'static [u16]],
+}
 
 /// What an attribute holds.
 #[derive(Debug, Clone, Copy)]
@@ -66,13 +69,22 @@ const HEADER: usize = 16;
 const GENERIC: usize = 4;
 const SUBSYSTEM: u16 = 10;
 const REQUEST: u16 = 1;
+const ACK: u16 = 4;
+const ECHO: u16 = 8;
+const REPLACE: u16 = 0x100;
+const CREATE: u16 = 0x400;
 /// NLM_F_REPLACE, EXCL, CREATE and APPEND, of messages that add.
 const ADDING: u16 = 0xf00;
+const BEGIN: u16 = 0x10;
+const END: u16 = 0x11;
 const NESTED: u16 = 0x8000;
 /// inet, ip, arp, netdev, bridge, ip6.
 const FAMILIES: [u8; 6] = [1, 2, 3, 5, 7, 10];
 /// Of no family and without a name: all tables of all families.
 const DELETE_TABLE: u16 = 2;
+const NEW_CHAIN: u16 = 3;
+const NEW_RULE: u16 = 6;
+const DELETE_RULE: [u16; 2] = [8, 28];
 /// A table, chain, rule, set, elements, an object, a flowtable.
 const ADDS: [u16; 7] = [0, 3, 6, 9, 12, 18, 22];
 
@@ -102,7 +114,7 @@ impl Met {
     pub fn all() -> Self {
         Self {
             messages: 0,
-            kinds: policies::MESSAGES.iter().map(|(kind, _)| *kind).collect(),
+            kinds: policies::MESSAGES.iter().map(|(kind, ..)| *kind).collect(),
             expressions: policies::EXPRESSIONS.iter().map(|(name, _)| *name).collect(),
             objects: policies::OBJECTS.iter().map(|(kind, _)| *kind).collect(),
         }
@@ -114,7 +126,52 @@ impl Met {
 /// # Errors
 ///
 /// The first that is wrong.
-pub fn check(mut batch: &[u8], met: &mut Met) -> Checked {
+pub fn check(batch: &[u8], met: &mut Met) -> Checked {
+    met.messages += check_messages(batch, 0, met)?;
+    Ok(())
+}
+
+/// Checks what a batch is sent in, with its begin and its end, which a dry run has not. Messages may ask for answers.
+///
+/// # Errors
+///
+/// The first that is wrong.
+pub fn check_datagram(datagram: &[u8], is_dry: bool, met: &mut Met) -> Checked {
+    let len = u32_at(datagram, 0).map(|len| len as usize);
+    let Some((begin, rest)) = len.and_then(|len| datagram.split_at_checked(len)) else { return wrong("no begin") };
+    at("begin", check_edge(begin, BEGIN, 0, 0))?;
+    let end_at = if is_dry { rest.len() } else { rest.len().saturating_sub(HEADER + GENERIC) };
+    let (batch, end) = rest.split_at(end_at);
+    let count = check_messages(batch, ACK | ECHO, met)?;
+    if is_dry { Ok(()) } else { at("end", check_edge(end, END, count + 1, ACK)) }
+}
+
+/// Checks the begin or the end of a batch.
+fn check_edge(message: &[u8], kind: u16, sequence: u32, asks: u16) -> Checked {
+    let (header, attrs) = message.split_at_checked(HEADER + GENERIC).ok_or_else(|| Wrong("too short".to_owned()))?;
+    if u32_at(header, 0) != Some(message.len() as u32) || u16_at(header, 4) != Some(kind) {
+        return wrong("its length, or its kind");
+    }
+    if u16_at(header, 6).is_none_or(|flags| flags & !asks != REQUEST) {
+        return wrong("its flags");
+    }
+    if u32_at(header, 8) != Some(sequence) || u32_at(header, 12) != Some(0) {
+        return wrong("its number, or a port");
+    }
+    // Neither family nor version; the subsystem is a number of the network's order.
+    if header[HEADER..] != [0, 0, 0, SUBSYSTEM as u8] {
+        return wrong("the subsystem");
+    }
+    match attributes(attrs).collect::<Checked<Vec<_>>>()?[..] {
+        [] => Ok(()),
+        // The generation at which the batch is meant.
+        [(1, generation)] if kind == BEGIN && generation.len() == 4 => Ok(()),
+        _ => wrong("attributes"),
+    }
+}
+
+/// Checks messages, which may ask for answers with some flags, and returns how many they are.
+fn check_messages(mut batch: &[u8], asks: u16, met: &mut Met) -> Checked<u32> {
     let mut count = 0;
     while !batch.is_empty() {
         let Some(len) = u32_at(batch, 0).map(|len| len as usize) else { return wrong("half a header at the end") };
@@ -123,20 +180,19 @@ pub fn check(mut batch: &[u8], met: &mut Met) -> Checked {
         }
         let (message, rest) = batch.split_at(len);
         count += 1;
-        at(format_args!("message {count}"), check_message(message, count, met))?;
+        at(format_args!("message {count}"), check_message(message, count, asks, met))?;
         batch = rest;
     }
-    met.messages += count;
-    Ok(())
+    Ok(count)
 }
 
-fn check_message(message: &[u8], count: u32, met: &mut Met) -> Checked {
+fn check_message(message: &[u8], count: u32, asks: u16, met: &mut Met) -> Checked {
     let (Some(kind), Some(flags)) = (u16_at(message, 4), u16_at(message, 6)) else { return wrong("no header") };
     if kind >> 8 != SUBSYSTEM {
         return wrong(format_args!("of another subsystem: {kind:#x}"));
     }
     let adds = ADDS.contains(&(kind & 0xff));
-    if flags & REQUEST == 0 || flags & !(REQUEST | if adds { ADDING } else { 0 }) != 0 {
+    if flags & REQUEST == 0 || flags & !(REQUEST | asks | if adds { ADDING } else { 0 }) != 0 {
         return wrong(format_args!("flags {flags:#x}"));
     }
     if u32_at(message, 8) != Some(count) || u32_at(message, 12) != Some(0) {
@@ -147,11 +203,54 @@ fn check_message(message: &[u8], count: u32, met: &mut Met) -> Checked {
     if version != 0 || !(FAMILIES.contains(&family) || all_tables) {
         return wrong(format_args!("version {version}, family {family}"));
     }
-    let Some((_, policy)) = policies::MESSAGES.iter().find(|(number, _)| *number == kind & 0xff) else {
+    let Some((_, policy, required)) = policies::MESSAGES.iter().find(|(number, ..)| *number == kind & 0xff) else {
         return wrong(format_args!("kind {}", kind & 0xff));
     };
     met.kinds.insert(kind & 0xff);
-    check_nest(policy, &message[HEADER + GENERIC..], true, met)
+    let attrs = &message[HEADER + GENERIC..];
+    check_nest(policy, attrs, true, met)?;
+    let all: Vec<(u16, &[u8])> = attributes(attrs).collect::<Checked<_>>()?;
+    if !all_tables {
+        check_required(required, &all)?;
+    }
+    check_more(kind & 0xff, flags, &all)
+}
+
+/// Checks that one attribute is there of each list of them.
+fn check_required(required: &[&[u16]], all: &[(u16, &[u8])]) -> Checked {
+    match required.iter().find(|any| !any.iter().any(|number| has(all, *number))) {
+        Some(absent) => wrong(format_args!("none of {absent:?}")),
+        None => Ok(()),
+    }
+}
+
+fn has(all: &[(u16, &[u8])], wanted: u16) -> bool {
+    find_nest(all, wanted).is_some()
+}
+
+fn find_nest<'a>(all: &[(u16, &'a [u8])], wanted: u16) -> Option<&'a [u8]> {
+    all.iter().find(|(number, _)| number & !NESTED == wanted).map(|(_, value)| *value)
+}
+
+/// Checks what a message needs because of others of its attributes, or of its flags.
+fn check_more(kind: u16, flags: u16, all: &[(u16, &[u8])]) -> Checked {
+    let (has_chain, has_handle) = (has(all, 2), has(all, 3));
+    // Without a chain all rules of the table go, whatever the handle.
+    if DELETE_RULE.contains(&kind) && has_handle && !has_chain {
+        return wrong("the handle of a rule without its chain");
+    }
+    if kind == NEW_RULE && (flags & REPLACE != 0) != has_handle {
+        return wrong("a handle is there for a rule that replaces another, and only then");
+    }
+    // What has a type is a chain at a hook, and not its devices alone.
+    if kind == NEW_CHAIN && has(all, 7) {
+        let hook: Vec<(u16, &[u8])> = attributes(find_nest(all, 4).unwrap_or_default()).collect::<Checked<_>>()?;
+        at("a chain with a type", check_required(&[&[1], &[2]], &hook))?;
+    }
+    if kind == NEW_RULE && flags & (CREATE | REPLACE) == 0 {
+        return wrong("a rule that is not to be created");
+    }
+    Ok(())
 }
 
 /// The attributes in some bytes: numbers, flags included, and values.
@@ -182,7 +281,7 @@ fn check_nest(policy: &Policy, bytes: &[u8], once: bool, met: &mut Met) -> Check
     let all: Vec<(u16, &[u8])> = attributes(bytes).collect::<Checked<_>>()?;
     for (n, &(flagged, value)) in all.iter().enumerate() {
         let number = flagged & !NESTED;
-        let Some((_, kind)) = policy.0.iter().find(|(known, _)| *known == number) else {
+        let Some((_, kind)) = policy.known.iter().find(|(known, _)| *known == number) else {
             return wrong(format_args!("attribute {number}, which the kernel does not know"));
         };
         if once && all[..n].iter().any(|(other, _)| other & !NESTED == number) {
@@ -194,8 +293,22 @@ fn check_nest(policy: &Policy, bytes: &[u8], once: bool, met: &mut Met) -> Check
         };
         at(number, checked)?;
     }
+    check_required(policy.required, &all)?;
+    // Without a priority devices come to what is there, or go: of an inet chain with the number of its hook.
+    let (number, priority, devices) = (has(&all, 1), has(&all, 2), has(&all, 3) || has(&all, 4));
+    let is_wrong = match policy {
+        policy if std::ptr::eq(policy, &policies::HOOK) => !(if priority { number } else { devices }),
+        policy if std::ptr::eq(policy, &policies::FLOWTABLE_HOOK) => number != priority || !(priority || devices),
+        _ => false,
+    };
+    if is_wrong {
+        return wrong("a hook without its number, or without its priority");
+    }
     if std::ptr::eq(policy, &policies::EXPR) {
         match expression(&all) {
+            Some((_, Some(data))) if !data.required.is_empty() && !has(&all, 2) => {
+                return wrong("an expression without data");
+            }
             Some((name, _)) => _ = met.expressions.insert(name),
             None => return wrong("an expression that the kernel does not know"),
         }
@@ -289,10 +402,17 @@ fn expression(attributes: &[(u16, &[u8])]) -> Option<(&'static str, Option<&'sta
 
 #[cfg(test)]
 mod tests {
-    use nftlink::expr::Counter;
-    use nftlink::{Batch, Rule, Table};
+    use std::net::Ipv4Addr;
+
+    use nftlink::expr::{
+        Base, Bitwise, Cmp, CmpOp, Counter, Ct, CtKey, Dynset, DynsetOp, Expr, Immediate, Limit, Lookup, Meta, MetaKey,
+        Nat, NatKind, Objref, Payload, Range, RangeOp, Reg, Reject, Verdict,
+    };
+    use nftlink::object::ObjectKind;
+    use nftlink::{Batch, Delete, Hook, Policy as ChainPolicy, Rule, RuleHandle, Set, Table, object};
 
     use super::*;
+    use crate::paths;
 
     fn check(batch: &[u8]) -> Checked<u32> {
         let mut met = Met::default();
@@ -337,5 +457,129 @@ mod tests {
         }
         assert!(check(&[bytes, &[0; 4]].concat()).is_err());
         assert!(check(&bytes[first..]).is_err(), "the first has another number");
+    }
+    /// The attributes without one of which a message is refused, by the way to each.
+    fn needed(build: impl FnOnce(&mut Batch)) -> Vec<String> {
+        let mut batch = Batch::new();
+        build(&mut batch);
+        let whole = batch.as_bytes();
+        assert_eq!(check(whole), Ok(1));
+        let mut all: Vec<(usize, usize, String)> = Vec::new();
+        let attrs = &whole[HEADER + GENERIC..];
+        paths::visit(u16::from(whole[4]), attrs, &mut |at, levels, _| {
+            let levels: Vec<String> = levels.iter().map(ToString::to_string).collect();
+            all.push((at, usize::from(u16_at(whole, at).unwrap()), levels.join(".")));
+        });
+        let is_needed = |at: usize, len: usize| {
+            let mut less = whole.to_vec();
+            let padded = len.next_multiple_of(4);
+            // The nests that it is in, and the message.
+            for (nest, around, _) in all.iter().filter(|(nest, around, _)| (nest + 1..nest + around).contains(&at)) {
+                less[*nest..nest + 2].copy_from_slice(&((around - padded) as u16).to_ne_bytes());
+            }
+            less.drain(at..at + padded);
+            let len = (less.len() as u32).to_ne_bytes();
+            less[..4].copy_from_slice(&len);
+            check(&less).is_err()
+        };
+        let mut needed: Vec<String> =
+            all.iter().filter(|(at, len, _)| is_needed(*at, *len)).map(|(.., path)| path.clone()).collect();
+        needed.sort_by_key(|path| path.split(".").map(|level| level.parse().unwrap_or(0_u16)).collect::<Vec<_>>());
+        needed
+    }
+
+    #[test]
+    fn a_message_is_refused_without_each_attribute_that_the_kernel_wants() {
+        let fw = Table::inet("fw").comment("c");
+        let (input, set) = (fw.chain("input"), Set::<Ipv4Addr>::new(&fw, "s").comment("c"));
+        let (seen, fast) = (object::Counter::named(&fw, "seen"), fw.flowtable("fast", 0).device("lo").counter());
+        let hooked = fw.chain("input").filter(Hook::INPUT, 0).policy(ChainPolicy::ACCEPT);
+        let (element, handle) = (Ipv4Addr::LOCALHOST, RuleHandle::from_raw(7));
+
+        assert_eq!(needed(|batch| _ = batch.add(&fw)), ["1"]);
+        assert_eq!(needed(|batch| _ = batch.add(&input)), ["1", "3"]);
+        assert_eq!(needed(|batch| _ = batch.add(&hooked)), ["1", "3", "4", "4.1", "4.2"]);
+        assert_eq!(needed(|batch| _ = batch.append(&input, Rule::new())), ["1", "2"]);
+        assert_eq!(needed(|batch| _ = batch.replace(&input, handle, Rule::new())), ["1", "2", "3"]);
+        assert_eq!(needed(|batch| _ = batch.add(&set)), ["1", "2", "5", "10"]);
+        let list = ["1", "2", "3", "3.[0].1.1"];
+        assert_eq!(needed(|batch| _ = batch.add_elements(&set, [element])), list);
+        assert_eq!(needed(|batch| _ = batch.add(&seen)), ["1", "2", "3", "4"]);
+        assert_eq!(needed(|batch| _ = batch.add(&fast)), ["1", "2", "3", "3.1", "3.2"]);
+
+        assert_eq!(needed(|batch| _ = batch.flush_ruleset()), [""; 0]);
+        for destroy in [false, true] {
+            fn remove(destroy: bool, what: &impl Delete) -> Vec<String> {
+                needed(|batch| _ = if destroy { batch.destroy(what) } else { batch.delete(what) })
+            }
+            assert_eq!(remove(destroy, &fw), ["1"]);
+            assert_eq!(remove(destroy, &input), ["1", "3"]);
+            assert_eq!(remove(destroy, &set), ["1", "2"]);
+            assert_eq!(remove(destroy, &seen), ["1", "2", "3"]);
+            assert_eq!(remove(destroy, &fast), ["1", "2"]);
+        }
+        assert_eq!(needed(|batch| _ = batch.delete_rule(&input, handle)), ["1", "2"]);
+        assert_eq!(needed(|batch| _ = batch.flush(&set)), ["1", "2"]);
+        assert_eq!(needed(|batch| _ = batch.delete_elements(&set, [element])), ["1", "2", "3.[0].1.1"]);
+        assert_eq!(needed(|batch| _ = batch.destroy_elements(&set, [element])), ["1", "2", "3.[0].1.1"]);
+    }
+
+    #[test]
+    fn an_expression_is_refused_without_each_attribute_that_the_kernel_wants() {
+        let needed = |expr: Expr| {
+            let chain = Table::inet("fw").chain("c");
+            let all = needed(|batch| _ = batch.append(&chain, Rule::new().expr(expr)));
+            let inside: Vec<String> =
+                all.iter().filter_map(|path| path.strip_prefix("4.[0].")).map(Into::into).collect();
+            inside
+        };
+        let (fw, reg) = (Table::inet("fw"), Reg::R1);
+        let (saddr, limit) = (Payload::load(Base::NETWORK, 12, 4, reg), Limit::packets(5, Limit::SECOND));
+        let cases: [(Expr, &[&str]); 14] = [
+            (Counter::new(1, 2).into(), &[]),
+            (Bitwise::mask_xor(reg, [1], [0]).into(), &[".1", ".2", ".3", ".4.1", ".5.1"]),
+            (Cmp::new(CmpOp::EQ, reg, [6]).into(), &[".1", ".2", ".3", ".3.1"]),
+            (Immediate::verdict(Verdict::ACCEPT).into(), &[".1", ".2", ".2.2", ".2.2.1"]),
+            (Lookup::new("s", reg).into(), &[".1", ".2"]),
+            (Dynset::new(DynsetOp::ADD, "s", reg).into(), &[".1", ".3", ".4"]),
+            (saddr.into(), &[".1", ".2", ".3", ".4"]),
+            (Meta::load(MetaKey::MARK, reg).into(), &[".1", ".2"]),
+            (Ct::set(CtKey::MARK, reg).into(), &[".2", ".4"]),
+            (limit.into(), &[".1", ".2"]),
+            (Objref::new(ObjectKind::COUNTER, "seen").into(), &[".1", ".2"]),
+            (Nat::new(NatKind::SNAT, fw.at().family()).into(), &[".1", ".2"]),
+            (Range::new(RangeOp::EQ, reg, [1], [2]).into(), &[".1", ".2", ".3", ".3.1", ".4", ".4.1"]),
+            (Reject::icmp(1).into(), &[".1"]),
+        ];
+        for (expr, wanted) in cases {
+            let name = String::from_utf8_lossy(expr.name()).into_owned();
+            // Name and data are called as the expression is.
+            let own = if wanted.is_empty() { 1 } else { 2 };
+            let inside = wanted.iter().map(|number| format!("{name}{number}"));
+            let wanted: Vec<String> = std::iter::repeat_n(name.clone(), own).chain(inside).collect();
+            assert_eq!(needed(expr), wanted);
+        }
+    }
+
+    #[test]
+    fn a_datagram_has_a_begin_and_an_end() {
+        let mut batch = Batch::new();
+        batch.add(&Table::inet("fw")).append(Table::inet("fw").chain("c"), Rule::new().counter());
+        let check = |bytes: &[u8], is_dry| check_datagram(bytes, is_dry, &mut Met::default());
+        for options in 0..64 {
+            let (bytes, is_dry) = nftlink::fuzzing::datagram(&batch, options);
+            assert_eq!(check(&bytes, is_dry), Ok(()), "{options:#x}");
+            assert!(check(&bytes, !is_dry).is_err(), "{options:#x}");
+            let begin = u32_at(&bytes, 0).unwrap() as usize;
+            assert!(check(&bytes[begin..], is_dry).is_err(), "{options:#x}");
+            // No byte of them may be another, but for the generation and whether there is an ack for the end.
+            let end = bytes.len() - if is_dry { 0 } else { HEADER + GENERIC };
+            let free = |at: &usize| !(24..28).contains(at) || begin == HEADER + GENERIC;
+            for at in (0..begin).chain(end..bytes.len()).filter(free) {
+                let mut spoiled = bytes.clone();
+                spoiled[at] ^= 0x81;
+                assert!(check(&spoiled, is_dry).is_err(), "{options:#x}: byte {at}");
+            }
+        }
     }
 }
