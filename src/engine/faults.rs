@@ -1,6 +1,7 @@
 //! What may go wrong between the library and the kernel: a transport whose calls fail when they are told to.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::fmt;
 use std::io::IoSlice;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -132,11 +133,26 @@ pub(crate) struct Faulty<T> {
     queue: VecDeque<Vec<u8>>,
     /// The queue has overflowed, and was not empty since: what the inner one has is lost.
     congested: bool,
+    others: Option<Others<T>>,
+}
+
+/// Opens more transports like an inner one that cannot do so itself.
+struct Others<T>(Arc<dyn Fn() -> T + Send + Sync>);
+
+impl<T> fmt::Debug for Others<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Others")
+    }
 }
 
 impl<T> Faulty<T> {
     pub(crate) fn new(inner: T, plan: &Plan) -> Self {
-        Self { inner, plan: plan.clone(), queue: VecDeque::new(), congested: false }
+        Self { inner, plan: plan.clone(), queue: VecDeque::new(), congested: false, others: None }
+    }
+
+    /// Opens [others](Transport::another) that way.
+    pub(crate) fn with_others(self, open: impl Fn() -> T + Send + Sync + 'static) -> Self {
+        Self { others: Some(Others(Arc::new(open))), ..self }
     }
 }
 
@@ -231,7 +247,10 @@ impl<T: Transport> Transport for Faulty<T> {
     fn another(&self) -> Option<Self> {
         match self.plan.next() {
             Some(Fault::Error(_)) => None,
-            _ => self.inner.another().map(|inner| Self::new(inner, &self.plan)),
+            _ => {
+                let inner = self.others.as_ref().map(|others| others.0()).or_else(|| self.inner.another())?;
+                Some(Self::new(inner, &self.plan))
+            }
         }
     }
 }
