@@ -568,8 +568,9 @@ impl Copy {
         Self { keys, at, in_doubt: false }
     }
 
+    /// Receives what there is, up to the first error.
     fn follow(&mut self, monitor: &mut Monitor, case: &str) {
-        while let Some(notice) = monitor.try_receive().unwrap() {
+        while let Ok(Some(notice)) = monitor.try_receive() {
             let Notice::Commit(commit) = notice else {
                 self.in_doubt = true;
                 continue;
@@ -658,4 +659,43 @@ fn whatever_fails_a_resync_is_an_error_or_right_together_with_what_follows() {
         });
     }
     assert!(failed > 0 && doubted > 0, "{failed} {doubted}");
+}
+
+#[test]
+fn copy_is_right_or_known_to_be_in_doubt_whatever_befalls_the_socket() {
+    let mut doubted = 0;
+    each_plan(4, |plan, case| {
+        if case.starts_with("Overflow") && case.ends_with(" on") {
+            // It is said once, until the queue was empty.
+            plan.is_over();
+        }
+        let world = World::new();
+        let socket = EventSocket::faulty(Faulty::new(world.line.clone(), plan), 64);
+        let mut monitor = Monitor { socket, commits: commits() };
+        let mut copy = Copy::of(world.read());
+        monitor.commits.restart(copy.at);
+        for _ in 0..2 {
+            world.commit();
+            world.commit();
+            copy.follow(&mut monitor, case);
+        }
+        let calls = plan.is_over();
+        copy.follow(&mut monitor, case);
+        world.commit();
+        copy.follow(&mut monitor, case);
+        copy.is_right(&world, case);
+        let loses = ["Overflow", "Truncated"].iter().any(|fault| case.contains(fault));
+        assert!(loses || !copy.in_doubt, "{case}: in doubt for nothing");
+        doubted += usize::from(copy.in_doubt);
+        // What comes when the queue was empty, and a commit was told since, is not.
+        let (keys, at) = world.read();
+        copy = Copy::of((keys, at));
+        world.commit();
+        world.commit();
+        copy.follow(&mut monitor, case);
+        copy.is_right(&world, case);
+        assert!(!copy.in_doubt, "{case}: then");
+        calls
+    });
+    assert!(doubted > 0);
 }

@@ -6,7 +6,7 @@ use super::*;
 use crate::batch::Batch;
 use crate::chain::{Chain, Hook, Hooked, Priority};
 use crate::conn::{Recording, Refusal};
-use crate::engine::faults::each_plan;
+use crate::engine::faults::{Faulty, Line, each_plan};
 use crate::error::Errno;
 use crate::rule::{Rule, RuleHandle};
 use crate::table::Table;
@@ -43,8 +43,7 @@ fn told(id: u32, rule: RuleHandle, is_first: bool) -> Vec<u8> {
     })
 }
 
-fn tracer(conn: Conn, told: impl IntoIterator<Item = Vec<u8>>) -> Tracer {
-    let socket = EventSocket::scripted(told.into_iter().map(Ok));
+fn tracer(conn: Conn, socket: EventSocket) -> Tracer {
     let feed = Feed { socket, read: VecDeque::new(), overrun: false };
     Tracer { feed, conn, rules: Rules::default(), options: ConnOptions::new() }
 }
@@ -59,7 +58,7 @@ fn rule_of_an_event_is_the_one_there_is_or_an_error() {
     let event = |rule| events(&told(1, rule, true)).next().unwrap().unwrap();
     each_plan(3, |plan, case| {
         let (recording, [one, other]) = world();
-        let mut tracer = tracer(Conn::faulty(&recording, plan), []);
+        let mut tracer = tracer(Conn::faulty(&recording, plan), EventSocket::scripted([]));
         let mut asks = |rule, truth: Option<&RuleInfo>, may_fail: bool| match tracer.rule(&event(rule)) {
             Ok(found) => assert_eq!(found.as_deref(), truth, "{case}"),
             Err(error) => assert!(may_fail && is_named(&error), "{case}: {error:?}"),
@@ -85,8 +84,8 @@ fn packets_are_told_whole_and_each_rule_or_why_it_is_not() {
     each_plan(3, |plan, case| {
         let (recording, rules) = world();
         let [one, other] = rules.each_ref().map(RuleInfo::handle);
-        let script = (1..=2).flat_map(|id| [told(id, one, true), told(id, other, false)]);
-        let mut tracer = tracer(Conn::faulty(&recording, plan), script).packets();
+        let script = (1..=2).flat_map(|id| [told(id, one, true), told(id, other, false)].map(Ok));
+        let mut tracer = tracer(Conn::faulty(&recording, plan), EventSocket::scripted(script)).packets();
         let (mut packets, mut errors) = (Vec::new(), 0);
         loop {
             match tracer.try_receive() {
@@ -112,6 +111,55 @@ fn packets_are_told_whole_and_each_rule_or_why_it_is_not() {
         calls
     });
     assert!(failed > 0);
+}
+
+#[test]
+fn packets_that_may_lack_events_are_not_complete_whatever_befalls_the_socket() {
+    let mut overruns = 0;
+    each_plan(4, |plan, case| {
+        let (recording, rules) = world();
+        let [one, other] = rules.each_ref().map(RuleInfo::handle);
+        if case.starts_with("Overflow") && case.ends_with(" on") {
+            // It is said once, until the queue was empty.
+            plan.is_over();
+        }
+        let line = Line::default();
+        let socket = EventSocket::faulty(Faulty::new(line.clone(), plan), 64);
+        let mut tracer = tracer(recording.conn(), socket).packets().quiet(Duration::from_secs(3600));
+        // The numbers of those that are complete, of the others, and whether events were lost.
+        let (mut complete, mut others, mut is_lost) = (Vec::new(), Vec::new(), false);
+        let mut receive = |packets: std::ops::RangeInclusive<u32>| {
+            // The events of two packets come by turns.
+            line.push(packets.clone().map(|id| told(id, one, true)));
+            line.push(packets.map(|id| told(id, other, false)));
+            while let Ok(Some(traced)) = tracer.try_receive() {
+                match traced {
+                    Traced::Seen(packet) if packet.is_complete() => {
+                        let rules = packet.steps().iter().map(|step| step.event().rule());
+                        assert!(rules.eq([Some(one), Some(other)]), "{case}: {packet}");
+                        complete.push(packet.id().get());
+                    }
+                    Traced::Seen(packet) => others.push(packet.id().get()),
+                    Traced::Overrun => is_lost = true,
+                }
+            }
+        };
+        receive(1..=2);
+        receive(3..=4);
+        let calls = plan.is_over();
+        receive(5..=4);
+        receive(5..=6);
+        assert!(complete.ends_with(&[5, 6]), "{case}: {complete:?}");
+        if is_lost {
+            overruns += 1;
+        } else {
+            assert_eq!((&complete[..], &others[..]), (&[1, 2, 3, 4, 5, 6][..], &[][..]), "{case}");
+        }
+        let loses = ["Overflow", "Truncated"].iter().any(|fault| case.contains(fault));
+        assert!(loses || !is_lost, "{case}: nothing was lost");
+        calls
+    });
+    assert!(overruns > 0);
 }
 
 #[test]
