@@ -163,6 +163,20 @@ fn packets_that_may_lack_events_are_not_complete_whatever_befalls_the_socket() {
 }
 
 #[test]
+fn packets_told_between_an_overrun_and_an_empty_queue_are_in_doubt() {
+    let (recording, rules) = world();
+    let [one, other] = rules.each_ref().map(RuleInfo::handle);
+    let [first, second] = [1, 2].map(|id| [Ok(told(id, one, true)), Ok(told(id, other, false))]);
+    // The queue took events again before it was seen empty.
+    let script = [Err(Errno::ENOBUFS)].into_iter().chain(first).chain([Err(Errno::EAGAIN)]).chain(second);
+    let mut tracer = tracer(recording.conn(), EventSocket::scripted(script)).packets();
+    let told = std::iter::from_fn(|| tracer.try_receive().unwrap());
+    let told: Vec<_> =
+        told.map(|traced| traced.seen().map(|packet| (packet.id().get(), packet.is_complete()))).collect();
+    assert_eq!(told, [Some((1, false)), None, Some((2, true))]);
+}
+
+#[test]
 fn what_is_armed_is_there_and_what_is_not_goes_with_its_connection() {
     let (mut unknown, mut left) = (0, 0);
     // Of the first names some are taken.
