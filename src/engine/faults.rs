@@ -14,8 +14,8 @@ use crate::wire::message::{Messages, forge};
 pub(crate) enum Fault {
     /// It fails, and has done nothing.
     Error(Errno),
-    /// The queue had no room for all: the kernel says so before it hands over what is kept, and takes nothing more until
-    /// that is read. A send has no memory.
+    /// The queue had no room for all: the kernel says so before it hands over what is kept, and takes nothing more
+    /// until that is read. A send has no memory.
     Overflow(Kept),
     /// What is received is longer than the buffer.
     Truncated,

@@ -1,5 +1,5 @@
-//! Each call to the kernel fails once, in each way, and each two of them: rules are told truly, packets are whole, and what
-//! selects packets is there, or is said to have failed and goes with its connection.
+//! Each call to the kernel fails once, in each way, and each two of them: rules are told truly, packets are whole, and
+//! what selects packets is there, or is said to have failed and goes with its connection.
 
 use super::event::*;
 use super::*;
