@@ -25,7 +25,7 @@ fn world() -> (Recording, [RuleInfo; 2]) {
     let mut conn = recording.conn();
     let handles: [_; 2] =
         conn.rules(&input()).unwrap().iter().map(RuleInfo::handle).collect::<Vec<_>>().try_into().unwrap();
-    let rules = handles.map(|handle| conn.rule(&input(), handle).unwrap());
+    let rules = handles.map(|handle| conn.rule(input(), handle).unwrap());
     (recording, rules)
 }
 
@@ -128,10 +128,10 @@ fn packets_that_may_lack_events_are_not_complete_whatever_befalls_the_socket() {
         let mut tracer = tracer(recording.conn(), socket).packets().quiet(Duration::from_secs(3600));
         // The numbers of those that are complete, of the others, and whether events were lost.
         let (mut complete, mut others, mut is_lost) = (Vec::new(), Vec::new(), false);
-        let mut receive = |packets: std::ops::RangeInclusive<u32>| {
+        let mut receive = |packets: &[u32]| {
             // The events of two packets come by turns.
-            line.push(packets.clone().map(|id| told(id, one, true)));
-            line.push(packets.map(|id| told(id, other, false)));
+            line.push(packets.iter().map(|id| told(*id, one, true)));
+            line.push(packets.iter().map(|id| told(*id, other, false)));
             while let Ok(Some(traced)) = tracer.try_receive() {
                 match traced {
                     Traced::Seen(packet) if packet.is_complete() => {
@@ -144,11 +144,11 @@ fn packets_that_may_lack_events_are_not_complete_whatever_befalls_the_socket() {
                 }
             }
         };
-        receive(1..=2);
-        receive(3..=4);
+        receive(&[1, 2]);
+        receive(&[3, 4]);
         let calls = plan.is_over();
-        receive(5..=4);
-        receive(5..=6);
+        receive(&[]);
+        receive(&[5, 6]);
         assert!(complete.ends_with(&[5, 6]), "{case}: {complete:?}");
         if is_lost {
             overruns += 1;
