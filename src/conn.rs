@@ -96,6 +96,17 @@ impl Conn {
         Self { link: Link::new(Channel::Faulty(Box::new(Faulty::new(channel, plan)))) }
     }
 
+    /// A connection to a recording, whose dumps have sockets of their own, as those to the kernel do.
+    #[cfg(test)]
+    fn faulty_with_others(recording: &Recording, plan: &Plan) -> Self {
+        let other = {
+            let recording = recording.clone();
+            move || recording.conn().link.into_transport()
+        };
+        let faulty = Faulty::new(other(), plan).with_others(other);
+        Self { link: Link::new(Channel::Faulty(Box::new(faulty))) }
+    }
+
     /// Commits or checks a batch. A recording keeps it as the value that it is, of which what is sent is a part.
     fn apply(&mut self, batch: &Batch, options: commit::Options) -> Result<Applied, Error> {
         if let Some(tape) = self.link.transport_mut().tape() {

@@ -1,6 +1,7 @@
 //! What may go wrong between the library and the kernel: a transport whose calls fail when they are told to.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::fmt;
 use std::io::IoSlice;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -13,22 +14,33 @@ use crate::wire::message::{Messages, forge};
 pub(crate) enum Fault {
     /// It fails, and has done nothing.
     Error(Errno),
-    /// The queue had no room for what is in it: the kernel says so, and it is gone. A send has no memory.
-    Overflow,
+    /// The queue had no room for all: the kernel says so before it hands over what is kept, and takes nothing more
+    /// until that is read. A send has no memory.
+    Overflow(Kept),
     /// What is received is longer than the buffer.
     Truncated,
     /// The kernel refuses what is sent.
     Refused(Errno),
 }
 
+/// What a queue that overflows had room for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kept {
+    Nothing,
+    First,
+    AllButLast,
+}
+
 /// All that may befall a call.
-pub(crate) const FAULTS: [Fault; 9] = [
+pub(crate) const FAULTS: [Fault; 11] = [
     Fault::Error(Errno::EINTR),
     Fault::Error(Errno::EAGAIN),
     Fault::Error(Errno::ENOMEM),
     Fault::Error(Errno::EIO),
     Fault::Error(Errno::EPERM),
-    Fault::Overflow,
+    Fault::Overflow(Kept::Nothing),
+    Fault::Overflow(Kept::First),
+    Fault::Overflow(Kept::AllButLast),
     Fault::Truncated,
     Fault::Refused(Errno::EPERM),
     Fault::Refused(Errno::ENOMEM),
@@ -99,8 +111,13 @@ pub(crate) fn each_plan(pairs: usize, mut run: impl FnMut(&Plan, &str) -> usize)
         }
     }
     for fault in FAULTS {
-        // Of an endless queue a million datagrams are read: that takes its time.
-        let step = if fault == Fault::Overflow { calls } else { 1 };
+        let step = match fault {
+            // Of an endless queue a million datagrams are read: that takes its time.
+            Fault::Overflow(Kept::Nothing) => calls,
+            // What is kept is never come to.
+            Fault::Overflow(_) => continue,
+            _ => 1,
+        };
         for call in (0..calls).step_by(step) {
             run(&Plan::forever(call, fault), format!("{fault:?} from call {call} on"));
         }
@@ -114,29 +131,68 @@ pub(crate) struct Faulty<T> {
     plan: Plan,
     /// What is received before all that the inner one has.
     queue: VecDeque<Vec<u8>>,
+    /// The queue has overflowed, and was not empty since: what the inner one has is lost.
+    congested: bool,
+    others: Option<Others<T>>,
+}
+
+/// Opens more transports like an inner one that cannot do so itself.
+struct Others<T>(Arc<dyn Fn() -> T + Send + Sync>);
+
+impl<T> fmt::Debug for Others<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Others")
+    }
 }
 
 impl<T> Faulty<T> {
     pub(crate) fn new(inner: T, plan: &Plan) -> Self {
-        Self { inner, plan: plan.clone(), queue: VecDeque::new() }
+        Self { inner, plan: plan.clone(), queue: VecDeque::new(), congested: false, others: None }
+    }
+
+    /// Opens [others](Transport::another) that way.
+    pub(crate) fn with_others(self, open: impl Fn() -> T + Send + Sync + 'static) -> Self {
+        Self { others: Some(Others(Arc::new(open))), ..self }
     }
 }
 
 impl<T: Transport> Faulty<T> {
     fn take(&mut self, buffer: &mut [u8]) -> Result<Received, Errno> {
+        if self.congested {
+            self.fetch(buffer);
+        }
         let Some(first) = self.queue.pop_front() else { return self.inner.receive(buffer) };
+        self.congested &= !self.queue.is_empty();
         buffer[..first.len()].copy_from_slice(&first);
         Ok(Received { len: first.len() })
     }
 
+    /// Puts what the inner one has into the queue, if that takes it.
+    fn fetch(&mut self, buffer: &mut [u8]) {
+        while let Ok(received) = self.inner.receive(buffer) {
+            if !self.congested {
+                self.queue.push_back(buffer[..received.len].to_vec());
+            }
+        }
+    }
+
+    fn overflow(&mut self, kept: Kept, buffer: &mut [u8]) {
+        self.fetch(buffer);
+        self.queue.truncate(match kept {
+            Kept::Nothing => 0,
+            Kept::First => 1,
+            Kept::AllButLast => self.queue.len().saturating_sub(1),
+        });
+        self.congested = !self.queue.is_empty();
+    }
+
     /// Refuses a request, behind all that was answered before.
     fn refuse(&mut self, request: &[u8], errno: Errno) {
-        let mut buffer = vec![0; 64 * 1024];
-        while let Ok(received) = self.inner.receive(&mut buffer) {
-            self.queue.push_back(buffer[..received.len].to_vec());
-        }
+        self.fetch(&mut vec![0; 64 * 1024]);
         let first = Messages::new(request).next().unwrap().unwrap();
-        self.queue.push_back(forge::ack(first.sequence, self.inner.port(), errno.get(), None));
+        if !self.congested {
+            self.queue.push_back(forge::ack(first.sequence, self.inner.port(), errno.get(), None));
+        }
     }
 }
 
@@ -144,13 +200,13 @@ impl<T: Transport> Transport for Faulty<T> {
     fn send(&mut self, parts: &[IoSlice<'_>]) -> Result<(), Errno> {
         match self.plan.next() {
             Some(Fault::Error(errno)) => return Err(errno),
-            Some(Fault::Overflow) => return Err(Errno::ENOBUFS),
+            Some(Fault::Overflow(Kept::Nothing)) => return Err(Errno::ENOBUFS),
             Some(Fault::Refused(errno)) => {
                 let datagram: Vec<u8> = parts.iter().flat_map(|part| part.iter().copied()).collect();
                 self.refuse(&datagram, errno);
                 return Ok(());
             }
-            Some(Fault::Truncated) | None => {}
+            Some(Fault::Overflow(_) | Fault::Truncated) | None => {}
         }
         self.inner.send(parts)
     }
@@ -160,8 +216,8 @@ impl<T: Transport> Transport for Faulty<T> {
             // The kernel does not hide what is in the queue: it has answered before the send is over.
             Some(Fault::Error(Errno::EAGAIN)) => self.take(buffer),
             Some(Fault::Error(errno)) => Err(errno),
-            Some(Fault::Overflow) => {
-                while self.take(buffer).is_ok() {}
+            Some(Fault::Overflow(kept)) => {
+                self.overflow(kept, buffer);
                 Err(Errno::ENOBUFS)
             }
             Some(Fault::Truncated) => self.take(buffer).map(|_| Received { len: 2 * buffer.len() }),
@@ -191,7 +247,36 @@ impl<T: Transport> Transport for Faulty<T> {
     fn another(&self) -> Option<Self> {
         match self.plan.next() {
             Some(Fault::Error(_)) => None,
-            _ => self.inner.another().map(|inner| Self::new(inner, &self.plan)),
+            _ => {
+                let inner = self.others.as_ref().map(|others| others.0()).or_else(|| self.inner.another())?;
+                Some(Self::new(inner, &self.plan))
+            }
         }
+    }
+}
+
+/// A queue that others fill; each clone is the same.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Line(Arc<Mutex<VecDeque<Vec<u8>>>>);
+
+impl Line {
+    pub(crate) fn push(&self, datagrams: impl IntoIterator<Item = Vec<u8>>) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).extend(datagrams);
+    }
+}
+
+impl Transport for Line {
+    fn send(&mut self, _: &[IoSlice<'_>]) -> Result<(), Errno> {
+        unreachable!("nothing is asked")
+    }
+
+    fn receive(&mut self, buffer: &mut [u8]) -> Result<Received, Errno> {
+        let first = self.0.lock().unwrap_or_else(PoisonError::into_inner).pop_front().ok_or(Errno::EAGAIN)?;
+        buffer[..first.len()].copy_from_slice(&first);
+        Ok(Received { len: first.len() })
+    }
+
+    fn port(&self) -> u32 {
+        0
     }
 }

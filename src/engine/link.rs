@@ -519,7 +519,7 @@ pub(super) fn make_room(buffer: &mut Vec<u8>, len: usize) -> Result<(), Errno> {
 }
 
 /// Begins a call again that a signal interrupted: nothing has happened by then.
-fn uninterrupted<R>(mut call: impl FnMut() -> Result<R, Errno>) -> Result<R, Errno> {
+pub(crate) fn uninterrupted<R>(mut call: impl FnMut() -> Result<R, Errno>) -> Result<R, Errno> {
     let mut left = INTERRUPTIONS;
     loop {
         match call() {

@@ -21,7 +21,7 @@ use std::io::IoSlice;
 
 pub use commit::{Applied, Handle};
 pub(crate) use dump::{Dump, Identify, Told};
-pub(crate) use link::{ATTEMPTS, GENERATION, Link};
+pub(crate) use link::{ATTEMPTS, GENERATION, Link, uninterrupted};
 pub(crate) use query::{Linked, NumberOf, Query};
 
 use crate::error::{Errno, Features};

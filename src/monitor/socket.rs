@@ -7,7 +7,9 @@ use std::time::{Duration, Instant};
 
 use crate::conn::ConnOptions;
 use crate::conn::socket::NetlinkSocket;
-use crate::engine::{Received, Transport};
+#[cfg(test)]
+use crate::engine::faults::{Faulty, Line};
+use crate::engine::{Received, Transport, uninterrupted};
 use crate::error::{Errno, Error, IoError};
 
 /// The kernel sends each event in a datagram of its own; few are larger than a page or two.
@@ -60,6 +62,9 @@ enum Source {
     /// What is received, call by call, and then nothing: a test.
     #[cfg(test)]
     Script(VecDeque<Result<Vec<u8>, Errno>>),
+    /// What a test puts into a queue with room for so many bytes, by calls that fail as planned.
+    #[cfg(test)]
+    Line(Faulty<Line>, usize),
 }
 
 impl Source {
@@ -73,6 +78,8 @@ impl Source {
                 buffer[..len].copy_from_slice(&datagram[..len]);
                 Ok(Received { len: datagram.len() })
             }
+            #[cfg(test)]
+            Self::Line(line, _) => line.receive(buffer),
         }
     }
 
@@ -81,6 +88,8 @@ impl Source {
             Self::Kernel(socket) => socket.wait(timeout),
             #[cfg(test)]
             Self::Script(script) => Ok(!script.is_empty()),
+            #[cfg(test)]
+            Self::Line(..) => Ok(false),
         }
     }
 
@@ -90,6 +99,8 @@ impl Source {
             Self::Kernel(socket) => socket.receive_buffer(),
             #[cfg(test)]
             Self::Script(_) => SMALLEST,
+            #[cfg(test)]
+            Self::Line(_, room) => *room,
         }
     }
 }
@@ -104,21 +115,24 @@ impl EventSocket {
         Self { source: Source::Script(script.into_iter().collect()), buffer: vec![0; BUFFER] }
     }
 
+    /// A socket whose queue a test fills, with room for so many datagrams.
+    #[cfg(test)]
+    pub(crate) fn faulty(line: Faulty<Line>, room: usize) -> Self {
+        Self { source: Source::Line(line, room * SMALLEST), buffer: vec![0; BUFFER] }
+    }
+
     /// Takes the next datagram; none if there is none now.
     pub(crate) fn receive(&mut self) -> Result<Option<Datagram<'_>>, Error> {
-        loop {
-            match self.source.receive(&mut self.buffer) {
-                // It was cut off; the next of its size is not.
-                Ok(received) if received.len > self.buffer.len() => {
-                    self.buffer.resize(received.len.min(BUFFER_MAX).next_power_of_two(), 0);
-                    return Ok(Some(Datagram::Overrun));
-                }
-                Ok(received) => return Ok(Some(Datagram::Bytes(&self.buffer[..received.len]))),
-                Err(Errno::ENOBUFS) => return Ok(Some(Datagram::Overrun)),
-                Err(Errno::EAGAIN) => return Ok(None),
-                Err(Errno::EINTR) => {}
-                Err(errno) => return Err(failed("receiving events", errno)),
+        match uninterrupted(|| self.source.receive(&mut self.buffer)) {
+            // It was cut off; the next of its size is not.
+            Ok(received) if received.len > self.buffer.len() => {
+                self.buffer.resize(received.len.min(BUFFER_MAX).next_power_of_two(), 0);
+                Ok(Some(Datagram::Overrun))
             }
+            Ok(received) => Ok(Some(Datagram::Bytes(&self.buffer[..received.len]))),
+            Err(Errno::ENOBUFS) => Ok(Some(Datagram::Overrun)),
+            Err(Errno::EAGAIN) => Ok(None),
+            Err(errno) => Err(failed("receiving events", errno)),
         }
     }
 
@@ -158,7 +172,7 @@ impl AsFd for EventSocket {
         match &self.source {
             Source::Kernel(socket) => socket.as_fd(),
             #[cfg(test)]
-            Source::Script(_) => unreachable!("a script has no descriptor"),
+            Source::Script(_) | Source::Line(..) => unreachable!("a test has no descriptor"),
         }
     }
 }

@@ -1,8 +1,11 @@
+use std::collections::BTreeSet;
 use std::net::Ipv4Addr;
 
 use super::event::kind_of;
 use super::*;
+use crate::conn::Recording;
 use crate::datum::{Mark, Port};
+use crate::engine::faults::{Faulty, Line, each_plan};
 use crate::error::Errno;
 use crate::field::{ip, tcp};
 use crate::rule::NFT_MSG_NEWRULE;
@@ -511,4 +514,188 @@ fn nothing_is_lost_without_a_word_whatever_befalls_the_socket() {
             assert!(complete.iter().any(|(generation, ..)| *generation == 6), "{case}: it goes on: {notices:?}");
         }
     }
+}
+
+/// A ruleset that others change, and what the kernel tells of it.
+struct World {
+    recording: Recording,
+    line: Line,
+}
+
+fn addresses() -> Set<Ipv4Addr> {
+    Set::new(Table::inet("fw"), "s")
+}
+
+impl World {
+    fn new() -> Self {
+        let mut batch = Batch::new();
+        batch.add(&Table::inet("fw")).add(&addresses());
+        Self { recording: Recording::with(&batch).unwrap(), line: Line::default() }
+    }
+
+    fn read(&self) -> (BTreeSet<Ipv4Addr>, Generation) {
+        let mut conn = self.recording.conn();
+        (keys(&mut conn).unwrap(), conn.generation().unwrap())
+    }
+
+    /// Adds an element, and returns what is told of it.
+    fn change(&self) -> [Vec<u8>; 2] {
+        let key = self.recording.conn().generation().unwrap().get() as u8;
+        let mut batch = Batch::new();
+        batch.add_elements(&addresses(), [Ipv4Addr::new(10, 0, 0, key)]);
+        self.recording.apply(&batch).unwrap();
+        [elements(NFT_MSG_NEWSETELEM, &[key]), end(self.recording.conn().generation().unwrap().get())]
+    }
+
+    fn commit(&self) {
+        self.line.push(self.change());
+    }
+}
+
+fn keys(conn: &mut Conn) -> Result<BTreeSet<Ipv4Addr>, Error> {
+    Ok(conn.elements(&addresses())?.iter().map(|element| *element.key().unwrap()).collect())
+}
+
+/// A copy of the set that follows what a monitor tells.
+struct Copy {
+    keys: BTreeSet<Ipv4Addr>,
+    at: Generation,
+    in_doubt: bool,
+}
+
+impl Copy {
+    fn of((keys, at): (BTreeSet<Ipv4Addr>, Generation)) -> Self {
+        Self { keys, at, in_doubt: false }
+    }
+
+    /// Receives what there is, up to the first error.
+    fn follow(&mut self, monitor: &mut Monitor, case: &str) {
+        while let Ok(Some(notice)) = monitor.try_receive() {
+            let Notice::Commit(commit) = notice else {
+                self.in_doubt = true;
+                continue;
+            };
+            assert!(commit.generation().is_after(self.at), "{case}: {} is told twice", commit.generation());
+            self.at = commit.generation();
+            self.in_doubt |= !commit.is_complete();
+            let added = commit.added(&addresses()).unwrap();
+            // One that is in doubt may have what an earlier one did, if the end of that was lost.
+            let known = added.iter().filter(|element| !self.keys.insert(*element.key().unwrap())).count();
+            assert!(known == 0 || self.in_doubt, "{case}: told twice");
+        }
+    }
+
+    fn is_right(&self, world: &World, case: &str) {
+        let (keys, at) = world.read();
+        assert!(
+            self.in_doubt || (&self.keys, self.at) == (&keys, at),
+            "{case}: {:?} at {} of {at}",
+            self.keys,
+            self.at
+        );
+    }
+}
+
+#[test]
+fn whatever_fails_a_resync_is_an_error_or_right_together_with_what_follows() {
+    // A queue with little room has more than is thrown away, as if others had put it there meanwhile.
+    // When others commit: in which reading, and whether at its end.
+    let meanwhile: [&[(u32, bool)]; 3] = [&[], &[(1, true), (2, false)], &[(1, false), (1, true), (2, true)]];
+    let (mut failed, mut doubted) = (0, 0);
+    for (room, meanwhile) in [1, 64].into_iter().flat_map(|room| meanwhile.map(|meanwhile| (room, meanwhile))) {
+        each_plan(if meanwhile.is_empty() { 3 } else { 0 }, |plan, case| {
+            let case = format!("room for {room}, commits {meanwhile:?}: {case}");
+            let world = World::new();
+            let socket = EventSocket::faulty(Faulty::new(world.line.clone(), plan), room);
+            let mut monitor = Monitor { socket, commits: commits() };
+            monitor.commits.restart(world.read().1);
+            // A commit that is ready to be told, half of another, and two that are in the queue.
+            let (told, [begin, end]) = (world.change(), world.change());
+            monitor.commits.datagram(&[&told[..], &[begin]].concat().concat());
+            world.line.push([end]);
+            world.commit();
+            world.commit();
+
+            let mut conn = Conn::faulty(&world.recording, plan);
+            let mut times = 0;
+            let resynced = monitor.resync(&mut conn, |conn| {
+                times += 1;
+                let commits = |at_end| meanwhile.iter().filter(move |when| **when == (times, at_end));
+                commits(false).for_each(|_| world.commit());
+                let keys = keys(conn);
+                commits(true).for_each(|_| world.commit());
+                keys
+            });
+            let calls = plan.is_over();
+            world.commit();
+            match resynced {
+                Ok(read) => {
+                    let mut copy = Copy::of(read);
+                    copy.follow(&mut monitor, &case);
+                    copy.is_right(&world, &case);
+                    // Where the queue was emptied, what was lost is known by the reading.
+                    assert!(!copy.in_doubt || room == 1 || case.ends_with(" on"), "{case}: in doubt for nothing");
+                    doubted += usize::from(copy.in_doubt);
+                }
+                Err(_) => {
+                    failed += 1;
+                    assert!(
+                        matches!(monitor.try_receive(), Ok(Some(Notice::Overrun(_)))),
+                        "{case}: what was thrown away"
+                    );
+                    // What a queue that has overflowed has in it is never more than there is room for.
+                    while room == 1 && monitor.try_receive().unwrap().is_some() {}
+                }
+            }
+            world.commit();
+            let mut copy = Copy::of(monitor.resync(&mut conn, keys).unwrap());
+            world.commit();
+            copy.follow(&mut monitor, &case);
+            world.commit();
+            copy.follow(&mut monitor, &case);
+            copy.is_right(&world, &case);
+            assert!(!copy.in_doubt, "{case}: then");
+            calls
+        });
+    }
+    assert!(failed > 0 && doubted > 0, "{failed} {doubted}");
+}
+
+#[test]
+fn copy_is_right_or_known_to_be_in_doubt_whatever_befalls_the_socket() {
+    let mut doubted = 0;
+    each_plan(4, |plan, case| {
+        if case.starts_with("Overflow") && case.ends_with(" on") {
+            // It is said once, until the queue was empty.
+            plan.is_over();
+        }
+        let world = World::new();
+        let socket = EventSocket::faulty(Faulty::new(world.line.clone(), plan), 64);
+        let mut monitor = Monitor { socket, commits: commits() };
+        let mut copy = Copy::of(world.read());
+        monitor.commits.restart(copy.at);
+        for _ in 0..2 {
+            world.commit();
+            world.commit();
+            copy.follow(&mut monitor, case);
+        }
+        let calls = plan.is_over();
+        copy.follow(&mut monitor, case);
+        world.commit();
+        copy.follow(&mut monitor, case);
+        copy.is_right(&world, case);
+        let loses = ["Overflow", "Truncated"].iter().any(|fault| case.contains(fault));
+        assert!(loses || !copy.in_doubt, "{case}: in doubt for nothing");
+        doubted += usize::from(copy.in_doubt);
+        // What comes when the queue was empty, and a commit was told since, is not.
+        let (keys, at) = world.read();
+        copy = Copy::of((keys, at));
+        world.commit();
+        world.commit();
+        copy.follow(&mut monitor, case);
+        copy.is_right(&world, case);
+        assert!(!copy.in_doubt, "{case}: then");
+        calls
+    });
+    assert!(doubted > 0);
 }

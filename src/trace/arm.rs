@@ -188,6 +188,23 @@ impl Drop for Armed {
 }
 
 impl Armed {
+    /// Where it fails, what may be there all the same goes with the connection.
+    pub(super) fn over(mut conn: Conn, arm: &Arm) -> Result<Self, Error> {
+        /// Of this process.
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let mut tries = 0;
+        loop {
+            // A process in another namespace of processes may have the same number.
+            let name = format!("nftlink-trace-{}-{}", process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
+            let table = Table::new(arm.family, name).owned().comment("traces packets for nftlink");
+            match conn.commit(&arm.batch(&table)) {
+                Ok(()) => return Ok(Self { table: table.as_ref().clone(), conn }),
+                Err(error) if tries < NAMES && error.is_exists() => tries += 1,
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
     /// Returns the table that was made.
     pub fn table(&self) -> &TableRef {
         &self.table
@@ -204,20 +221,7 @@ impl ConnOptions {
     ///   program makes rules with [`meta::nftrace`](crate::field::meta::nftrace) itself.
     /// - Those of [`open`](Self::open) and [`commit`](Conn::commit).
     pub fn arm(self, arm: &Arm) -> Result<Armed, Error> {
-        /// Of this process.
-        static COUNT: AtomicU32 = AtomicU32::new(0);
-        let mut conn = self.open()?;
-        let mut tries = 0;
-        loop {
-            // A process in another namespace of processes may have the same number.
-            let name = format!("nftlink-trace-{}-{}", process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
-            let table = Table::new(arm.family, name).owned().comment("traces packets for nftlink");
-            match conn.commit(&arm.batch(&table)) {
-                Ok(()) => return Ok(Armed { table: table.as_ref().clone(), conn }),
-                Err(error) if tries < NAMES && error.is_exists() => tries += 1,
-                Err(error) => return Err(error),
-            }
-        }
+        Armed::over(self.open()?, arm)
     }
 }
 

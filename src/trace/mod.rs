@@ -36,6 +36,8 @@
 
 mod arm;
 mod event;
+#[cfg(test)]
+mod fault_tests;
 mod headers;
 mod packets;
 mod rules;
@@ -159,7 +161,8 @@ impl Tracer {
     ///
     /// # Errors
     ///
-    /// [`Error::Query`] or [`Error::Io`] if the kernel does not answer.
+    /// [`Error::Query`] or [`Error::Io`] if the kernel does not answer, and [`Error::Inconsistent`] if commits follow each
+    /// other too fast.
     pub fn rule(&mut self, event: &TraceEvent) -> Result<Option<Arc<RuleInfo>>, Error> {
         self.rules.get(&mut self.conn, event)
     }

@@ -64,7 +64,7 @@ impl PacketTracer {
     /// # Errors
     ///
     /// - [`Error::Decode`] if an event makes no sense; the next call goes on behind it.
-    /// - [`Error::Query`] if the kernel does not tell a rule; the next call goes on, and the step has no rule.
+    /// - Those of [`Tracer::rule`] if the kernel does not tell a rule; the next call goes on, and the step has no rule.
     /// - [`Error::Io`] if a system call fails.
     pub fn receive(&mut self) -> Result<Traced<PacketTrace>, Error> {
         loop {
