@@ -1,5 +1,5 @@
-//! What hostile bytes are put through: each reader of what the kernel says, and what is made of what was read. The tests
-//! of this library use it, and the targets in `fuzz/`; programs do not see it.
+//! What hostile bytes are put through: each reader of what the kernel says, and what is made of what was read. The
+//! tests of this library use it, and the targets in `fuzz/`; programs do not see it.
 
 use std::net::Ipv4Addr;
 use std::time::Duration;
@@ -440,8 +440,8 @@ pub fn answers(bytes: &[u8]) {
 }
 
 /// Makes requests of messages, and hands the kind and attributes of each to `refuse`, with what tells which of its
-/// attributes a refusal is about: by the offset that it has, or by an attribute that is missing, at its top or in the nest
-/// at that offset.
+/// attributes a refusal is about: by the offset that it has, or by an attribute that is missing, at its top or in the
+/// nest at that offset.
 pub fn paths(bytes: &[u8], mut refuse: impl FnMut(u16, &[u8], &dyn Fn(Option<u32>, Option<u32>) -> Option<String>)) {
     let Some(batch) = rewrite(bytes, |_| {}) else { return };
     for (sequence, (kind, _, attrs)) in (1..).zip(nft_messages(batch.as_bytes())) {

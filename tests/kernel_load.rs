@@ -35,8 +35,8 @@ use support::random::{Random, seed};
 const SECONDS: &str = "NFTLINK_LOAD_SECONDS";
 /// How long it takes at most until each kind of work has succeeded once, when it was to be over.
 const PATIENCE: Duration = Duration::from_secs(120);
-/// Bytes that a kind of thread may hold more in the end than after the first third; those whose models are not always of
-/// one size, and all in an emulated machine, where that third is too short for what grows once.
+/// Bytes that a kind of thread may hold more in the end than after the first third; those whose models are not always
+/// of one size, and all in an emulated machine, where that third is too short for what grows once.
 const MORE_HELD: i64 = 32 << 10;
 const MORE_HELD_BY_MODELS: i64 = 128 << 10;
 const MORE_HELD_EMULATED: i64 = 4 << 20;
@@ -138,7 +138,8 @@ struct Load {
     events: AtomicU64,
     overruns: AtomicU64,
     packets: AtomicU64,
-    /// Bytes that each kind of thread holds more since the warm-up was over, and how many parts of its work were counted.
+    /// Bytes that each kind of thread holds more since the warm-up was over, and how many parts of its work were
+    /// counted.
     held: Mutex<BTreeMap<&'static str, (i64, u64)>>,
     tallies: Mutex<BTreeMap<Kind, Tally>>,
     /// How many commits that changed something each connection made, by its port.

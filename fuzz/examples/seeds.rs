@@ -1,7 +1,7 @@
 //! Makes seeds of recorded netlink messages: `seeds OUT FILE...`.
 //!
-//! Each target gets what it reads: single messages and whole files, only their attributes, or what nft keeps in these. Small ones are best, for the
-//! fuzzer changes a byte here and there.
+//! Each target gets what it reads: single messages and whole files, only their attributes, or what nft keeps in these.
+//! Small ones are best, for the fuzzer changes a byte here and there.
 
 use std::collections::HashSet;
 use std::path::Path;

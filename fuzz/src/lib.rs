@@ -41,9 +41,9 @@ pub fn bounded<T>(bytes: &[u8], target: impl FnOnce(&[u8]) -> T) {
 
 /// Builds a batch of what bytes say, which may hold no more memory than is in proportion to both.
 ///
-/// The batch counts beside the bytes of which it is made: of one of these a name is made, a verb of another, and a rule of
-/// a few, each of hundreds of bytes. In proportion to a batch are its buffer, which doubles, the commands that show it, and
-/// the copy that is sent where answers are asked for.
+/// The batch counts beside the bytes of which it is made: of one of these a name is made, a verb of another, and a rule
+/// of a few, each of hundreds of bytes. In proportion to a batch are its buffer, which doubles, the commands that show
+/// it, and the copy that is sent where answers are asked for.
 ///
 /// # Panics
 ///
@@ -69,11 +69,12 @@ mod tests {
         super::bounded(&[0; 10], |_| vec![0_u8; super::BESIDE + 11 * super::EACH]);
     }
 
-    /// All of nf_tables that there are in dumps and requests, as the seeds are, a trace, and what is at hooks: what begins
-    /// there is read.
+    /// All of nf_tables that there are in dumps and requests, as the seeds are, a trace, and what is at hooks: what
+    /// begins there is read.
     ///
-    /// `hooks.nl` is none of a kernel's: those that nftlink was written on have no `NFNL_SUBSYS_HOOK`. It was put together
-    /// by hand as `nfnetlink_hook.c` puts a listing together, with each attribute that the library reads but the device.
+    /// `hooks.nl` is none of a kernel's: those that nftlink was written on have no `NFNL_SUBSYS_HOOK`. It was put
+    /// together by hand as `nfnetlink_hook.c` puts a listing together, with each attribute that the library reads but
+    /// the device.
     #[test]
     fn seeds_have_every_kind_of_message_and_are_read() {
         const NFTABLES: u8 = 10;

@@ -21,8 +21,8 @@ use nftlink::{
 use crate::expressions;
 use crate::strict::{self, Met};
 
-/// Builds what the bytes say, and checks what was written, before the first mistake if there is one, and if there is none
-/// what would be sent. Returns the batch.
+/// Builds what the bytes say, and checks what was written, before the first mistake if there is one, and if there is
+/// none what would be sent. Returns the batch.
 ///
 /// # Panics
 ///

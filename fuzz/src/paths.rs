@@ -1,5 +1,5 @@
-//! Which attribute a refusal is about: what the library says, beside a plain walk of this crate's own through the message,
-//! by the kernel's [policies].
+//! Which attribute a refusal is about: what the library says, beside a plain walk of this crate's own through the
+//! message, by the kernel's [policies].
 
 use std::fmt;
 

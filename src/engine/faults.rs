@@ -91,8 +91,8 @@ impl Plan {
     }
 }
 
-/// Does something again and again: with each call failing in each way, with each two of the first `pairs` calls failing,
-/// and with all calls failing from each on. `run` returns how many calls it takes.
+/// Does something again and again: with each call failing in each way, with each two of the first `pairs` calls
+/// failing, and with all calls failing from each on. `run` returns how many calls it takes.
 pub(crate) fn each_plan(pairs: usize, mut run: impl FnMut(&Plan, &str) -> usize) {
     let calls = run(&Plan::default(), "undisturbed");
     assert!(calls > 0, "there is nothing to fail");

@@ -59,15 +59,15 @@ use unfinished::Unfinished;
 /// the first time it is replaced if it is there. The live set is the one of the highest number that is finished;
 /// [`load`](Self::load) and [`live`](Self::live) return it.
 ///
-/// A set that is being filled has a mark beside it, a counter `blocked.2.loading.PORT`, which goes in the step that puts
-/// the set into use. So what a killed program leaves behind is known, whether rules refer to the live set or not: the
-/// next loader of the set deletes it before it begins. Until then it is out of use, and in nobody's way. Name, number
-/// and what marks them have to fit the 255 bytes of a name: one of 225 always does.
+/// A set that is being filled has a mark beside it, a counter `blocked.2.loading.PORT`, which goes in the step that
+/// puts the set into use. So what a killed program leaves behind is known, whether rules refer to the live set or not:
+/// the next loader of the set deletes it before it begins. Until then it is out of use, and in nobody's way. Name,
+/// number and what marks them have to fit the 255 bytes of a name: one of 225 always does.
 ///
 /// # Two at once
 ///
-/// A loader takes what another one has not finished for a leftover: who begins last wins. The other one finds out with its
-/// next batch, gives up with [`Error::Superseded`], and has changed nothing.
+/// A loader takes what another one has not finished for a leftover: who begins last wins. The other one finds out with
+/// its next batch, gives up with [`Error::Superseded`], and has changed nothing.
 ///
 /// # Rules
 ///
@@ -111,8 +111,8 @@ use unfinished::Unfinished;
 /// KiB that an unprivileged user namespace has by default are some 10,000 of them, and a hundred batches for a million.
 /// Kernels that search intervals in a tree (6.12 and before) do not mind.
 ///
-/// Linux 5.10 is enough. A load makes some generations and events for each batch: a [`Monitor`](crate::monitor::Monitor)
-/// sees all of them.
+/// Linux 5.10 is enough. A load makes some generations and events for each batch: a
+/// [`Monitor`](crate::monitor::Monitor) sees all of them.
 pub struct Loader<'a, K, V = ()> {
     set: Set<K, V>,
     given: Vec<Given<'a, K, V>>,
@@ -136,9 +136,9 @@ impl<'a, K: Key, V: Mapped> Loader<'a, K, V> {
 
     /// Gives a rule that looks the set up, by its handle, and what it is with a new set.
     ///
-    /// If any is given, no rules are read, and all that refer to the old set have to be given: that is faster in a table
-    /// of very many rules, and works beside others who commit all the time. For another rule the kernel refuses to
-    /// delete the old set (`is_busy`), and all is as before. Counters begin at what the new rule says.
+    /// If any is given, no rules are read, and all that refer to the old set have to be given: that is faster in a
+    /// table of very many rules, and works beside others who commit all the time. For another rule the kernel refuses
+    /// to delete the old set (`is_busy`), and all is as before. Counters begin at what the new rule says.
     ///
     /// ```no_run
     /// # use std::net::Ipv4Addr;
@@ -184,11 +184,11 @@ impl<'a, K: Key, V: Mapped> Loader<'a, K, V> {
     ///
     /// # Errors
     ///
-    /// What was live before is so still, and of the new set nothing is left (unless the connection itself fails: then the
-    /// next loader deletes it):
+    /// What was live before is so still, and of the new set nothing is left (unless the connection itself fails: then
+    /// the next loader deletes it):
     ///
-    /// - [`Error::Build`] and [`Error::Rejected`] for an element, or a rule, that cannot be expressed, or that the kernel
-    ///   refuses; operations are counted in the batch that had it.
+    /// - [`Error::Build`] and [`Error::Rejected`] for an element, or a rule, that cannot be expressed, or that the
+    ///   kernel refuses; operations are counted in the batch that had it.
     /// - [`Error::WrongType`] if the live set has elements of another type.
     /// - [`Error::Superseded`] if another loader of the set began meanwhile.
     /// - [`Error::Inconsistent`] if the ruleset changed between reading and commit of each of many attempts.

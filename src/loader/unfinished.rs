@@ -24,11 +24,11 @@ struct Portions {
     bytes: usize,
 }
 
-/// A table of hashes grows between batches, and cannot before one is over: the first are small. Of concatenated intervals
-/// the kernel makes a copy for each batch: later ones are larger.
+/// A table of hashes grows between batches, and cannot before one is over: the first are small. Of concatenated
+/// intervals the kernel makes a copy for each batch: later ones are larger.
 const PORTIONS: Portions = Portions { first: 4095, share: 8, bytes: 1024 * 1024 };
-/// Of intervals Linux 6.18, as its stable updates made it, writes all anew for each batch, and nothing has to grow: there
-/// are few, each as large as what is there.
+/// Of intervals Linux 6.18, as its stable updates made it, writes all anew for each batch, and nothing has to grow:
+/// there are few, each as large as what is there.
 const OF_INTERVALS: Portions = Portions { first: 65_536, share: 1, bytes: 16 * 1024 * 1024 };
 
 impl Portions {
@@ -193,8 +193,8 @@ fn is_of_another(error: &Error) -> bool {
     is_race(error.rejections().map(|rejection| rejection.errno()))
 }
 
-/// A set whose mark is gone may be in use by now, and cannot be deleted. One that is in use and has its mark is no matter
-/// of time.
+/// A set whose mark is gone may be in use by now, and cannot be deleted. One that is in use and has its mark is no
+/// matter of time.
 fn is_race(mut errnos: impl Iterator<Item = Errno> + Clone) -> bool {
     let moved = |errno: Errno| matches!(errno, Errno::ENOENT | Errno::EEXIST);
     errnos.clone().any(moved) && errnos.all(|errno| moved(errno) || errno == Errno::EBUSY)

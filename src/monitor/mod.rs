@@ -73,7 +73,8 @@
 //!
 //! - That the time of an element was up, or what rules did to sets, counters and quotas; but for a quota that
 //!   is used up ([`Notice::Depleted`]).
-//! - That a table [went with its owner](crate::TableFlags::OWNER), or lost it: there is no commit, and the generation stays.
+//! - That a table [went with its owner](crate::TableFlags::OWNER), or lost it: there is no commit, and the generation
+//!   stays.
 //! - That a device went away, and with it the chains' attachment to it.
 //! - Resets of counters and quotas.
 //! - What was deleted together with its set: its elements.
@@ -113,8 +114,8 @@ const MAX_EVENTS: usize = 1 << 17;
 /// [`receive_timeout`](Self::receive_timeout). An event loop waits by itself until the file descriptor
 /// ([`AsFd`]) is readable, and then calls [`try_receive`](Self::try_receive) until there is nothing more.
 ///
-/// It may move between threads. Its file descriptor is closed on exec; after a fork only one of the processes may use it,
-/// since what one receives the other does not. It takes `CAP_NET_ADMIN` over the network namespace to open one.
+/// It may move between threads. Its file descriptor is closed on exec; after a fork only one of the processes may use
+/// it, since what one receives the other does not. It takes `CAP_NET_ADMIN` over the network namespace to open one.
 #[derive(Debug)]
 pub struct Monitor {
     socket: EventSocket,

@@ -19,9 +19,9 @@ const NAMES: u32 = 64;
 /// Says which packets are to be traced.
 ///
 /// They are selected where they first appear: in families ip, ip6, inet and bridge at prerouting and output, in family
-/// arp at input and output, in family netdev at the ingress of its devices; and there before all other chains or, where a
-/// match asks for the packet's connection, right behind conntrack, unless a [priority](Self::priority) says otherwise.
-/// Without a match all packets are traced.
+/// arp at input and output, in family netdev at the ingress of its devices; and there before all other chains or, where
+/// a match asks for the packet's connection, right behind conntrack, unless a [priority](Self::priority) says
+/// otherwise. Without a match all packets are traced.
 ///
 /// ```
 /// use std::net::Ipv4Addr;
@@ -166,11 +166,10 @@ impl Arm {
 
 /// Has packets traced as long as it lives.
 ///
-/// Its table belongs to its connection: it is deleted when this is dropped, and where the program ends in any other way the
-/// kernel removes it.
-/// After a fork the first of the processes that drops it deletes the table; one that exits or executes another program
-/// without doing so leaves it to the other.
-/// What the table's own rules do is in the traces, too: [`table`](Self::table) tells which to leave out.
+/// Its table belongs to its connection: it is deleted when this is dropped, and where the program ends in any other way
+/// the kernel removes it. After a fork the first of the processes that drops it deletes the table; one that exits or
+/// executes another program without doing so leaves it to the other. What the table's own rules do is in the traces,
+/// too: [`table`](Self::table) tells which to leave out.
 #[derive(Debug)]
 #[must_use = "packets are traced only as long as it lives"]
 pub struct Armed {
@@ -180,7 +179,8 @@ pub struct Armed {
 
 impl Drop for Armed {
     fn drop(&mut self) {
-        // The kernel removes it with the connection. But a program that is being started has a copy of that for a moment.
+        // The kernel removes it with the connection. But a program that is being started has a copy of that for a
+        // moment.
         let mut batch = Batch::new();
         batch.delete(&Table::new(self.table.family(), self.table.name()));
         let _ = self.conn.commit(&batch);

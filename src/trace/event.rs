@@ -51,8 +51,8 @@ open_number! {
 
 /// The number by which the events of a packet are told from those of others.
 ///
-/// It is a hash that the kernel makes of the packet's place in memory, its flow and the interface it came in by: another
-/// packet may have the same number later, and the same packet has another one after it went through a cable to
+/// It is a hash that the kernel makes of the packet's place in memory, its flow and the interface it came in by:
+/// another packet may have the same number later, and the same packet has another one after it went through a cable to
 /// another namespace, or over `lo`. It displays as nft shows it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct PacketId(u32);

@@ -91,8 +91,8 @@ impl<T> Traced<T> {
 /// [`receive_timeout`](Self::receive_timeout). An event loop waits by itself until the file descriptor ([`AsFd`]) is
 /// readable, and then calls [`try_receive`](Self::try_receive) until there is nothing more.
 ///
-/// Its file descriptors are closed on exec; after a fork only one of the processes may use it, since what one receives the
-/// other does not. It takes `CAP_NET_ADMIN` over the network namespace to open one.
+/// Its file descriptors are closed on exec; after a fork only one of the processes may use it, since what one receives
+/// the other does not. It takes `CAP_NET_ADMIN` over the network namespace to open one.
 #[derive(Debug)]
 pub struct Tracer {
     feed: Feed,
@@ -161,8 +161,8 @@ impl Tracer {
     ///
     /// # Errors
     ///
-    /// [`Error::Query`] or [`Error::Io`] if the kernel does not answer, and [`Error::Inconsistent`] if commits follow each
-    /// other too fast.
+    /// [`Error::Query`] or [`Error::Io`] if the kernel does not answer, and [`Error::Inconsistent`] if commits follow
+    /// each other too fast.
     pub fn rule(&mut self, event: &TraceEvent) -> Result<Option<Arc<RuleInfo>>, Error> {
         self.rules.get(&mut self.conn, event)
     }

@@ -34,8 +34,8 @@ const STEPS: usize = 1 << 15;
 ///
 /// So a packet that a program holds back in a queue is given out in two parts, if that takes longer than the while.
 ///
-/// An event loop has to call [`try_receive`](Self::try_receive) also when the while is over: [`wakes_at`](Self::wakes_at)
-/// tells when.
+/// An event loop has to call [`try_receive`](Self::try_receive) also when the while is over:
+/// [`wakes_at`](Self::wakes_at) tells when.
 #[derive(Debug)]
 pub struct PacketTracer {
     tracer: Tracer,
@@ -165,8 +165,8 @@ impl Step {
         &self.event
     }
 
-    /// Returns the rule, as it was when the event was received: with its bytecode and its comment. `None` if it was gone by
-    /// then, and for an event without a rule.
+    /// Returns the rule, as it was when the event was received: with its bytecode and its comment. `None` if it was
+    /// gone by then, and for an event without a rule.
     pub fn rule(&self) -> Option<&RuleInfo> {
         self.rule.as_deref()
     }
@@ -214,8 +214,8 @@ impl PacketTrace {
         self.steps.last().filter(|step| step.event.is_drop())
     }
 
-    /// Whether nothing can be missing: it is false if events were lost, and maybe of this packet, if the kernel tells of more
-    /// than the memory for it holds, or if the first event was none that begins a base chain.
+    /// Whether nothing can be missing: it is false if events were lost, and maybe of this packet, if the kernel tells
+    /// of more than the memory for it holds, or if the first event was none that begins a base chain.
     pub fn is_complete(&self) -> bool {
         self.is_complete
     }

@@ -97,9 +97,9 @@ const CAPACITY: usize = 4000;
 /// [`finish`](Self::finish) commits what is left and returns the connection. Dropping the writer does the same, and
 /// waits for it, too.
 ///
-/// After a fork the writer is the parent's, with its thread: in the child neither it nor its handles may be used, and it
-/// must not be dropped, which would wait for a thread that is not there (`std::mem::forget` it). A program that goes on in a
-/// child, as a daemon does, starts its writer there.
+/// After a fork the writer is the parent's, with its thread: in the child neither it nor its handles may be used, and
+/// it must not be dropped, which would wait for a thread that is not there (`std::mem::forget` it). A program that goes
+/// on in a child, as a daemon does, starts its writer there.
 pub struct Writer {
     shared: Arc<Shared>,
     thread: Option<JoinHandle<Conn>>,

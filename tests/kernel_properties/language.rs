@@ -555,8 +555,9 @@ impl AnyRule {
         });
         // It lists a rule of nothing, and forgets it.
         let is_empty = bytecode.is_empty();
-        // It forgets tests for protocols that it takes for implied ones, puts that for IPv6 headers, which it does not list,
-        // before all else in the rule, and loads what is beside an implied protocol of a frame together with that.
+        // It forgets tests for protocols that it takes for implied ones, puts that for IPv6 headers, which it does not
+        // list, before all else in the rule, and loads what is beside an implied protocol of a frame together with
+        // that.
         let is_alone =
             self.statements.len() + usize::from(!matches!(self.ending, Ending::Nothing | Ending::Verdict(_))) < 2;
         let tells_protocol =

@@ -1,5 +1,5 @@
-//! The kernel's policies: the attributes that each nest may have, what they hold, and which it must have, of some one of
-//! several (net/netfilter/nf_tables_api.c and the expressions beside it, Linux 6.18).
+//! The kernel's policies: the attributes that each nest may have, what they hold, and which it must have, of some one
+//! of several (net/netfilter/nf_tables_api.c and the expressions beside it, Linux 6.18).
 
 use super::Kind::{
     Any, Body, Bytes, Devices, List, MaybeText, Nest, Repeated, Text, Timeouts, U8, U16, U32, U64, Word,
