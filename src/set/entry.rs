@@ -142,7 +142,10 @@ fn contains(attrs: &[u8], number: u16) -> bool {
 fn is_strange(attrs: &[u8], number: u16) -> bool {
     let notes = Notes::default();
     let mut found = AttrReader::new(attrs, &notes).flatten().filter(|(other, _)| *other == number);
-    found.any(|(_, value)| Value::read(value).is_err() || notes.has_unknown())
+    // A verdict is a value, and no key.
+    let is_read =
+        |attr| if number == NFTA_SET_ELEM_DATA { Value::read(attr).is_ok() } else { Data::read(attr).is_ok() };
+    found.any(|(_, attr)| !is_read(attr) || notes.has_unknown())
 }
 
 impl From<ElementInfo> for Entry {

@@ -659,6 +659,21 @@ mod tests {
     }
 
     #[test]
+    fn a_key_with_more_than_bytes_is_kept_and_written_back() {
+        let mut w = AttrWriter::new();
+        w.nest(element::NFTA_SET_ELEM_KEY, |w| {
+            w.bytes(1, &[1, 2]);
+            // A verdict, which no key is.
+            w.nest(2, |w| w.u32(1, 1));
+        });
+        let read = ElementInfo::decode(w.bytes_written()).unwrap();
+        assert_eq!(read.raw(), Some(w.bytes_written()));
+        let mut again = AttrWriter::new();
+        Entry::from(&read).encode(WhatOfElement::Full, &mut again);
+        assert_eq!(list::read_entries(again.bytes_written()), [read]);
+    }
+
+    #[test]
     fn sets_backend_is_shown_safely_for_a_terminal() {
         let mut w = AttrWriter::new();
         UntypedSet::new(SetRef::new(Table::inet("fw"), "x"), DataType::MARK, 4).encode(1, &mut w);
