@@ -103,7 +103,8 @@ pub enum RulePlace {
     Unknown,
 }
 
-/// What was deleted: since Linux 6.4 the kernel tells no more of it than its name and handle.
+/// What was deleted: since Linux 6.4 (of tables: since one after 6.12) the kernel tells no more of it than its name and
+/// handle.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Deleted<T> {
     told: T,
@@ -111,10 +112,9 @@ pub struct Deleted<T> {
 }
 
 impl<T> Deleted<T> {
-    /// Returns what was deleted, as it was, if the kernel told it all (before Linux 6.4).
+    /// Returns what was deleted, as it was, if the kernel told it all (before Linux 6.4, and of tables up to 6.12).
     ///
-    /// Since Linux 6.4 it does so for chains and flowtables only that are still there, and lost
-    /// devices: those that are in here.
+    /// Later ones do so for chains and flowtables only that are still there, and lost devices: those that are in here.
     pub fn info(&self) -> Option<&T> {
         self.complete.then_some(&self.told)
     }
