@@ -100,16 +100,11 @@ impl Transport for Socket {
 
     fn receive(&mut self, buffer: &mut [u8]) -> Result<Received, Errno> {
         let datagram = self.queue.pop_front().ok_or(Errno::EAGAIN)?;
-        buffer[..datagram.len()].copy_from_slice(&datagram);
-        Ok(Received { len: datagram.len() })
+        Ok(Received::copy(&datagram, buffer))
     }
 
     fn port(&self) -> u32 {
         1
-    }
-
-    fn another(&self) -> Option<Self> {
-        None
     }
 }
 

@@ -163,8 +163,7 @@ impl<T: Transport> Faulty<T> {
         }
         let Some(first) = self.queue.pop_front() else { return self.inner.receive(buffer) };
         self.congested &= !self.queue.is_empty();
-        buffer[..first.len()].copy_from_slice(&first);
-        Ok(Received { len: first.len() })
+        Ok(Received::copy(&first, buffer))
     }
 
     /// Puts what the inner one has into the queue, if that takes it.
@@ -272,8 +271,7 @@ impl Transport for Line {
 
     fn receive(&mut self, buffer: &mut [u8]) -> Result<Received, Errno> {
         let first = self.0.lock().unwrap_or_else(PoisonError::into_inner).pop_front().ok_or(Errno::EAGAIN)?;
-        buffer[..first.len()].copy_from_slice(&first);
-        Ok(Received { len: first.len() })
+        Ok(Received::copy(&first, buffer))
     }
 
     fn port(&self) -> u32 {

@@ -57,8 +57,7 @@ impl Transport for Kernel {
 
     fn receive(&mut self, buffer: &mut [u8]) -> Result<Received, Errno> {
         let datagram = self.queue.pop_front().ok_or(Errno::EAGAIN)?;
-        buffer[..datagram.len()].copy_from_slice(&datagram);
-        Ok(Received { len: datagram.len() })
+        Ok(Received::copy(&datagram, buffer))
     }
 
     fn port(&self) -> u32 {

@@ -70,6 +70,16 @@ pub(crate) struct Received {
     pub(crate) len: usize,
 }
 
+#[cfg(test)]
+impl Received {
+    /// Hands over a datagram as the kernel does: what the buffer has no room for is cut off.
+    pub(crate) fn copy(datagram: &[u8], buffer: &mut [u8]) -> Self {
+        let len = datagram.len().min(buffer.len());
+        buffer[..len].copy_from_slice(&datagram[..len]);
+        Self { len: datagram.len() }
+    }
+}
+
 /// The send buffer may not be as large as a batch needs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct TooLarge {

@@ -241,9 +241,7 @@ impl Transport for Fake {
 
     fn receive(&mut self, buffer: &mut [u8]) -> Result<Received, Errno> {
         let datagram = self.queue.pop_front().unwrap_or(Err(Errno::EAGAIN))?;
-        let len = datagram.len().min(buffer.len());
-        buffer[..len].copy_from_slice(&datagram[..len]);
-        Ok(Received { len: datagram.len() })
+        Ok(Received::copy(&datagram, buffer))
     }
 
     fn port(&self) -> u32 {

@@ -74,9 +74,7 @@ impl Source {
             #[cfg(test)]
             Self::Script(script) => {
                 let datagram = script.pop_front().unwrap_or(Err(Errno::EAGAIN))?;
-                let len = datagram.len().min(buffer.len());
-                buffer[..len].copy_from_slice(&datagram[..len]);
-                Ok(Received { len: datagram.len() })
+                Ok(Received::copy(&datagram, buffer))
             }
             #[cfg(test)]
             Self::Line(line, _) => line.receive(buffer),
