@@ -165,6 +165,7 @@ fn main() -> ExitCode {
         test!(chains::chains_with_devices_can_be_put_back),
         test!(chains::chains_are_put_back_from_their_specs),
         test!(chains::device_without_hardware_offload_is_refused),
+        test!(chains::chain_that_is_there_keeps_its_hook_and_priority).requires(support::linux_6_4),
         test!(chains::devices_are_added_and_deleted_and_the_rules_stay).requires(support::linux_6_4),
         test!(chains::chain_is_never_deleted_for_its_devices).requires(support::linux_6_4),
         test!(chains::other_devices_are_refused_by_kernels_before_linux_6_4).requires(chains::before_linux_6_4),

@@ -162,6 +162,19 @@ pub(crate) fn device_without_hardware_offload_is_refused() {
     assert_eq!(error.to_string(), text);
 }
 
+pub(crate) fn chain_that_is_there_keeps_its_hook_and_priority() {
+    let mut conn = conn();
+    let late = fw().chain("input").filter(Hook::INPUT, Priority::SECURITY);
+    commit(&mut conn, |batch| batch.add(&fw()).add(&input()).append(input(), rule("a")));
+    let error = refused(&mut conn, |batch| batch.add(&late));
+    let text = "operation 0 (add chain inet fw input): operation not supported \
+                (a chain that is there keeps its hook and priority: deleted in the same batch before, it is made anew)";
+    assert_eq!(error.to_string(), text);
+    commit(&mut conn, |batch| batch.delete(&input()).add(&late).append(&late, rule("b")));
+    assert_eq!(comments(&mut conn, &late), ["b"]);
+    assert_eq!(conn.chain(&late).unwrap().named_priority(), Some(Priority::SECURITY));
+}
+
 // ---- other devices ----
 
 pub(crate) fn devices_are_added_and_deleted_and_the_rules_stay() {

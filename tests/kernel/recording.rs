@@ -26,8 +26,9 @@ fn services() -> Map<Interval<Port>, Verdict> {
     Map::new(fw(), "services")
 }
 
+/// Of a size: its elements keep their order, while the hash table of others is rebuilt after the commit.
 fn many() -> Set<Ipv4Addr> {
-    Set::new(fw(), "many")
+    Set::new(fw(), "many").size(8192)
 }
 
 fn hits() -> object::Named<Counter> {
@@ -282,7 +283,7 @@ pub(crate) fn what_the_kernel_refuses_for_its_names_a_recording_refuses_too() {
     let before = made(&mut conn);
     let absent = Set::<Ipv4Addr>::new(fw(), "absent");
     type Fill = fn(&mut Batch, &Set<Ipv4Addr>);
-    let fills: [Fill; 15] = [
+    let mut fills: Vec<Fill> = vec![
         |batch, _| _ = batch.create(&fw()),
         |batch, _| _ = batch.create(&input()),
         |batch, _| _ = batch.create(&nets()),
@@ -298,7 +299,15 @@ pub(crate) fn what_the_kernel_refuses_for_its_names_a_recording_refuses_too() {
         |batch, _| _ = batch.delete(&nets()),
         |batch, _| _ = batch.create_elements(&many(), [Ipv4Addr::new(9, 9, 9, 9), Ipv4Addr::new(10, 0, 0, 1)]),
         |batch, _| _ = batch.delete_elements(&many(), [Ipv4Addr::new(10, 0, 0, 1), Ipv4Addr::new(9, 9, 9, 9)]),
+        |batch, _| _ = batch.add(&fw().chain("log").filter(Hook::INPUT, Priority::FILTER)),
+        |batch, _| _ = batch.add(&fw().chain("input").nat(Hook::INPUT, Priority::FILTER)),
     ];
+    // Before: EEXIST.
+    if linux() >= (6, 4) {
+        fills.push(|batch, _| _ = batch.add(&fw().chain("input").filter(Hook::INPUT, Priority::RAW)));
+        fills.push(|batch, _| _ = batch.add(&fw().chain("input").filter(Hook::OUTPUT, Priority::FILTER)));
+        fills.push(|batch, _| _ = batch.add(&fw().chain("input").nat(Hook::INPUT, Priority::SRCNAT)));
+    }
     for fill in fills {
         let mut batch = Batch::new();
         fill(&mut batch, &absent);

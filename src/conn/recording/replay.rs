@@ -312,8 +312,13 @@ fn change_chain(op: &Operation<'_>, chain: &mut Thing) -> Result<(), Problem> {
     let read = |attrs: &[u8]| ChainInfo::decode(op.family, attrs).map_err(|_| Problem::placeless(Errno::EINVAL));
     let (has, wants) = (read(&chain.raw)?, read(op.attrs.0)?);
     if wants.hook().is_some() {
-        if (has.hook(), has.priority()) != (wants.hook(), wants.priority()) {
-            return Err(op.problem(Errno::EEXIST, NFTA_CHAIN_HOOK));
+        // No regular chain becomes a base chain, and none one of another type.
+        let is_base = has.hook().is_some();
+        if is_base && (has.hook(), has.priority()) != (wants.hook(), wants.priority()) {
+            return Err(Problem::placeless(Errno::EOPNOTSUPP));
+        }
+        if has.kind() != wants.kind() {
+            return Err(op.problem(Errno::EEXIST, CHAINS.name));
         }
         // A chain that is attached gets the devices that it lacks.
         if !are_in(wants.devices(), has.devices()) {
