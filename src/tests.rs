@@ -168,6 +168,29 @@ fn zeros_behind_the_last_attribute_are_an_error() {
     }
 }
 
+/// Written again they are padded to the end, and have to be the same.
+#[test]
+fn unknown_expression_may_end_within_its_padding() {
+    let mut entry = AttrWriter::new();
+    entry.nest(1, |w| {
+        w.string(1, b"later");
+        w.string(2, b"x");
+    });
+    let entry = entry.bytes_written();
+    for cut in 1..3 {
+        // The length in the header of the entry ends earlier, its bytes do not.
+        let shorter = (entry.len() - cut) as u16;
+        let entry = [&shorter.to_ne_bytes(), &entry[2..]].concat();
+        let mut w = AttrWriter::new();
+        message(&mut w, NFT_MSG_NEWRULE, 0, 0, Family::INET, |w| {
+            w.string(1, b"t");
+            w.string(2, b"c");
+            w.nest(4, |w| w.raw(&entry));
+        });
+        fuzzing::rewritten(w.bytes_written());
+    }
+}
+
 /// Attributes in one another: expressions that hold expressions, as deep as a message goes.
 #[test]
 fn what_is_nested_too_deep_is_an_error_of_its_own() {

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::{Expr, ExprInfo};
-use crate::wire::{AttrWriter, Name};
+use crate::wire::{AttrWriter, Name, align};
 
 /// An expression that this library has no type for, as the kernel sent it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -21,8 +21,12 @@ impl Unknown {
         if w.take_error().is_some() { Self::of(info).into() } else { info.comparable() }
     }
 
+    /// Of attributes, which may end within the padding of the last one: they are padded as they are when they are written.
     pub(super) fn new(name: &[u8], attributes: &[u8]) -> Self {
-        Self { name: name.into(), attributes: attributes.into() }
+        let mut padded = Vec::with_capacity(align(attributes.len()));
+        padded.extend_from_slice(attributes);
+        padded.resize(align(attributes.len()), 0);
+        Self { name: name.into(), attributes: padded.into() }
     }
 
     /// An expression with attributes that are not known, as it came.

@@ -565,8 +565,15 @@ impl AnyRule {
         let tells_protocol = tells_protocol || has("1b @ network header + 9") || has("1b @ network header + 6");
         // It demands that a connection's addresses be of the packet's protocol.
         let has_addresses = ["src_ip ", "dst_ip ", "src_ip6 ", "dst_ip6 "].into_iter().any(has);
+        // It lists the refusal that is the default for packets of either protocol, also where it takes what it lists for
+        // that of the protocol which the rule asks for.
+        let is_of_other = has("reject type 2 code 1") && has("load nfproto");
+        // It forgets a test for the protocol of the family.
+        let is_implied = has("load protocol") && matches!(family, Family::IP | Family::IP6);
         known
             && !is_empty
+            && !is_of_other
+            && !is_implied
             && (is_alone || !tells_protocol && !has_addresses)
             && !(has_addresses && family != Family::INET)
     }
