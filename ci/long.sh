@@ -7,7 +7,8 @@
 #   faults      among others a program that is killed at 1,000 moments
 #   snapshots   ten thousand snapshots of a ruleset beside somebody who commits without a pause
 #   load        eight threads that commit, list and watch for an hour
-#   kernels     the tests that talk to a kernel, on every kernel that can be had
+#   kernels     the tests that talk to a kernel, and the comparison of the language with nft, on four kernels
+#   others      the tests that talk to a kernel, on those between of which Debian still has one
 #   unprivileged  these tests as an unprivileged user on the newest kernel
 #   targets     the library for other processors, and for musl
 #   nextest     a part of the tests by cargo-nextest, each in a process of its own
@@ -34,7 +35,8 @@ properties() {
 faults() { cargo test --test kernel_faults -- --nocapture; }
 snapshots() { NFTLINK_SNAPSHOTS=10000 cargo test --test kernel -- snapshots_beside_a_writer; }
 load() { NFTLINK_LOAD_SECONDS=${NFTLINK_LOAD_SECONDS:-3600} cargo test --test kernel_load -- --nocapture; }
-kernels() { .ci/kernels.sh --none-skipped 5.10 6.1 6.12 6.16 6.17 6.18 6.19 7.0 7.1 7.2 newest; }
+kernels() { .ci/kernels.sh --none-skipped 5.10 6.1 6.12 newest; }
+others() { .ci/kernels.sh --short 6.16 6.17 6.18 6.19 7.0 7.1 7.2; }
 unprivileged() {
     local list
     list=$(.ci/test-binaries.sh 'kernel*') || return 1
@@ -56,7 +58,7 @@ release() {
     return "$status"
 }
 
-[ $# -gt 0 ] || set -- fuzz properties faults snapshots load kernels unprivileged targets nextest release
+[ $# -gt 0 ] || set -- fuzz properties faults snapshots load kernels others unprivileged targets nextest release
 status=0
 summary=$(printf '%s, commit %s, Linux %s, %s\n' "$(date -u +%F)" "$(git rev-parse --short HEAD)" "$(uname -r)" "$(rustc --version)")
 # What the summary takes over of the logs; of kernels the name stands before it.
