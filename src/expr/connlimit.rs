@@ -24,7 +24,8 @@ bitflags::bitflags! {
 
 /// Goes on as long as there are no more than a number of connections; nft calls it `ct count`.
 ///
-/// It has state of its own, and may belong to the elements of a set.
+/// It has state of its own, and may belong to the elements of a set. Some kernels of the winter of 2025 (Linux 6.17.13)
+/// do not count the connections of a machine with itself at its hook input; at output they do.
 #[doc(alias = "nft_connlimit")]
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
