@@ -121,9 +121,9 @@ fn hint(part: &Part<'_>, errno: Errno, path: Option<&AttrPath>) -> Option<&'stat
         Errno::EOPNOTSUPP if part.chain_flags().contains(ChainFlags::HW_OFFLOAD) && at.is_none() => {
             Some("a device or a rule may not be up to hardware offload")
         }
-        Errno::EOPNOTSUPP if is_new(chain::NFT_MSG_NEWCHAIN) && at.is_none() && part.hook(|_| ()).is_some() => {
-            Some("a chain that is there keeps its hook and priority: deleted in the same batch before, it is made anew")
-        }
+        Errno::EOPNOTSUPP if is_new(chain::NFT_MSG_NEWCHAIN) && at.is_none() && part.hook(|_| ()).is_some() => Some(
+            "a chain of this kind may not be at this hook or priority; one that is there keeps both until it is deleted",
+        ),
         _ => None,
     }
 }

@@ -168,8 +168,11 @@ pub(crate) fn chain_that_is_there_keeps_its_hook_and_priority() {
     commit(&mut conn, |batch| batch.add(&fw()).add(&input()).append(input(), rule("a")));
     let error = refused(&mut conn, |batch| batch.add(&late));
     let text = "operation 0 (add chain inet fw input): operation not supported \
-                (a chain that is there keeps its hook and priority: deleted in the same batch before, it is made anew)";
+                (a chain of this kind may not be at this hook or priority; one that is there keeps both until it is deleted)";
     assert_eq!(error.to_string(), text);
+    // A new one is refused in the same way.
+    let nat = fw().chain("nat").nat(Hook::FORWARD, 0);
+    assert_eq!(refused(&mut conn, |batch| batch.add(&nat)).to_string(), text.replace("input", "nat"));
     commit(&mut conn, |batch| batch.delete(&input()).add(&late).append(&late, rule("b")));
     assert_eq!(comments(&mut conn, &late), ["b"]);
     assert_eq!(conn.chain(&late).unwrap().named_priority(), Some(Priority::SECURITY));

@@ -313,8 +313,7 @@ fn change_chain(op: &Operation<'_>, chain: &mut Thing) -> Result<(), Problem> {
     let (has, wants) = (read(&chain.raw)?, read(op.attrs.0)?);
     if wants.hook().is_some() {
         // No regular chain becomes a base chain, and none one of another type.
-        let is_base = has.hook().is_some();
-        if is_base && (has.hook(), has.priority()) != (wants.hook(), wants.priority()) {
+        if has.hook().is_some() && (has.hook(), has.priority()) != (wants.hook(), wants.priority()) {
             return Err(Problem::placeless(Errno::EOPNOTSUPP));
         }
         if has.kind() != wants.kind() {
