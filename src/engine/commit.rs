@@ -26,15 +26,12 @@ pub(crate) struct Options {
     pub(crate) handles: bool,
     /// Validate only: the kernel aborts a batch that has no end.
     pub(crate) dry_run: bool,
-    /// Ask for an ack of the first operation, to tell its errors from the commit's.
-    pub(crate) first_ack: bool,
-    /// Ask for an ack of the last operation, for kernels that do not ack the batch's end.
-    pub(crate) last_ack: bool,
     /// The kernel is known not to ack the batch's end.
     pub(crate) end_unacked: bool,
 }
 
-/// A batch with all that goes around it.
+/// A batch with all that goes around it. The kernel is asked for an ack of the last operation and of
+/// the end.
 pub(crate) struct Request<'a> {
     envelope: Envelope,
     body: Body<'a>,
@@ -42,13 +39,8 @@ pub(crate) struct Request<'a> {
 }
 
 enum Body<'a> {
-    Whole(&'a [u8]),
-    /// The header of the last message asks for an ack; the rest is the batch's own bytes.
-    LastAck {
-        before: &'a [u8],
-        head: [u8; NLMSG_HDRLEN],
-        after: &'a [u8],
-    },
+    /// The header of the last message differs; the rest is the batch's own bytes.
+    LastAck { before: &'a [u8], head: [u8; NLMSG_HDRLEN], after: &'a [u8] },
     /// Many headers differ.
     Copy(Vec<u8>),
 }
@@ -57,20 +49,13 @@ impl<'a> Request<'a> {
     pub(crate) fn new(batch: &'a Batch, options: Options) -> Self {
         let envelope = Envelope::new(options.generation, batch.last_sequence() + 1, true);
         let bytes = batch.as_bytes();
-        let body = if options.handles || options.first_ack {
-            Body::Copy(flagged(batch, options))
-        } else if options.last_ack {
-            let (before, last) = bytes.split_at(batch.last_message());
-            match last.split_first_chunk() {
-                Some((head, after)) => {
-                    let mut head: [u8; NLMSG_HDRLEN] = *head;
-                    add_flags(&mut head, NLM_F_ACK);
-                    Body::LastAck { before, head, after }
-                }
-                None => Body::Whole(bytes),
+        let (before, last) = bytes.split_at(batch.last_message());
+        let body = match last.split_first_chunk::<NLMSG_HDRLEN>() {
+            Some((&(mut head), after)) if !options.handles => {
+                add_flags(&mut head, NLM_F_ACK);
+                Body::LastAck { before, head, after }
             }
-        } else {
-            Body::Whole(bytes)
+            _ => Body::Copy(flagged(batch, options)),
         };
         Self { envelope, body, dry_run: options.dry_run }
     }
@@ -81,10 +66,6 @@ impl<'a> Request<'a> {
         let (begin, end) = (slice(self.envelope.begin()), slice(self.envelope.end()));
         let keep = |parts: &[IoSlice<'_>]| parts.len() - usize::from(self.dry_run);
         match &self.body {
-            Body::Whole(bytes) => {
-                let parts = [begin, slice(bytes), end];
-                send(&parts[..keep(&parts)])
-            }
             Body::LastAck { before, head, after } => {
                 let parts = [begin, slice(before), slice(head), slice(after), end];
                 send(&parts[..keep(&parts)])
@@ -105,8 +86,7 @@ impl<'a> Request<'a> {
 /// The messages with the flags that `options` ask for.
 fn flagged(batch: &Batch, options: Options) -> Vec<u8> {
     let mut copy = batch.as_bytes().to_vec();
-    let (first, last) = (batch.first_sequence(), batch.last_sequence());
-    let (mut at, mut sequence) = (0, first - 1);
+    let (mut at, mut sequence) = (0, batch.first_sequence() - 1);
     while let Some(head) = copy.get_mut(at..).and_then(|rest| rest.first_chunk_mut::<NLMSG_HDRLEN>()) {
         sequence += 1;
         let (len, kind) = len_and_kind(head);
@@ -114,7 +94,7 @@ fn flagged(batch: &Batch, options: Options) -> Vec<u8> {
         if options.handles && handle_attr(kind).is_some() {
             flags |= NLM_F_ECHO;
         }
-        if (options.first_ack && sequence == first) || (options.last_ack && sequence == last) {
+        if sequence == batch.last_sequence() {
             flags |= NLM_F_ACK;
         }
         add_flags(head, flags);
@@ -157,14 +137,22 @@ pub(crate) enum Fate {
 }
 
 /// Collects the answers to a commit until its fate is clear.
+///
+/// The kernel tells them when all is over, in the order of the operations, but for the failure of the
+/// commit, which it tells at once. Where it has to begin a batch again, for a module it loads or to
+/// validate once more, it forgets what it was about to tell. But Linux 6.10 to 6.17 then first acks the
+/// message that it had come to, be it the last operation or the end: such an ack comes before all others
+/// and means nothing.
 pub(crate) struct Replies<'a> {
     batch: &'a Batch,
     options: Options,
     port: u32,
     begin: Option<(Errno, ExtAck)>,
     errors: Vec<(u32, Errno, ExtAck)>,
+    /// After an error.
     first_acked: bool,
     last_acked: bool,
+    /// After the last operation.
     end_acked: bool,
     echoed: bool,
     handles: Vec<(Op, Handle)>,
@@ -194,10 +182,9 @@ impl<'a> Replies<'a> {
     }
 
     /// Whether nothing can follow: the kernel acks the end after all else, or where it does not,
-    /// or there is no end, the last operation.
+    /// the last operation.
     pub(crate) fn complete(&self) -> bool {
-        let last_is_all = self.options.dry_run || self.options.end_unacked;
-        self.end_acked || self.marked || (last_is_all && self.last_acked)
+        self.end_acked || self.marked || (self.options.end_unacked && self.last_acked)
     }
 
     /// Makes the answer to a later request, by its sequence, the end of all answers.
@@ -210,9 +197,9 @@ impl<'a> Replies<'a> {
         self.mark.is_some()
     }
 
-    /// Whether the kernel acks the end of a batch (Linux 6.10).
-    pub(crate) fn end_acked(&self) -> bool {
-        self.end_acked
+    /// Whether the kernel acks the end of a batch (Linux 6.10) that it applied, if nothing hides that.
+    pub(crate) fn acks_end(&self) -> Option<bool> {
+        (self.end_acked || self.lost.is_none()).then_some(self.end_acked)
     }
 
     /// Notes that answers were lost.
@@ -243,9 +230,9 @@ impl<'a> Replies<'a> {
         }
         match message.content() {
             Ok(Content::Ack { errno: None, .. }) => {
-                self.first_acked |= message.sequence == self.batch.first_sequence();
+                self.first_acked |= message.sequence == self.batch.first_sequence() && !self.errors.is_empty();
+                self.end_acked |= message.sequence == last + 1 && self.last_acked;
                 self.last_acked |= message.sequence == last && last > 0;
-                self.end_acked |= message.sequence == last + 1;
             }
             Ok(Content::Ack { errno: Some(errno), extended }) => match message.sequence {
                 0 => self.begin = Some((errno, extended)),
@@ -296,7 +283,8 @@ impl<'a> Replies<'a> {
                 *sequence == first && extended.offset.is_none() && extended.missing.is_none()
             };
             // Two errors of one operation: one is the operation's, the other cannot be the
-            // commit's, which an operation's error precludes.
+            // commit's, which an operation's error precludes. An ack behind the error shows that the
+            // operation was valid; it is asked for if there is but one.
             if let [error] = &self.errors[..] {
                 if placeless(error) && !self.options.dry_run {
                     let (_, errno, extended) = self.errors.remove(0);
@@ -320,16 +308,13 @@ impl<'a> Replies<'a> {
             }
             return Fate::Rejected(Rejections { list, truncated: self.lost.is_some() });
         }
-        if self.options.dry_run {
-            return match (self.last_acked, self.lost) {
-                (true, _) => Fate::Valid,
-                (false, Some(reason)) => Fate::Unknown(reason),
-                (false, None) => aborted(),
-            };
+        // The ack of the last operation comes behind all errors, so that where it was received none was
+        // lost, if it was not the one that means nothing. Echoes are made by the commit alone.
+        let is_last = self.last_acked && (self.lost.is_none() || self.options.end_unacked);
+        if self.options.dry_run && is_last {
+            return Fate::Valid;
         }
-        // Echoes are made by the commit alone, and acks of the last operation come behind all
-        // errors, so that where one was received no error was lost.
-        if self.end_acked || self.last_acked || self.echoed {
+        if !self.options.dry_run && (is_last || self.end_acked || self.echoed) {
             let mut handles = self.handles;
             // They come in this order already, but for what the kernel may do some day.
             handles.sort_by_key(|(op, _)| *op);

@@ -22,6 +22,9 @@ struct Kernel {
 impl Kernel {
     fn batch(&mut self, datagram: &[u8]) {
         let probe = Probe::new(Features::all());
+        // It had modules to load, the last for the last operation, and acks that first.
+        let last = Messages::new(datagram).map(Result::unwrap).last().filter(|last| last.flags & NLM_F_ACK != 0);
+        self.queue.extend(last.map(|last| forge::ack(last.sequence, PORT, 0, None)));
         for message in Messages::new(datagram).map(Result::unwrap).filter(|message| !message.is_batch_begin()) {
             let errno = match probe.batch.op_of(message.sequence).and_then(|op| probe.asked_by(op)) {
                 Some((feature, true)) if self.lacks.has(feature) => Errno::EOPNOTSUPP,

@@ -103,7 +103,6 @@ impl<T: Transport> Link<T> {
                 _ => Ok(Applied::nothing()),
             };
         }
-        options.last_ack = options.dry_run || self.acks_end != Some(true);
         options.end_unacked = self.acks_end == Some(false);
         let known = options.generation.or(self.generation);
         match self.exchange(batch, options)? {
@@ -116,8 +115,8 @@ impl<T: Transport> Link<T> {
             Fate::Refused(error) => Err(Error::Commit(error)),
             Fate::Stale => Err(Error::Stale { expected: options.generation.unwrap_or_default() }),
             Fate::Ambiguous { errno, extended } => {
-                let dry = Options { dry_run: true, first_ack: true, last_ack: true, ..options };
-                match self.exchange(batch, Options { generation: None, handles: false, ..dry })? {
+                let dry = Options { generation: None, handles: false, dry_run: true, ..options };
+                match self.exchange(batch, dry)? {
                     Fate::Rejected(rejections) => Err(self.rejected(rejections)),
                     Fate::Valid => Err(Error::Commit(commit_failed(errno, extended))),
                     // The dry run had troubles of its own: whose error it was stays open.
@@ -182,10 +181,10 @@ impl<T: Transport> Link<T> {
             }
         }
         self.dirty &= !replies.complete();
-        let end_acked = replies.end_acked();
+        let acks_end = replies.acks_end();
         let fate = replies.fate();
         if matches!(fate, Fate::Applied(_)) {
-            self.acks_end = Some(end_acked);
+            self.acks_end = acks_end.or(self.acks_end);
         }
         Ok(fate)
     }
