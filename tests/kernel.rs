@@ -169,8 +169,9 @@ fn main() -> ExitCode {
         test!(chains::devices_are_added_and_deleted_and_the_rules_stay).requires(support::linux_6_4),
         test!(chains::chain_is_never_deleted_for_its_devices).requires(support::linux_6_4),
         test!(chains::other_devices_are_refused_by_kernels_before_linux_6_4).requires(chains::before_linux_6_4),
-        test!(chains::prefixes_of_devices_are_read_as_written).requires(support::linux_6_17),
-        test!(chains::prefixes_of_devices_are_refused_by_kernels_before_linux_6_17).requires(chains::before_linux_6_17),
+        test!(chains::prefixes_of_devices_are_read_as_written).requires(support::prefixes_of_devices),
+        test!(chains::prefixes_of_devices_are_refused_by_kernels_that_lack_them)
+            .requires(chains::no_prefixes_of_devices),
         test!(chains::renamed_chain_is_still_led_to),
         test!(chains::name_that_is_taken_and_handle_that_is_absent_are_refused),
         test!(chains::policy_counts_what_no_rule_decides_on),

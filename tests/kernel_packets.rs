@@ -113,7 +113,7 @@ fn main() -> ExitCode {
         test!(headers::chunks_of_sctp_are_found_behind_each_other).requires(support::linux_5_14),
         test!(frames::ingress_drops_what_its_devices_receive),
         test!(frames::other_devices_are_seen_at_once).requires(support::linux_6_4),
-        test!(frames::prefix_of_devices_covers_those_to_come).requires(support::linux_6_17),
+        test!(frames::prefix_of_devices_covers_those_to_come).requires(support::prefixes_of_devices),
         test!(frames::egress_drops_what_its_devices_send).requires(support::linux_5_16),
         test!(frames::bridge_filters_frames_between_its_ports),
         test!(nat::dnat_leads_to_an_address_a_port_or_both),

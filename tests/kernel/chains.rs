@@ -15,8 +15,8 @@ pub(crate) fn before_linux_6_4() -> Result<(), String> {
     support::linux_6_4().map_or(Ok(()), |()| Err("Linux 6.4 knows other devices of a chain".to_owned()))
 }
 
-pub(crate) fn before_linux_6_17() -> Result<(), String> {
-    support::linux_6_17().map_or(Ok(()), |()| Err("Linux 6.17 knows prefixes of devices".to_owned()))
+pub(crate) fn no_prefixes_of_devices() -> Result<(), String> {
+    support::prefixes_of_devices().map_or(Ok(()), |()| Err("this kernel knows prefixes of devices".to_owned()))
 }
 
 /// Four devices: two cables whose ends are both here.
@@ -296,7 +296,7 @@ pub(crate) fn prefixes_of_devices_are_read_as_written() {
     put_back(&mut conn);
 }
 
-pub(crate) fn prefixes_of_devices_are_refused_by_kernels_before_linux_6_17() {
+pub(crate) fn prefixes_of_devices_are_refused_by_kernels_that_lack_them() {
     cables();
     let mut conn = conn();
     commit(&mut conn, |batch| batch.add(&wire()));

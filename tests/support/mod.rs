@@ -468,11 +468,6 @@ pub fn linux_6_13() -> Result<(), String> {
     since((6, 13), "combination of two registers")
 }
 
-/// For prefixes of devices.
-pub fn linux_6_17() -> Result<(), String> {
-    since((6, 17), "prefixes of devices")
-}
-
 /// For objects that are refused where they cannot work.
 pub fn linux_6_18() -> Result<(), String> {
     since((6, 18), "refusal of objects at the wrong hooks")
@@ -481,6 +476,11 @@ pub fn linux_6_18() -> Result<(), String> {
 /// For rules that reject frames (Linux 5.11, where it was built with them).
 pub fn kernel_rejects_frames() -> Result<(), String> {
     has(Feature::NetdevReject)
+}
+
+/// For prefixes of devices (Linux 6.17, and late ones of 6.16).
+pub fn prefixes_of_devices() -> Result<(), String> {
+    has(Feature::DevicePrefix)
 }
 
 /// For rules that reject what a bridge passes on (`NFT_BRIDGE_REJECT`).
