@@ -388,7 +388,7 @@ fn same_ruleset(bytes: &[u8], one: &Ruleset, other: &Ruleset) {
 /// How a batch is sent: one bit for each option.
 fn options_of(bits: u8) -> Options {
     let has = |bit: u8| bits & (1 << bit) != 0;
-    Options { generation: has(0).then_some(7), handles: has(1), dry_run: has(2), end_unacked: has(3) }
+    Options { generation: has(0).then_some(7), handles: has(1), dry_run: has(2), last_ack: has(3) }
 }
 
 /// Returns the datagram that a batch is sent in, and whether it is to be a dry run.
@@ -424,7 +424,7 @@ pub fn answers(bytes: &[u8]) {
     if has(7) {
         replies.lose(Errno::ENOBUFS);
     }
-    let _ = (replies.complete(), replies.acks_end(), replies.has_end());
+    let _ = (replies.complete(), replies.silence(), replies.acks_end(), replies.has_end());
     let fate = replies.fate();
     let _ = format!("{fate:?}");
     if let Fate::Rejected(rejections) = fate {

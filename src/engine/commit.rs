@@ -26,12 +26,11 @@ pub(crate) struct Options {
     pub(crate) handles: bool,
     /// Validate only: the kernel aborts a batch that has no end.
     pub(crate) dry_run: bool,
-    /// The kernel is known not to ack the batch's end.
-    pub(crate) end_unacked: bool,
+    /// Ask for an ack of the last operation, for kernels that do not ack the batch's end.
+    pub(crate) last_ack: bool,
 }
 
-/// A batch with all that goes around it. The kernel is asked for an ack of the last operation and of
-/// the end.
+/// A batch with all that goes around it.
 pub(crate) struct Request<'a> {
     envelope: Envelope,
     body: Body<'a>,
@@ -39,8 +38,13 @@ pub(crate) struct Request<'a> {
 }
 
 enum Body<'a> {
-    /// The header of the last message differs; the rest is the batch's own bytes.
-    LastAck { before: &'a [u8], head: [u8; NLMSG_HDRLEN], after: &'a [u8] },
+    Whole(&'a [u8]),
+    /// The header of the last message asks for an ack; the rest is the batch's own bytes.
+    LastAck {
+        before: &'a [u8],
+        head: [u8; NLMSG_HDRLEN],
+        after: &'a [u8],
+    },
     /// Many headers differ.
     Copy(Vec<u8>),
 }
@@ -51,11 +55,12 @@ impl<'a> Request<'a> {
         let bytes = batch.as_bytes();
         let (before, last) = bytes.split_at(batch.last_message());
         let body = match last.split_first_chunk::<NLMSG_HDRLEN>() {
-            Some((&(mut head), after)) if !options.handles => {
+            _ if options.handles => Body::Copy(flagged(batch, options)),
+            Some((&(mut head), after)) if options.last_ack => {
                 add_flags(&mut head, NLM_F_ACK);
                 Body::LastAck { before, head, after }
             }
-            _ => Body::Copy(flagged(batch, options)),
+            _ => Body::Whole(bytes),
         };
         Self { envelope, body, dry_run: options.dry_run }
     }
@@ -66,6 +71,10 @@ impl<'a> Request<'a> {
         let (begin, end) = (slice(self.envelope.begin()), slice(self.envelope.end()));
         let keep = |parts: &[IoSlice<'_>]| parts.len() - usize::from(self.dry_run);
         match &self.body {
+            Body::Whole(bytes) => {
+                let parts = [begin, slice(bytes), end];
+                send(&parts[..keep(&parts)])
+            }
             Body::LastAck { before, head, after } => {
                 let parts = [begin, slice(before), slice(head), slice(after), end];
                 send(&parts[..keep(&parts)])
@@ -94,7 +103,7 @@ fn flagged(batch: &Batch, options: Options) -> Vec<u8> {
         if options.handles && handle_attr(kind).is_some() {
             flags |= NLM_F_ECHO;
         }
-        if sequence == batch.last_sequence() {
+        if options.last_ack && sequence == batch.last_sequence() {
             flags |= NLM_F_ACK;
         }
         add_flags(head, flags);
@@ -141,8 +150,8 @@ pub(crate) enum Fate {
 /// The kernel tells them when all is over, in the order of the operations, but for the failure of the
 /// commit, which it tells at once. Where it has to begin a batch again, for a module it loads or to
 /// validate once more, it forgets what it was about to tell. But Linux 6.10 to 6.17 then first acks the
-/// message that it had come to, be it the last operation or the end: such an ack comes before all others
-/// and means nothing.
+/// message that it had come to, be it the last operation or the end. Such an ack means nothing, and
+/// what counts comes behind it: no ack is taken for the last before the queue is empty.
 pub(crate) struct Replies<'a> {
     batch: &'a Batch,
     options: Options,
@@ -152,14 +161,13 @@ pub(crate) struct Replies<'a> {
     /// After an error.
     first_acked: bool,
     last_acked: bool,
-    /// After the last operation.
     end_acked: bool,
     echoed: bool,
     handles: Vec<(Op, Handle)>,
     lost: Option<Errno>,
     /// A later request, whose answer comes after all others.
     mark: Option<u32>,
-    marked: bool,
+    ended: bool,
 }
 
 impl<'a> Replies<'a> {
@@ -177,14 +185,19 @@ impl<'a> Replies<'a> {
             handles: Vec::new(),
             lost: None,
             mark: None,
-            marked: false,
+            ended: false,
         }
     }
 
-    /// Whether nothing can follow: the kernel acks the end after all else, or where it does not,
-    /// the last operation.
+    /// Whether nothing can follow.
     pub(crate) fn complete(&self) -> bool {
-        self.end_acked || self.marked || (self.options.end_unacked && self.last_acked)
+        self.ended
+    }
+
+    /// Notes that the queue is empty, and returns whether nothing can follow: what comes last is here.
+    pub(crate) fn silence(&mut self) -> bool {
+        self.ended |= self.last_acked || self.end_acked;
+        self.ended
     }
 
     /// Makes the answer to a later request, by its sequence, the end of all answers.
@@ -197,9 +210,9 @@ impl<'a> Replies<'a> {
         self.mark.is_some()
     }
 
-    /// Whether the kernel acks the end of a batch (Linux 6.10) that it applied, if nothing hides that.
-    pub(crate) fn acks_end(&self) -> Option<bool> {
-        (self.end_acked || self.lost.is_none()).then_some(self.end_acked)
+    /// Whether the kernel acks the end of a batch (Linux 6.10).
+    pub(crate) fn acks_end(&self) -> bool {
+        self.end_acked
     }
 
     /// Notes that answers were lost.
@@ -223,7 +236,7 @@ impl<'a> Replies<'a> {
 
     fn message(&mut self, message: &Message<'_>) {
         let last = self.batch.last_sequence();
-        self.marked |= message.port == self.port && self.mark == Some(message.sequence);
+        self.ended |= message.port == self.port && self.mark == Some(message.sequence);
         // What was meant for somebody else, or answers something else, does not count.
         if message.port != self.port || message.sequence > last + 1 {
             return;
@@ -231,8 +244,8 @@ impl<'a> Replies<'a> {
         match message.content() {
             Ok(Content::Ack { errno: None, .. }) => {
                 self.first_acked |= message.sequence == self.batch.first_sequence() && !self.errors.is_empty();
-                self.end_acked |= message.sequence == last + 1 && self.last_acked;
                 self.last_acked |= message.sequence == last && last > 0;
+                self.end_acked |= message.sequence == last + 1;
             }
             Ok(Content::Ack { errno: Some(errno), extended }) => match message.sequence {
                 0 => self.begin = Some((errno, extended)),
@@ -308,13 +321,13 @@ impl<'a> Replies<'a> {
             }
             return Fate::Rejected(Rejections { list, truncated: self.lost.is_some() });
         }
-        // The ack of the last operation comes behind all errors, so that where it was received none was
-        // lost, if it was not the one that means nothing. Echoes are made by the commit alone.
-        let is_last = self.last_acked && (self.lost.is_none() || self.options.end_unacked);
-        if self.options.dry_run && is_last {
+        // Acks come behind all errors, so that where one was received no error was lost, if it was not one
+        // that means nothing. Echoes are made by the commit alone.
+        let acked = self.lost.is_none() && (self.last_acked || self.end_acked);
+        if self.options.dry_run && acked {
             return Fate::Valid;
         }
-        if !self.options.dry_run && (is_last || self.end_acked || self.echoed) {
+        if !self.options.dry_run && (acked || self.echoed) {
             let mut handles = self.handles;
             // They come in this order already, but for what the kernel may do some day.
             handles.sort_by_key(|(op, _)| *op);

@@ -43,7 +43,7 @@ impl<T: Transport> Link<T> {
         }
         let probe = Probe::new(features);
         if !probe.batch.is_empty() {
-            let dry = Options { dry_run: true, ..Options::default() };
+            let dry = Options { dry_run: true, last_ack: true, ..Options::default() };
             match self.exchange(&probe.batch, dry)? {
                 Fate::Valid => {}
                 Fate::Rejected(rejections) if rejections.truncated => return Err(io(PROBING, Errno::ENOBUFS)),

@@ -33,8 +33,8 @@ pub(crate) struct Link<T> {
     pub(super) buffer: Vec<u8>,
     /// Something may be left in the queue.
     pub(super) dirty: bool,
-    /// Whether the kernel acks the end of a batch; unknown before the first commit.
-    acks_end: Option<bool>,
+    /// Whether the kernel is known to ack the end of a batch.
+    acks_end: bool,
     /// The generation of the last reading, while this connection has committed nothing since.
     generation: Option<u32>,
     sequence: u32,
@@ -61,7 +61,7 @@ impl<T: Transport> Link<T> {
             transport,
             buffer: vec![0; BUFFER],
             dirty: true,
-            acks_end: None,
+            acks_end: false,
             generation: None,
             sequence: QUERIES,
             settled: None,
@@ -103,7 +103,7 @@ impl<T: Transport> Link<T> {
                 _ => Ok(Applied::nothing()),
             };
         }
-        options.end_unacked = self.acks_end == Some(false);
+        options.last_ack = options.dry_run || !self.acks_end;
         let known = options.generation.or(self.generation);
         match self.exchange(batch, options)? {
             Fate::Applied(applied) => {
@@ -115,7 +115,7 @@ impl<T: Transport> Link<T> {
             Fate::Refused(error) => Err(Error::Commit(error)),
             Fate::Stale => Err(Error::Stale { expected: options.generation.unwrap_or_default() }),
             Fate::Ambiguous { errno, extended } => {
-                let dry = Options { generation: None, handles: false, dry_run: true, ..options };
+                let dry = Options { generation: None, handles: false, dry_run: true, last_ack: true, ..options };
                 match self.exchange(batch, dry)? {
                     Fate::Rejected(rejections) => Err(self.rejected(rejections)),
                     Fate::Valid => Err(Error::Commit(commit_failed(errno, extended))),
@@ -162,8 +162,9 @@ impl<T: Transport> Link<T> {
                     let whole = received.len <= self.buffer.len();
                     replies.datagram(&self.buffer[..received.len.min(self.buffer.len())], whole);
                 }
-                // That there is nothing more is not taken from silence: what the kernel says to a
-                // further request comes behind all that it had to say to the batch.
+                Err(Errno::EAGAIN) if replies.silence() => {}
+                // From silence alone nothing is taken: what the kernel says to a further request comes
+                // behind all that it had to say to the batch.
                 Err(Errno::EAGAIN) if !replies.has_end() => {
                     let sequence = self.next_sequence();
                     replies.end_with(sequence);
@@ -181,12 +182,8 @@ impl<T: Transport> Link<T> {
             }
         }
         self.dirty &= !replies.complete();
-        let acks_end = replies.acks_end();
-        let fate = replies.fate();
-        if matches!(fate, Fate::Applied(_)) {
-            self.acks_end = acks_end.or(self.acks_end);
-        }
-        Ok(fate)
+        self.acks_end |= replies.acks_end();
+        Ok(replies.fate())
     }
 
     /// A sequence for a query that no other answer carries, of a batch or of an earlier query.
