@@ -189,7 +189,7 @@ impl Conn {
     ///
     /// Those of [`commit`](Self::commit).
     pub fn check(&mut self, batch: &Batch) -> Result<(), Error> {
-        self.apply(batch, commit::Options { dry_run: true, ..Default::default() }).map(drop)
+        self.apply(batch, commit::Options::dry_run()).map(drop)
     }
 
     /// Returns the ruleset's generation, when the commit that made it is over: what is read from then

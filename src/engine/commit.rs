@@ -30,6 +30,13 @@ pub(crate) struct Options {
     pub(crate) last_ack: bool,
 }
 
+impl Options {
+    /// Whether it is valid is all that is asked.
+    pub(crate) fn dry_run() -> Self {
+        Self { dry_run: true, last_ack: true, ..Self::default() }
+    }
+}
+
 /// A batch with all that goes around it.
 pub(crate) struct Request<'a> {
     envelope: Envelope,

@@ -43,8 +43,7 @@ impl<T: Transport> Link<T> {
         }
         let probe = Probe::new(features);
         if !probe.batch.is_empty() {
-            let dry = Options { dry_run: true, last_ack: true, ..Options::default() };
-            match self.exchange(&probe.batch, dry)? {
+            match self.exchange(&probe.batch, Options::dry_run())? {
                 Fate::Valid => {}
                 Fate::Rejected(rejections) if rejections.truncated => return Err(io(PROBING, Errno::ENOBUFS)),
                 Fate::Rejected(mut rejections) => {

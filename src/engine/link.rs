@@ -115,8 +115,7 @@ impl<T: Transport> Link<T> {
             Fate::Refused(error) => Err(Error::Commit(error)),
             Fate::Stale => Err(Error::Stale { expected: options.generation.unwrap_or_default() }),
             Fate::Ambiguous { errno, extended } => {
-                let dry = Options { generation: None, handles: false, dry_run: true, last_ack: true, ..options };
-                match self.exchange(batch, dry)? {
+                match self.exchange(batch, Options::dry_run())? {
                     Fate::Rejected(rejections) => Err(self.rejected(rejections)),
                     Fate::Valid => Err(Error::Commit(commit_failed(errno, extended))),
                     // The dry run had troubles of its own: whose error it was stays open.

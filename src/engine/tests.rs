@@ -311,7 +311,7 @@ fn the_word_on_a_batchs_fate_is_true_under_every_fault() {
                 for options in [
                     Options::default(),
                     Options { handles: true, ..Options::default() },
-                    Options { dry_run: true, ..Options::default() },
+                    Options::dry_run(),
                     Options { generation: Some(7), ..Options::default() },
                 ] {
                     let ops = batch.len();
