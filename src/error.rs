@@ -40,7 +40,7 @@ pub enum Error {
         /// Bytes that one send may have.
         limit: usize,
     },
-    /// The kernel's answer was lost: the batch is applied as a whole, or not at all.
+    /// The kernel's answer was lost, or there was none (`ECANCELED`): the batch is applied as a whole, or not at all.
     #[error("the kernel's answer was lost ({reason}): read the ruleset to see whether the batch was applied")]
     FateUnknown {
         /// How the answer was lost.
@@ -660,14 +660,13 @@ pub(crate) enum Stage {
     Begin,
     /// After the last one.
     Commit,
-    /// In silence.
-    Silence,
-    /// Unknown: the answer was lost, but nothing has been committed since.
+    /// Unknown: there was no answer, or it was lost, but nothing has been committed since.
     Lost,
 }
 
 impl CommitError {
-    /// Returns the kernel's error number; [`Errno::ECANCELED`] if it aborted without a word.
+    /// Returns the kernel's error number; [`Errno::ECANCELED`] if it aborted without a word. Where it had no memory
+    /// for an operation of several, it tells `ENOMEM`, and not which.
     pub fn errno(&self) -> Errno {
         self.errno
     }
@@ -686,7 +685,7 @@ impl fmt::Display for CommitError {
                 self.errno
             )?,
             (Stage::Commit, errno) => write!(f, "every operation is valid, the commit failed: {errno}")?,
-            (Stage::Silence, _) => f.write_str("the kernel aborted the batch without a word")?,
+            (Stage::Lost, Errno::ECANCELED) => f.write_str("the kernel aborted the batch without a word")?,
             (Stage::Lost, errno) => write!(f, "the batch was not applied, and the kernel's answer was lost: {errno}")?,
         }
         if let Some(message) = &self.message {

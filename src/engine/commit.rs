@@ -26,7 +26,7 @@ pub(crate) struct Options {
     pub(crate) handles: bool,
     /// Validate only: the kernel aborts a batch that has no end.
     pub(crate) dry_run: bool,
-    /// Ask for an ack of the last operation, for kernels that do not ack the batch's end.
+    /// Ask for an ack of the last operation, where the kernel may not ack the batch's end or there is none.
     pub(crate) last_ack: bool,
 }
 
@@ -141,32 +141,34 @@ pub(crate) enum Fate {
     Valid,
     /// The kernel refused operations.
     Rejected(Rejections),
-    /// The kernel refused it as a whole.
+    /// The kernel refused it as a whole, or an operation that it does not tell.
     Refused(CommitError),
     /// The only error came without a place and with the first operation's sequence: it is that
     /// operation's, or the commit's. A dry run tells.
     Ambiguous { errno: Errno, extended: ExtAck },
     /// The ruleset has another generation.
     Stale,
-    /// The answer was lost.
+    /// The answer was lost, or there was none.
     Unknown(Errno),
 }
 
 /// Collects the answers to a commit until its fate is clear.
 ///
-/// The kernel tells them when all is over, in the order of the operations, but for the failure of the
-/// commit, which it tells at once. Where it has to begin a batch again, for a module it loads or to
-/// validate once more, it forgets what it was about to tell. But Linux 6.10 to 6.17 then first acks the
-/// message that it had come to, be it the last operation or the end. Such an ack means nothing, and
-/// what counts comes behind it: no ack is taken for the last before the queue is empty.
+/// The kernel tells them when all is over, in the order of the operations. At once, and as an error of
+/// the first operation, it tells that the commit failed, or that it has no memory for any of them: then
+/// it tells nothing else.
+///
+/// Where it has to begin a batch again, for a module it loads or to validate once more, it forgets what
+/// it was about to tell. But Linux 6.10 to 6.17 then first acks the message that it had come to, be it
+/// the last operation or the end. Such an ack means nothing, and what counts comes behind it: no ack is
+/// taken for the last before the queue is empty. If somebody else has committed meanwhile, that message
+/// is told to be at a stale generation, in place of the beginning.
 pub(crate) struct Replies<'a> {
     batch: &'a Batch,
     options: Options,
     port: u32,
     begin: Option<(Errno, ExtAck)>,
     errors: Vec<(u32, Errno, ExtAck)>,
-    /// After an error.
-    first_acked: bool,
     last_acked: bool,
     end_acked: bool,
     echoed: bool,
@@ -185,7 +187,6 @@ impl<'a> Replies<'a> {
             port,
             begin: None,
             errors: Vec::new(),
-            first_acked: false,
             last_acked: false,
             end_acked: false,
             echoed: false,
@@ -250,13 +251,13 @@ impl<'a> Replies<'a> {
         }
         match message.content() {
             Ok(Content::Ack { errno: None, .. }) => {
-                self.first_acked |= message.sequence == self.batch.first_sequence() && !self.errors.is_empty();
                 self.last_acked |= message.sequence == last && last > 0;
                 self.end_acked |= message.sequence == last + 1;
             }
-            Ok(Content::Ack { errno: Some(errno), extended }) => match message.sequence {
-                0 => self.begin = Some((errno, extended)),
-                sequence => self.errors.push((sequence, errno, extended)),
+            Ok(Content::Ack { errno: Some(errno), extended }) => match (message.sequence, errno) {
+                (0, _) => self.begin = Some((errno, extended)),
+                (_, Errno::ERESTART) if self.options.generation.is_some() => self.begin = Some((errno, extended)),
+                (sequence, _) => self.errors.push((sequence, errno, extended)),
             },
             Ok(Content::Nft { kind, attrs, .. }) => {
                 if let Some(number) = handle_attr(kind) {
@@ -303,16 +304,16 @@ impl<'a> Replies<'a> {
                 *sequence == first && extended.offset.is_none() && extended.missing.is_none()
             };
             // Two errors of one operation: one is the operation's, the other cannot be the
-            // commit's, which an operation's error precludes. An ack behind the error shows that the
-            // operation was valid; it is asked for if there is but one.
-            if let [error] = &self.errors[..] {
-                if placeless(error) && !self.options.dry_run {
-                    let (_, errno, extended) = self.errors.remove(0);
-                    return match self.first_acked {
-                        true => Fate::Refused(commit_failed(errno, extended)),
-                        false => Fate::Ambiguous { errno, extended },
-                    };
+            // commit's, which an operation's error precludes.
+            match &self.errors[..] {
+                [error] if placeless(error) && error.1 == Errno::ENOMEM && first < self.batch.last_sequence() => {
+                    return Fate::Refused(CommitError { errno: error.1, message: None, stage: Stage::Begin });
                 }
+                [error] if placeless(error) && !self.options.dry_run => {
+                    let (_, errno, extended) = self.errors.remove(0);
+                    return Fate::Ambiguous { errno, extended };
+                }
+                _ => {}
             }
             self.errors.sort_by_key(|(sequence, ..)| *sequence);
             let mut list: Vec<Rejection> = Vec::with_capacity(self.errors.len());
@@ -340,10 +341,8 @@ impl<'a> Replies<'a> {
             handles.sort_by_key(|(op, _)| *op);
             return Fate::Applied(Applied { handles, complete: self.lost.is_none() });
         }
-        match self.lost {
-            Some(reason) => Fate::Unknown(reason),
-            None => aborted(),
-        }
+        // It aborts without a word, or had no memory to say that it has committed.
+        Fate::Unknown(self.lost.unwrap_or(Errno::ECANCELED))
     }
 }
 
@@ -351,10 +350,6 @@ impl<'a> Replies<'a> {
 /// was refused for something else.
 fn is_another(last: Option<&Rejection>, new: &Rejection) -> bool {
     last.is_none_or(|last| last.operation == new.operation && last.part != new.part)
-}
-
-fn aborted() -> Fate {
-    Fate::Refused(CommitError { errno: Errno::ECANCELED, message: None, stage: Stage::Silence })
 }
 
 /// The operations were valid, and the commit failed.

@@ -103,7 +103,7 @@ impl<T: Transport> Link<T> {
                 _ => Ok(Applied::nothing()),
             };
         }
-        options.last_ack = options.dry_run || !self.acks_end;
+        options.last_ack |= !self.acks_end;
         let known = options.generation.or(self.generation);
         match self.exchange(batch, options)? {
             Fate::Applied(applied) => {

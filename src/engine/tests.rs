@@ -27,17 +27,23 @@ enum Kernel {
     RefusesTwo,
     FailsAtCommit,
     AbortsSilently,
+    /// It has no memory for the acks.
+    AppliesSilently,
+    /// It has no memory for the last operation.
+    LacksMemory,
     IsStale,
     Begin(i32),
 }
 
-const KERNELS: [Kernel; 9] = [
+const KERNELS: [Kernel; 11] = [
     Kernel::Applies,
     Kernel::RefusesFirst,
     Kernel::RefusesFirstWithoutPlace,
     Kernel::RefusesTwo,
     Kernel::FailsAtCommit,
     Kernel::AbortsSilently,
+    Kernel::AppliesSilently,
+    Kernel::LacksMemory,
     Kernel::IsStale,
     Kernel::Begin(1),
     Kernel::Begin(12),
@@ -149,17 +155,22 @@ impl Fake {
                 .collect()
         };
         let refuse = |sequence, errno, offset| forge::ack(sequence, PORT, errno, offset);
-        let stale = match (self.replay, end) {
-            _ if !self.acks_end => None,
-            (Replay::Never, _) => None,
-            (Replay::AtEnd, Some(end)) => Some(end),
-            (Replay::AtLast, _) | (Replay::AtEnd, None) => ops.last().filter(|op| op.flags & NLM_F_ACK != 0),
+        let come_to = match self.replay {
+            Replay::Never => None,
+            Replay::AtLast => ops.last(),
+            Replay::AtEnd => messages.last(),
         };
+        let stale = come_to.filter(|message| self.acks_end && message.flags & NLM_F_ACK != 0);
         let stale = Vec::from_iter(stale.map(|message| forge::ack(message.sequence, PORT, 0, None)));
         match self.kernel {
             Kernel::Begin(errno) => vec![refuse(0, errno, None)],
-            Kernel::IsStale => vec![refuse(0, 85, None)],
+            Kernel::IsStale => {
+                let demanded = u32::from_ne_bytes(*datagram.first_chunk().unwrap()) > 20;
+                let come_to = come_to.filter(|_| demanded);
+                vec![refuse(come_to.map_or(0, |message| message.sequence), 85, None)]
+            }
             Kernel::AbortsSilently => vec![],
+            Kernel::LacksMemory => vec![refuse(1, 12, None)],
             Kernel::RefusesFirst => [stale, vec![refuse(1, 17, Some(20))], acks(&[1])].concat(),
             Kernel::RefusesFirstWithoutPlace => [stale, vec![refuse(1, 22, None)], acks(&[1])].concat(),
             Kernel::RefusesTwo => {
@@ -169,7 +180,7 @@ impl Fake {
             // That the commit failed is told at once, the rest when all is over.
             Kernel::FailsAtCommit if end.is_some() => [vec![refuse(1, 22, None)], stale, acks(&[])].concat(),
             Kernel::FailsAtCommit => [stale, acks(&[])].concat(),
-            Kernel::Applies => {
+            Kernel::Applies | Kernel::AppliesSilently => {
                 let Some(end) = end else { return [stale, acks(&[])].concat() };
                 self.applied += 1;
                 self.generation += 1;
@@ -178,6 +189,9 @@ impl Fake {
                     Vec::from_iter(echoes.map(|op| {
                         forge::nft(NFT_MSG_NEWTABLE, 0, op.sequence, PORT, 0, |w| w.u64(4, op.sequence.into()))
                     }));
+                if self.kernel == Kernel::AppliesSilently {
+                    return answers;
+                }
                 answers.extend(stale);
                 answers.extend(acks(&[]));
                 if self.acks_end {
@@ -286,7 +300,8 @@ fn told_truly(link: &mut Link<Fake>, batch: &Batch, options: Options, case: &str
     let applied = link.transport().applied > before;
     match &result {
         Ok(_) if options.dry_run => {
-            let valid = matches!(link.transport().kernel, Kernel::Applies | Kernel::FailsAtCommit);
+            let valid = [Kernel::Applies, Kernel::AppliesSilently, Kernel::FailsAtCommit];
+            let valid = valid.contains(&link.transport().kernel);
             assert!(valid && !applied, "{case}: said it is valid");
         }
         Ok(_) => assert!(applied, "{case}: said success"),
@@ -323,10 +338,9 @@ fn the_word_on_a_batchs_fate_is_true_under_every_fault() {
                     }
                     if let Err(Error::FateUnknown { .. }) = first {
                         unknown += 1;
-                        assert!(
-                            matches!(fault, Fault::Overflow(_) | Fault::Truncated(_) | Fault::Broken(_)),
-                            "{case}: nothing was lost"
-                        );
+                        let silent = matches!(kernel, Kernel::AbortsSilently | Kernel::AppliesSilently);
+                        let lost = matches!(fault, Fault::Overflow(_) | Fault::Truncated(_) | Fault::Broken(_));
+                        assert!(silent || lost, "{case}: nothing was lost");
                     }
                     // What is left in the queue does not count for the next batch, which learns
                     // from the first whether the kernel acks the end.
@@ -357,7 +371,18 @@ fn expect(kernel: Kernel, ops: usize, options: Options, result: &Result<Applied,
         }
         (Kernel::RefusesTwo, Err(error)) => assert_eq!(refused(error), [0, 2][..ops.min(2)], "{case}"),
         (Kernel::FailsAtCommit, Err(Error::Commit(error))) => assert_eq!(error.stage, Stage::Commit, "{case}"),
-        (Kernel::AbortsSilently, Err(Error::Commit(error))) => assert_eq!(error.stage, Stage::Silence, "{case}"),
+        (Kernel::AbortsSilently, Err(Error::Commit(error))) => {
+            assert_eq!((error.stage, error.errno), (Stage::Lost, Errno::ECANCELED), "{case}");
+        }
+        (Kernel::AbortsSilently, Err(Error::Io(error))) => {
+            assert!(options.dry_run && error.errno == Errno::ECANCELED, "{case}");
+        }
+        (Kernel::AppliesSilently, Ok(_)) => assert!(options.dry_run || options.handles, "{case}"),
+        (Kernel::AbortsSilently | Kernel::AppliesSilently, Err(Error::FateUnknown { reason: Errno::ECANCELED })) => {}
+        (Kernel::LacksMemory, Err(Error::Commit(error))) => {
+            assert_eq!((ops > 1, error.stage, error.errno), (true, Stage::Begin, Errno::ENOMEM), "{case}");
+        }
+        (Kernel::LacksMemory, Err(error)) => assert_eq!((ops, refused(error)), (1, vec![0]), "{case}"),
         (Kernel::IsStale, Err(Error::Stale { .. })) => assert!(options.generation.is_some(), "{case}"),
         (Kernel::IsStale, Err(Error::Commit(_))) => assert!(options.generation.is_none(), "{case}"),
         (Kernel::Begin(errno), Err(Error::Commit(error))) => assert_eq!(error.errno.get(), errno, "{case}"),

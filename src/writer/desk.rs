@@ -8,7 +8,7 @@ use std::time::Instant;
 use super::outcome::{Outcome, caught};
 use crate::batch::Batch;
 use crate::conn::Conn;
-use crate::error::{Error, Op, Stage};
+use crate::error::{Errno, Error, Op, Stage};
 
 /// An event that waits, or is being committed.
 pub(super) struct Event {
@@ -167,7 +167,8 @@ impl Desk {
         let several = events.iter().filter(|event| !event.told.get()).nth(1).is_some();
         let divisible = match error {
             Error::Rejected(_) | Error::Unsupported { .. } | Error::TooLarge { .. } => true,
-            Error::Commit(error) => matches!(error.stage, Stage::Commit | Stage::Silence),
+            // For fewer there may be memory.
+            Error::Commit(error) => error.stage == Stage::Commit || error.errno == Errno::ENOMEM,
             // Nothing that events do about it would change it, or nobody knows what became of them.
             _ => false,
         };
