@@ -306,12 +306,12 @@ impl<'a> Replies<'a> {
             // Two errors of one operation: one is the operation's, the other cannot be the
             // commit's, which an operation's error precludes.
             match &self.errors[..] {
-                [error] if placeless(error) && error.1 == Errno::ENOMEM && first < self.batch.last_sequence() => {
-                    return Fate::Refused(CommitError { errno: error.1, message: None, stage: Stage::Begin });
-                }
                 [error] if placeless(error) && !self.options.dry_run => {
                     let (_, errno, extended) = self.errors.remove(0);
                     return Fate::Ambiguous { errno, extended };
+                }
+                [error] if placeless(error) && error.1 == Errno::ENOMEM && first < self.batch.last_sequence() => {
+                    return Fate::Refused(CommitError { errno: error.1, message: None, stage: Stage::Begin });
                 }
                 _ => {}
             }
