@@ -49,7 +49,7 @@ pub struct Payload {
     pub sreg: Option<Reg>,
     /// The header that `offset` counts from.
     pub base: Base,
-    /// Bytes from the beginning of the header: 65535 at most, before Linux 6.16 or so 255.
+    /// Bytes from the beginning of the header: 65535 at most, before Linux 6.18 255.
     pub offset: u32,
     /// How many bytes: 1 to 64.
     pub len: u32,
