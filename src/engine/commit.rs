@@ -160,8 +160,8 @@ pub(crate) enum Fate {
 ///
 /// Where it has to begin a batch again, for a module it loads or to validate once more, it forgets what
 /// it was about to tell. But Linux 6.10 to 6.17 then first acks the message that it had come to, be it
-/// the last operation or the end. Such an ack means nothing, and what counts comes behind it: no ack is
-/// taken for the last before the queue is empty. If somebody else has committed meanwhile, that message
+/// the last operation or the end. Such an ack means nothing, and what counts comes behind it: where
+/// the kernel may do so, no ack is taken for the last before the queue is empty. If somebody else has committed meanwhile, that message
 /// is told to be at a stale generation, in place of the beginning.
 pub(crate) struct Replies<'a> {
     batch: &'a Batch,
@@ -202,7 +202,7 @@ impl<'a> Replies<'a> {
         self.ended
     }
 
-    /// Notes that the queue is empty, and returns whether nothing can follow: what comes last is here.
+    /// Notes that nothing comes behind an ack, and returns whether there was one: then nothing can follow.
     pub(crate) fn silence(&mut self) -> bool {
         self.ended |= self.last_acked || self.end_acked;
         self.ended

@@ -58,10 +58,10 @@ pub(crate) struct Link<T> {
 impl<T: Transport> Link<T> {
     pub(crate) fn new(transport: T) -> Self {
         Self {
+            acks_end: transport.acks_last(),
             transport,
             buffer: vec![0; BUFFER],
             dirty: true,
-            acks_end: false,
             generation: None,
             sequence: QUERIES,
             settled: None,
@@ -160,6 +160,9 @@ impl<T: Transport> Link<T> {
                 Ok(received) => {
                     let whole = received.len <= self.buffer.len();
                     replies.datagram(&self.buffer[..received.len.min(self.buffer.len())], whole);
+                    if self.transport.acks_last() {
+                        replies.silence();
+                    }
                 }
                 Err(Errno::EAGAIN) if replies.silence() => {}
                 // From silence alone nothing is taken: what the kernel says to a further request comes

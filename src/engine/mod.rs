@@ -48,6 +48,12 @@ pub(crate) trait Transport {
     /// The socket's own address, which answers carry.
     fn port(&self) -> u32;
 
+    /// Whether nothing comes behind the ack of a batch's end, which the kernel surely acks; or behind that
+    /// of the last operation, where there is no end.
+    fn acks_last(&self) -> bool {
+        false
+    }
+
     /// What is at the other end has these features, and need not be asked.
     fn features(&self) -> Option<Features> {
         None

@@ -100,12 +100,15 @@ struct Fake {
     /// Linux 6.10: the end of a batch is acked.
     acks_end: bool,
     replay: Replay,
+    /// Linux 6.18: it is known to ack the end, and nothing that it goes on to refuse.
+    acks_last: bool,
     fault: Fault,
     /// How many more exchanges the fault disturbs.
     disturbed: usize,
     generation: u32,
     applied: u32,
     sends: usize,
+    receives: usize,
     /// How many operations were to be acked.
     acked: usize,
     send_errors: VecDeque<Errno>,
@@ -122,11 +125,13 @@ impl Fake {
             kernel,
             acks_end,
             replay: Replay::Never,
+            acks_last: false,
             fault,
             disturbed: usize::MAX,
             generation: 7,
             applied: 0,
             sends: 0,
+            receives: 0,
             acked: 0,
             send_errors: VecDeque::new(),
             queue: VecDeque::new(),
@@ -278,12 +283,17 @@ impl Transport for Fake {
     }
 
     fn receive(&mut self, buffer: &mut [u8]) -> Result<Received, Errno> {
+        self.receives += 1;
         let datagram = self.queue.pop_front().unwrap_or(Err(Errno::EAGAIN))?;
         Ok(Received::copy(&datagram, buffer))
     }
 
     fn port(&self) -> u32 {
         PORT
+    }
+
+    fn acks_last(&self) -> bool {
+        self.acks_last
     }
 }
 
@@ -317,9 +327,13 @@ fn the_word_on_a_batchs_fate_is_true_under_every_fault() {
     let mut batches = [Batch::new(), three_tables()];
     batches[0].add(&Table::inet("a"));
     for (kernel, batch) in KERNELS.iter().flat_map(|&kernel| batches.iter().map(move |batch| (kernel, batch))) {
-        for (acks_end, replay) in
-            [(false, Replay::Never), (true, Replay::Never), (true, Replay::AtLast), (true, Replay::AtEnd)]
-        {
+        for (acks_end, acks_last, replay) in [
+            (false, false, Replay::Never),
+            (true, false, Replay::Never),
+            (true, false, Replay::AtLast),
+            (true, false, Replay::AtEnd),
+            (true, true, Replay::Never),
+        ] {
             // That an ack means nothing shows in what is queued behind it: there the kernel is never late.
             let faults = faults(7).filter(|fault| replay == Replay::Never || !matches!(fault, Fault::Late(_)));
             for fault in faults {
@@ -330,8 +344,10 @@ fn the_word_on_a_batchs_fate_is_true_under_every_fault() {
                     Options { generation: Some(7), ..Options::default() },
                 ] {
                     let ops = batch.len();
-                    let case = format!("{ops}: {kernel:?} acks_end={acks_end} {replay:?} {fault:?} {options:?}");
-                    let mut link = Link::new(Fake { replay, ..Fake::new(kernel, acks_end, fault) });
+                    let case = format!(
+                        "{ops}: {kernel:?} acks_end={acks_end} acks_last={acks_last} {replay:?} {fault:?} {options:?}"
+                    );
+                    let mut link = Link::new(Fake { replay, acks_last, ..Fake::new(kernel, acks_end, fault) });
                     let first = told_truly(&mut link, batch, options, &case);
                     if fault == Fault::None {
                         expect(kernel, ops, options, &first, &case);
@@ -392,12 +408,17 @@ fn expect(kernel: Kernel, ops: usize, options: Options, result: &Result<Applied,
 
 #[test]
 fn no_operation_is_acked_once_the_kernel_is_known_to_ack_the_end() {
-    let mut link = Link::new(Fake::new(Kernel::Applies, true, Fault::None));
     let batch = three_tables();
-    for commits in 1..4 {
-        link.commit(&batch, Options::default()).unwrap();
-        let kernel = link.transport();
-        assert_eq!((kernel.acked, kernel.queue.len(), kernel.sends), (1, 0, commits), "and nothing else is asked");
+    for (acks_last, acked) in [(false, 1), (true, 0)] {
+        let mut link = Link::new(Fake { acks_last, ..Fake::new(Kernel::Applies, true, Fault::None) });
+        for commits in 1..4 {
+            let before = link.transport().receives;
+            link.commit(&batch, Options::default()).unwrap();
+            let kernel = link.transport();
+            assert_eq!((kernel.acked, kernel.queue.len(), kernel.sends), (acked, 0, commits), "and nothing else");
+            let receives = if acks_last { 1 } else { 2 };
+            assert!(commits == 1 || kernel.receives - before == receives, "{acks_last}");
+        }
     }
 }
 
