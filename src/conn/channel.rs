@@ -76,6 +76,15 @@ impl Transport for Channel {
         }
     }
 
+    fn acks_last(&self) -> bool {
+        match self {
+            Self::Kernel(socket) => socket.acks_last(),
+            Self::Recording(tape) => tape.acks_last(),
+            #[cfg(test)]
+            Self::Faulty(faulty) => faulty.acks_last(),
+        }
+    }
+
     fn features(&self) -> Option<Features> {
         match self {
             Self::Kernel(_) => None,

@@ -192,7 +192,15 @@ impl AsFd for NetlinkSocket {
 
 #[cfg(test)]
 mod tests {
-    use super::acks_last;
+    use super::*;
+    use crate::conn::channel::Channel;
+
+    #[test]
+    fn connection_knows_what_its_socket_does() {
+        let socket = NetlinkSocket::open(&[]).unwrap();
+        let known = acks_last(uname().unwrap().release().to_str().unwrap());
+        assert_eq!((socket.acks_last, Channel::Kernel(socket).acks_last()), (known, known));
+    }
 
     #[test]
     fn acks_are_believed_of_kernels_that_surely_mean_them() {

@@ -239,6 +239,10 @@ impl<T: Transport> Transport for Faulty<T> {
         self.inner.port()
     }
 
+    fn acks_last(&self) -> bool {
+        self.inner.acks_last()
+    }
+
     fn features(&self) -> Option<Features> {
         self.inner.features()
     }
