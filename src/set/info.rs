@@ -99,6 +99,7 @@ impl SetInfo {
     }
 
     fn read_desc(&mut self, attr: Attr<'_>) -> Result<(), DecodeError> {
+        self.size = None;
         let mut fields = Vec::new();
         let (mut more, mut unknown_fields) = (false, false);
         for part in attr.nested()? {
@@ -117,15 +118,15 @@ impl SetInfo {
                 _ => more = true,
             }
         }
+        let mut unknown = AttrWriter::new();
         if more || unknown_fields {
-            let mut unknown = AttrWriter::new();
             unknown.copy(attr.bytes(), |number| match number {
                 NFTA_SET_DESC_SIZE => false,
                 NFTA_SET_DESC_CONCAT => unknown_fields,
                 _ => true,
             });
-            self.unknown_desc = unknown.bytes_written().into();
         }
+        self.unknown_desc = unknown.bytes_written().into();
         self.fields = fields.into();
         self.unknown_fields = unknown_fields;
         Ok(())

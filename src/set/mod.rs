@@ -659,6 +659,24 @@ mod tests {
     }
 
     #[test]
+    fn of_two_descriptions_the_later_counts_in_all() {
+        let mut w = AttrWriter::new();
+        UntypedSet::new(SetRef::new(Table::inet("fw"), "x"), DataType::MARK, 4).encode(1, &mut w);
+        for number in [77, NFTA_SET_FIELD_LEN] {
+            w.nest(NFTA_SET_DESC, |w| {
+                w.u32(if number == 77 { NFTA_SET_DESC_SIZE } else { 78 }, 9);
+                w.nest(NFTA_SET_DESC_CONCAT, |w| w.nest(NFTA_LIST_ELEM, |w| w.u32(number, 4)));
+            });
+        }
+        let info = SetInfo::decode(crate::Family::INET, w.bytes_written()).unwrap();
+        let again = UntypedSet::from(&info);
+        let mut unknown = AttrWriter::new();
+        unknown.u32(78, 9);
+        assert_eq!((info.size(), info.fields(), &again.fields[..]), (None, &[4][..], &[4][..]));
+        assert_eq!(again.unknown_desc, unknown.bytes_written());
+    }
+
+    #[test]
     fn a_key_with_more_than_bytes_is_kept_and_written_back() {
         let mut w = AttrWriter::new();
         w.nest(element::NFTA_SET_ELEM_KEY, |w| {
