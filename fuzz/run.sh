@@ -3,8 +3,8 @@
 # The options are libFuzzer's, for each target: -max_total_time=SECONDS or -runs=NUMBER, and -seed=NUMBER to do the same
 # again.
 #
-# It needs no cargo-fuzz, and no nightly Rust: the library has no `unsafe`, so coverage is enough. Seeds come from fuzz/seeds, and from $NFTLINK_CORPUS if it is set; what
-# the fuzzer finds is kept in fuzz/corpus, what fails in fuzz/artifacts.
+# It needs no cargo-fuzz, and no nightly Rust: the library has no `unsafe`, so coverage is enough. Seeds come from fuzz/seeds,
+# and from $NFTLINK_CORPUS if it is set; what the fuzzer finds is kept in fuzz/corpus, what fails in fuzz/artifacts.
 set -Eeuo pipefail
 directory=$(realpath -m "${CARGO_TARGET_DIR:-$(dirname "$0")/../target}/fuzz")
 cd "$(dirname "$0")"

@@ -656,7 +656,7 @@ pub struct CommitError {
 /// When the kernel refused a batch as a whole.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Stage {
-    /// Before the first operation.
+    /// Before the first operation, or at one that it does not tell.
     Begin,
     /// After the last one.
     Commit,

@@ -388,7 +388,7 @@ fn same_ruleset(bytes: &[u8], one: &Ruleset, other: &Ruleset) {
 /// How a batch is sent: one bit for each option.
 fn options_of(bits: u8) -> Options {
     let has = |bit: u8| bits & (1 << bit) != 0;
-    Options { generation: has(0).then_some(7), handles: has(1), dry_run: has(2), last_ack: has(3) }
+    Options { generation: has(0).then_some(7), handles: has(1), dry_run: has(2), last_ack: has(3), acks_last: has(4) }
 }
 
 /// Returns the datagram that a batch is sent in, and whether it is to be a dry run.

@@ -28,12 +28,14 @@ pub(crate) struct Options {
     pub(crate) dry_run: bool,
     /// Ask for an ack of the last operation, where the kernel may not ack the batch's end or there is none.
     pub(crate) last_ack: bool,
+    /// Nothing comes behind that ack, or that of the end.
+    pub(crate) acks_last: bool,
 }
 
 impl Options {
     /// Whether it is valid is all that is asked.
     pub(crate) fn dry_run() -> Self {
-        Self { dry_run: true, last_ack: true, ..Self::default() }
+        Self { dry_run: true, ..Self::default() }
     }
 }
 
@@ -199,13 +201,17 @@ impl<'a> Replies<'a> {
 
     /// Whether nothing can follow.
     pub(crate) fn complete(&self) -> bool {
+        self.ended || (self.options.acks_last && self.acked())
+    }
+
+    /// Notes that the queue is empty, and returns whether nothing can follow: there was an ack.
+    pub(crate) fn silence(&mut self) -> bool {
+        self.ended |= self.acked();
         self.ended
     }
 
-    /// Notes that nothing comes behind an ack, and returns whether there was one: then nothing can follow.
-    pub(crate) fn silence(&mut self) -> bool {
-        self.ended |= self.last_acked || self.end_acked;
-        self.ended
+    fn acked(&self) -> bool {
+        self.last_acked || self.end_acked
     }
 
     /// Makes the answer to a later request, by its sequence, the end of all answers.
@@ -331,7 +337,7 @@ impl<'a> Replies<'a> {
         }
         // Acks come behind all errors, so that where one was received no error was lost, if it was not one
         // that means nothing. Echoes are made by the commit alone.
-        let acked = self.lost.is_none() && (self.last_acked || self.end_acked);
+        let acked = self.acked() && (self.lost.is_none() || self.options.acks_last);
         if self.options.dry_run && acked {
             return Fate::Valid;
         }

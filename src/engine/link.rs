@@ -89,7 +89,7 @@ impl<T: Transport> Link<T> {
     }
 
     /// Applies a batch, or with `options.dry_run` only validates it.
-    pub(crate) fn commit(&mut self, batch: &Batch, mut options: Options) -> Result<Applied, Error> {
+    pub(crate) fn commit(&mut self, batch: &Batch, options: Options) -> Result<Applied, Error> {
         if let Some(mistake) = batch.mistake() {
             return Err(Error::Build(Box::new(mistake.clone())));
         }
@@ -103,7 +103,6 @@ impl<T: Transport> Link<T> {
                 _ => Ok(Applied::nothing()),
             };
         }
-        options.last_ack |= !self.acks_end;
         let known = options.generation.or(self.generation);
         match self.exchange(batch, options)? {
             Fate::Applied(applied) => {
@@ -137,7 +136,9 @@ impl<T: Transport> Link<T> {
     }
 
     /// Sends a batch and reads all that the kernel says to it.
-    pub(super) fn exchange(&mut self, batch: &Batch, options: Options) -> Result<Fate, Error> {
+    pub(super) fn exchange(&mut self, batch: &Batch, mut options: Options) -> Result<Fate, Error> {
+        options.last_ack = options.dry_run || !self.acks_end;
+        options.acks_last = self.transport.acks_last();
         let request = Request::new(batch, options);
         if let Err(too_large) = self.transport.reserve_send(request.len()) {
             return Err(Error::TooLarge { needed: too_large.needed, limit: too_large.limit });
@@ -160,9 +161,6 @@ impl<T: Transport> Link<T> {
                 Ok(received) => {
                     let whole = received.len <= self.buffer.len();
                     replies.datagram(&self.buffer[..received.len.min(self.buffer.len())], whole);
-                    if self.transport.acks_last() {
-                        replies.silence();
-                    }
                 }
                 Err(Errno::EAGAIN) if replies.silence() => {}
                 // From silence alone nothing is taken: what the kernel says to a further request comes

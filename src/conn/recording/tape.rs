@@ -282,6 +282,10 @@ impl Transport for Tape {
     fn port(&self) -> u32 {
         self.port
     }
+
+    fn acks_last(&self) -> bool {
+        true
+    }
 }
 
 /// The feature that a kernel needs to know a kind of question.
