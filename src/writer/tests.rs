@@ -161,6 +161,17 @@ fn event_that_spoils_the_commit_is_found_by_halves() {
 }
 
 #[test]
+fn event_that_there_is_no_memory_for_is_found_by_halves() {
+    let lacks = || Refusal::whole(Errno::ENOMEM);
+    // Of the four the third.
+    let (told, committed) = refused(4, [lacks(), none(), lacks(), lacks(), none()]);
+    for (n, told) in told.iter().enumerate() {
+        assert_eq!(told.contains("memory"), n == 2, "{n}: {told}");
+    }
+    assert_eq!(committed, [elements(0..2), elements(3..4)]);
+}
+
+#[test]
 fn error_that_is_nobodys_is_told_to_all_and_nothing_is_tried_again() {
     let (told, committed) = refused(3, [Refusal::whole(Errno::EPERM)]);
     assert!(told.iter().all(|told| told.contains("CAP_NET_ADMIN")), "{told:?}");
