@@ -2,7 +2,8 @@
 
 use std::fs;
 use std::io::{BufRead as _, BufReader};
-use std::process::{Child, ChildStdout, Stdio};
+use std::process::{Child, Stdio};
+use std::sync::mpsc::{Receiver, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -11,7 +12,7 @@ use crate::support::nft_command;
 
 pub(super) struct NftMonitor {
     child: Child,
-    output: BufReader<ChildStdout>,
+    lines: Receiver<String>,
 }
 
 impl NftMonitor {
@@ -26,7 +27,10 @@ impl NftMonitor {
         let before = listeners();
         let mut child = nft_command().args(arguments).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
         let output = BufReader::new(child.stdout.take().unwrap());
-        let monitor = Self { child, output };
+        let (sender, lines) = channel();
+        // Ends with what it prints.
+        thread::spawn(move || output.lines().map_while(Result::ok).try_for_each(|line| sender.send(line)));
+        let monitor = Self { child, lines };
         let begin = Instant::now();
         while listeners() == before {
             assert!(begin.elapsed() < PATIENCE, "nft does not listen");
@@ -39,9 +43,10 @@ impl NftMonitor {
     pub(super) fn until(&mut self, last: &str) -> Vec<String> {
         let mut lines: Vec<String> = Vec::new();
         while !lines.last().is_some_and(|line| line.contains(last)) {
-            let mut line = String::new();
-            assert_ne!(self.output.read_line(&mut line).unwrap(), 0, "nft ended after {lines:#?}");
-            lines.push(line.trim_end().to_owned());
+            match self.lines.recv_timeout(PATIENCE) {
+                Ok(line) => lines.push(line.trim_end().to_owned()),
+                Err(error) => panic!("{error}: nft has not told of {last:?} after {lines:#?}"),
+            }
         }
         lines
     }
