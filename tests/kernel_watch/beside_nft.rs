@@ -3,7 +3,7 @@
 use std::fs;
 use std::io::{BufRead as _, BufReader};
 use std::process::{Child, Stdio};
-use std::sync::mpsc::{Receiver, channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -28,8 +28,7 @@ impl NftMonitor {
         let mut child = nft_command().args(arguments).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
         let output = BufReader::new(child.stdout.take().unwrap());
         let (sender, lines) = channel();
-        // Ends with what it prints.
-        thread::spawn(move || output.lines().map_while(Result::ok).try_for_each(|line| sender.send(line)));
+        thread::spawn(move || output.lines().try_for_each(|line| sender.send(line.unwrap())));
         let monitor = Self { child, lines };
         let begin = Instant::now();
         while listeners() == before {
@@ -45,7 +44,8 @@ impl NftMonitor {
         while !lines.last().is_some_and(|line| line.contains(last)) {
             match self.lines.recv_timeout(PATIENCE) {
                 Ok(line) => lines.push(line.trim_end().to_owned()),
-                Err(error) => panic!("{error}: nft has not told of {last:?} after {lines:#?}"),
+                Err(RecvTimeoutError::Disconnected) => panic!("nft ended after {lines:#?}"),
+                Err(RecvTimeoutError::Timeout) => panic!("nft is silent after {lines:#?}"),
             }
         }
         lines
